@@ -1,0 +1,53 @@
+// State: what one lane knows of its shards: the active buffer, frozen buffers on their way into the
+// store, and the store. Reads look in that order.
+//
+//   Find()    a row, or kCold when only the disk knows.
+//   Freeze()  the active buffer becomes a run; a new one takes its place.
+//   Flushed() the run is in the store; its buffer is forgotten.
+//
+// Threads:  the lane's own. The flusher uses the Run only. A Snapshot may be used on any thread.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "store/buffer.h"
+#include "store/store.h"
+
+namespace sluice::store {
+
+struct Found {
+  Answer answer = Answer::kMissing;
+  std::string_view row;  // kFound: valid until the next write to this state or to the scratch
+  model::Turn turn;      // the turn that a reader of this answer must wait for; 0: durable
+};
+
+// What a walk over stored rows needs so that nothing slips between buffers and store while it runs
+// elsewhere: a cursor and the buffers of the same moment. Newest buffer first.
+struct Snapshot {
+  std::unique_ptr<Cursor> cursor;
+  std::vector<std::shared_ptr<const Buffer>> buffers;
+};
+
+class State {
+ public:
+  explicit State(Store& store);
+
+  // `scratch` holds the row when it comes from the store.
+  Result<Found> Find(std::string_view key, Tier tier, std::string* scratch);
+
+  Buffer& active();       // all writes go here
+  size_t frozen() const;  // runs on their way
+  size_t bytes() const;   // active and frozen
+
+  // Requires: nothing else writes the active buffer afterwards.
+  Run Freeze(std::vector<Position> positions);
+  void Flushed(const Run& run);  // the oldest frozen one
+
+  Snapshot Snap();
+  Store& store();
+};
+
+}  // namespace sluice::store
