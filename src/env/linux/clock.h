@@ -1,0 +1,16 @@
+// The machine's clocks.
+#pragma once
+
+#include <cstdint>
+
+#include "env/env.h"
+
+namespace sluice::env {
+
+class LinuxClock final : public Clock {
+ public:
+  uint64_t WallMs() override;
+  uint64_t MonotonicUs() override;
+};
+
+}  // namespace sluice::env
