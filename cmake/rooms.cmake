@@ -1,5 +1,9 @@
 # One static library per room, linked with exactly the edges of src/rooms.txt; one test program per
-# room from its *_test.cc files. A room that needs a library from outside says so in its room.cmake.
+# room from its *_test.cc files; one executable from its main.cc, if it has one. A room that needs a
+# library from outside says so in its room.cmake.
+
+option(SLUICE_CHECK_HEADERS "Compile every header alone as part of `all`" OFF)
+add_custom_target(headers)  # every header alone, whatever the option says
 
 add_library(sluice_flags INTERFACE)
 target_compile_options(sluice_flags INTERFACE
@@ -14,6 +18,48 @@ if(SLUICE_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
 endif()
+
+# The program made of a room's main.cc: `sluice` from app, `sluice-sim` from sim.
+function(sluice_program room main)
+  set(program ${room})
+  if(room STREQUAL "app")
+    set(program sluice)
+  elseif(room STREQUAL "sim")
+    set(program sluice-sim)
+  endif()
+  add_executable(${program} ${main})
+  target_link_libraries(${program} PRIVATE sluice_${room} Threads::Threads)
+  target_precompile_headers(${program} PRIVATE ${CMAKE_SOURCE_DIR}/src/base/pch.h)
+  if(room STREQUAL "app" AND NOT SLUICE_SANITIZE)
+    # For RocksDB and every other library in the process too. Sanitizers bring their own.
+    target_link_libraries(${program} PRIVATE jemalloc)
+  endif()
+endfunction()
+
+# One object library that includes each of the room's headers alone: a header names what it uses.
+function(sluice_headers room dir)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${dir}/*.h)
+  list(FILTER headers EXCLUDE REGEX "/pch[^/]*\\.h$")
+  if(NOT headers)
+    return()
+  endif()
+  set(units)
+  foreach(header IN LISTS headers)
+    file(RELATIVE_PATH path ${CMAKE_SOURCE_DIR}/src ${header})
+    string(REPLACE "/" "_" unit ${path})
+    set(unit ${CMAKE_BINARY_DIR}/headers/${unit}.cc)
+    file(CONFIGURE OUTPUT ${unit} CONTENT "#include \"${path}\"\n")
+    list(APPEND units ${unit})
+  endforeach()
+  set(target sluice_${room}_headers)
+  add_library(${target} OBJECT ${units})
+  target_link_libraries(${target} PRIVATE sluice_${room})
+  target_compile_options(${target} PRIVATE -O0 -g0)
+  add_dependencies(headers ${target})
+  if(NOT SLUICE_CHECK_HEADERS)
+    set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
+endfunction()
 
 function(sluice_room name deps)
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
@@ -37,6 +83,11 @@ function(sluice_room name deps)
   if(EXISTS ${dir}/room.cmake)
     include(${dir}/room.cmake)
   endif()
+  if(name STREQUAL "app")
+    # Per file and not per target: the precompiled header then survives a new commit.
+    set_source_files_properties(${sources} ${dir}/main.cc PROPERTIES COMPILE_DEFINITIONS
+      "SLUICE_VERSION=\"${PROJECT_VERSION}\";SLUICE_BUILD=\"${SLUICE_COMMIT}\"")
+  endif()
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${target} gtest gtest_main gmock Threads::Threads)
@@ -44,10 +95,29 @@ function(sluice_room name deps)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   endif()
+  if(EXISTS ${dir}/main.cc)
+    sluice_program(${name} ${dir}/main.cc)
+  endif()
+  sluice_headers(${name} ${dir})
+endfunction()
+
+# What `sluice --version` says of its origin; ./dev build configures anew each time, so it is true.
+function(sluice_commit variable)
+  execute_process(COMMAND git rev-parse --short=12 HEAD WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+    OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  execute_process(COMMAND git --no-optional-locks status --porcelain --untracked-files=no
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} OUTPUT_VARIABLE changed ERROR_QUIET)
+  if(NOT commit)
+    set(commit "unknown")
+  elseif(changed)
+    string(APPEND commit "-dirty")
+  endif()
+  set(${variable} ${commit} PARENT_SCOPE)
 endfunction()
 
 function(sluice_rooms file)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  sluice_commit(SLUICE_COMMIT)
   file(STRINGS ${file} lines REGEX "^[a-z]")
   foreach(line IN LISTS lines)
     string(REGEX MATCH "^([a-z]+) *@([0-9]+): *(.*)$" _ "${line}")
