@@ -1,0 +1,361 @@
+#include "env/linux/loop.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/prng.h"
+
+namespace sluice::env {
+namespace {
+
+constexpr int64_t kLongUs = 20'000'000;  // a wait that only a broken loop would use up
+
+std::unique_ptr<Loop> OpenLoop() {
+  auto loop = Loop::Open();
+  EXPECT_TRUE(loop.has_value());
+  return std::move(*loop);
+}
+
+std::unique_ptr<Listener> Listen(const std::string& address = "127.0.0.1:0") {
+  auto listener = Listener::Open(address, 128);
+  EXPECT_TRUE(listener.has_value()) << listener.error().message;
+  return std::move(*listener);
+}
+
+struct Pair {
+  Fd client, server;
+};
+
+Pair ConnectPair(Listener& listener) {
+  auto client = Connect(listener.address(), 5000);
+  EXPECT_TRUE(client.has_value()) << client.error().message;
+  auto loop = OpenLoop();
+  EXPECT_TRUE(loop->Add(listener.fd(), 1, Interest::kRead).ok());
+  std::vector<Ready> ready;
+  loop->Poll(kLongUs, &ready);
+  Pair pair{.client = std::move(*client), .server = {}};
+  EXPECT_EQ(listener.Accept(&pair.server), Listener::Accepted::kOne);
+  return pair;
+}
+
+// Goal:   bytes arrive whole and in order through partial reads and writes, whatever their sizes.
+// Method: echo random messages over real connections with one loop serving both sides; small
+//         buffers and WriteSpans pieces drawn at random.
+TEST(Loop, EchoesEveryByteInOrder) {
+  auto listener = Listen();
+  auto loop = OpenLoop();
+  ASSERT_TRUE(loop->Add(listener->fd(), 0, Interest::kRead).ok());
+  constexpr uint64_t kClients = 8;
+  constexpr size_t kBytes = 300'000;
+  struct Side {
+    Fd fd;
+    std::string to_write, got;
+    bool wants_write = false;
+  };
+  std::map<uint64_t, Side> sides;  // 1..8 the clients, 101.. the servers
+  Prng prng(7);
+  for (uint64_t i = 1; i <= kClients; ++i) {
+    auto fd = Connect(listener->address(), 5000);
+    ASSERT_TRUE(fd.has_value());
+    std::string text(kBytes, 0);
+    for (char& c : text) c = static_cast<char>(prng());
+    ASSERT_TRUE(loop->Add(fd->get(), i, Interest::kReadWrite).ok());
+    sides[i] = Side{std::move(*fd), std::move(text), {}, true};
+  }
+  std::map<uint64_t, std::string> sent;
+  for (auto& [tag, side] : sides) sent[tag] = side.to_write;
+  std::map<std::string, uint64_t> client_of;  // by address
+  for (auto& [tag, side] : sides) client_of[LocalAddress(side.fd.get())] = tag;
+
+  auto write = [&](uint64_t tag, Side& side) {
+    if (side.to_write.empty()) return;
+    std::vector<std::string_view> spans;
+    std::string_view rest = side.to_write;
+    while (!rest.empty() && spans.size() < kSpansMax + 3) {
+      const size_t size = std::min<size_t>(rest.size(), prng.Below(4000));
+      spans.push_back(rest.substr(0, size));
+      rest.remove_prefix(size);
+    }
+    if (spans.front().empty()) spans.front() = side.to_write;
+    const Transfer done = WriteSpans(side.fd.get(), spans);
+    ASSERT_NE(done.result, IoResult::kFailed);
+    side.to_write.erase(0, done.bytes);
+    const bool wants = !side.to_write.empty();
+    if (wants != side.wants_write) {
+      loop->Modify(side.fd.get(), tag, wants ? Interest::kReadWrite : Interest::kRead);
+    }
+    side.wants_write = wants;
+  };
+  std::vector<Ready> ready;
+  size_t finished = 0;
+  while (finished < kClients) {
+    ASSERT_GT(loop->Poll(kLongUs, &ready), 0u) << "the loop lost a readiness";
+    for (const Ready& one : ready) {
+      ASSERT_FALSE(one.broken);
+      if (one.tag == 0) {
+        Fd fd;
+        while (listener->Accept(&fd) == Listener::Accepted::kOne) {
+          TuneConnection(fd.get(), 300);
+          const uint64_t tag = 100 + client_of.at(PeerAddress(fd.get()));
+          ASSERT_TRUE(loop->Add(fd.get(), tag, Interest::kRead).ok());
+          sides[tag].fd = std::move(fd);
+        }
+        continue;
+      }
+      Side& side = sides.at(one.tag);
+      if (one.readable) {
+        char bytes[3000];
+        const Transfer got = ReadSome(side.fd.get(), bytes, 1 + prng.Below(sizeof bytes));
+        ASSERT_EQ(got.result, IoResult::kDone);
+        (one.tag > 100 ? side.to_write : side.got).append(bytes, got.bytes);
+        if (one.tag < 100 && side.got.size() == kBytes) ++finished;
+      }
+      if (one.writable || (one.tag > 100 && !side.to_write.empty())) write(one.tag, side);
+    }
+  }
+  for (uint64_t i = 1; i <= kClients; ++i) EXPECT_TRUE(sides[i].got == sent[i]) << i;
+}
+
+// Goal:   a readiness is reported until it is used (level-triggered), only while it is asked for,
+//         and never after Remove.
+// Method: leave a byte unread over several polls; change the interest back and forth.
+TEST(Loop, ReportsWhatIsAskedForUntilItIsTaken) {
+  auto listener = Listen();
+  auto loop = OpenLoop();
+  Pair pair = ConnectPair(*listener);
+  ASSERT_EQ(WriteSome(pair.client.get(), "ab").bytes, 2u);
+  const uint64_t tag = 0xfedcba9876543210;
+  ASSERT_TRUE(loop->Add(pair.server.get(), tag, Interest::kRead).ok());
+  std::vector<Ready> ready;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(loop->Poll(kLongUs, &ready), 1u);
+    EXPECT_EQ(ready[0].tag, tag);
+    EXPECT_TRUE(ready[0].readable);
+    EXPECT_FALSE(ready[0].writable);
+  }
+  loop->Modify(pair.server.get(), tag, Interest::kNone);
+  EXPECT_EQ(loop->Poll(0, &ready), 0u);
+  EXPECT_EQ(loop->Poll(1500, &ready), 0u);
+  loop->Modify(pair.server.get(), tag + 1, Interest::kReadWrite);
+  ASSERT_EQ(loop->Poll(0, &ready), 1u);
+  EXPECT_EQ(ready[0].tag, tag + 1);
+  EXPECT_TRUE(ready[0].readable && ready[0].writable);
+  loop->Remove(pair.server.get());
+  EXPECT_EQ(loop->Poll(0, &ready), 0u);
+  EXPECT_TRUE(ready.empty());
+}
+
+// Goal:   when more sockets are ready than one Poll reports, each gets its turn.
+// Method: make kReadyMax + 50 sockets readable and never read: two polls must name all of them.
+TEST(Loop, TakesTurnsWhenMoreIsReadyThanOnePollReports) {
+  auto listener = Listen();
+  auto loop = OpenLoop();
+  std::vector<Pair> pairs;
+  constexpr size_t kPairs = Loop::kReadyMax + 50;
+  for (size_t i = 0; i < kPairs; ++i) {
+    pairs.push_back(ConnectPair(*listener));
+    ASSERT_EQ(WriteSome(pairs[i].client.get(), "x").bytes, 1u);
+    ASSERT_TRUE(loop->Add(pairs[i].server.get(), i, Interest::kRead).ok());
+  }
+  std::set<uint64_t> seen;
+  std::vector<Ready> ready;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_LE(loop->Poll(kLongUs, &ready), Loop::kReadyMax);
+    for (const Ready& one : ready) seen.insert(one.tag);
+  }
+  EXPECT_EQ(seen.size(), kPairs);
+}
+
+// Goal:   no wake-up is lost, however Notify and going to sleep interleave.
+// Method: two loops hand a number back and forth through plain atomics, 20,000 times, sleeping in
+//         between for as long as it takes; a lost wake-up uses up the long timeout and fails.
+TEST(Loop, LosesNoWakeup) {
+  auto ping = OpenLoop(), pong = OpenLoop();
+  std::atomic<int> to_pong{0}, to_ping{0};
+  constexpr int kRounds = 20'000;
+  std::atomic<bool> late{false};
+  auto await = [&late](Loop& loop, std::atomic<int>& value, int least) {
+    std::vector<Ready> ready;
+    const auto start = std::chrono::steady_clock::now();
+    while (value.load(std::memory_order_relaxed) < least) {
+      loop.Poll(kLongUs, &ready);
+      if (std::chrono::steady_clock::now() - start > std::chrono::microseconds(kLongUs / 2)) {
+        late = true;
+        return;
+      }
+    }
+  };
+  std::thread other([&] {
+    for (int i = 1; i <= kRounds && !late; ++i) {
+      await(*pong, to_pong, i);
+      to_ping.store(i, std::memory_order_relaxed);
+      ping->Notify();
+    }
+  });
+  for (int i = 1; i <= kRounds && !late; ++i) {
+    to_pong.store(i, std::memory_order_relaxed);
+    pong->Notify();
+    await(*ping, to_ping, i);
+  }
+  late ? pong->Notify() : void();
+  other.join();
+  EXPECT_FALSE(late);
+}
+
+// Goal:   a Notify before the sleep prevents it once; Notify while awake costs no wake-up later.
+// Method: notify many times, poll once with a long timeout, then see that the next poll sleeps.
+TEST(Loop, OneNotifyEndsOneSleep) {
+  auto loop = OpenLoop();
+  std::vector<Ready> ready;
+  for (int i = 0; i < 100; ++i) loop->Notify();
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(loop->Poll(kLongUs, &ready), 0u);
+  const auto woken = std::chrono::steady_clock::now();
+  EXPECT_LT(woken - start, std::chrono::microseconds(kLongUs / 2));
+  EXPECT_EQ(loop->Poll(30'000, &ready), 0u);
+  EXPECT_GE(std::chrono::steady_clock::now() - woken, std::chrono::microseconds(29'000));
+}
+
+// Goal:   a timeout below a millisecond is kept, neither spun nor rounded up to several.
+TEST(Loop, SleepsForMicroseconds) {
+  auto loop = OpenLoop();
+  std::vector<Ready> ready;
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(loop->Poll(200, &ready), 0u);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::microseconds(50 * 200));
+}
+
+// Goal:   the end of a connection is told apart: in order, reset, and full.
+// Method: close, reset (linger 0) and fill a connection, and look at each result.
+TEST(Socket, TellsHowAConnectionEnds) {
+  auto listener = Listen();
+  auto loop = OpenLoop();
+  std::vector<Ready> ready;
+  char bytes[16];
+  {
+    Pair pair = ConnectPair(*listener);
+    EXPECT_EQ(ReadSome(pair.server.get(), bytes, sizeof bytes).result, IoResult::kAgain);
+    ASSERT_EQ(WriteSome(pair.client.get(), "bye").bytes, 3u);
+    FinishWrites(pair.client.get());
+    ASSERT_TRUE(loop->Add(pair.server.get(), 1, Interest::kRead).ok());
+    loop->Poll(kLongUs, &ready);
+    const Transfer got = ReadSome(pair.server.get(), bytes, sizeof bytes);
+    EXPECT_EQ(std::string_view(bytes, got.bytes), "bye");
+    loop->Poll(kLongUs, &ready);
+    EXPECT_EQ(ReadSome(pair.server.get(), bytes, sizeof bytes).result, IoResult::kClosed);
+    loop->Remove(pair.server.get());
+  }
+  {
+    Pair pair = ConnectPair(*listener);
+    const linger reset{.l_onoff = 1, .l_linger = 0};
+    setsockopt(pair.client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    ASSERT_TRUE(loop->Add(pair.server.get(), 1, Interest::kNone).ok());
+    pair.client.Close();
+    ASSERT_EQ(loop->Poll(kLongUs, &ready), 1u);
+    EXPECT_TRUE(ready[0].broken);
+    EXPECT_EQ(ReadSome(pair.server.get(), bytes, sizeof bytes).result, IoResult::kFailed);
+    EXPECT_EQ(WriteSome(pair.server.get(), "x").result, IoResult::kFailed);  // and no SIGPIPE
+    loop->Remove(pair.server.get());
+  }
+  {
+    Pair pair = ConnectPair(*listener);
+    const std::string block(1 << 20, 'x');
+    Transfer done{IoResult::kDone};
+    for (int i = 0; i < 100 && done.result == IoResult::kDone; ++i) {
+      done = WriteSome(pair.server.get(), block);
+    }
+    EXPECT_EQ(done.result, IoResult::kAgain);
+  }
+}
+
+// Goal:   addresses of every form are understood or refused with a reason, and port 0 is reported.
+TEST(Socket, ListensWhereItIsTold) {
+  for (const char* address : {"127.0.0.1:0", "localhost:0", "*:0", ":0", "0.0.0.0:0"}) {
+    auto listener = Listen(address);
+    EXPECT_FALSE(listener->address().ends_with(":0")) << listener->address();
+    auto client =
+        Connect("127.0.0.1" + listener->address().substr(listener->address().find(':')), 5000);
+    EXPECT_TRUE(client.has_value()) << address;
+  }
+  for (const char* address : {"", "7379", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "1.2.3.4:65536",
+                              "1.2.3.4:-1", "::1:80", "no such host:80", "[::zz]:1"}) {
+    auto listener = Listener::Open(address, 16);
+    ASSERT_FALSE(listener.has_value()) << address;
+    EXPECT_EQ(listener.error().code, Code::kInvalid) << address;
+  }
+  auto first = Listen();
+  auto second = Listener::Open(first->address(), 16);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code, Code::kConflict);
+  EXPECT_FALSE(Connect("127.0.0.1:1", 1000).has_value());
+}
+
+// Goal:   the same over IPv6, with brackets in the text. A machine without IPv6 has nothing to
+// show.
+TEST(Socket, SpeaksIpv6) {
+  auto opened = Listener::Open("[::1]:0", 16);
+  if (!opened.has_value()) GTEST_SKIP() << opened.error().message;
+  EXPECT_TRUE((*opened)->address().starts_with("[::1]:"));
+  Pair pair = ConnectPair(**opened);
+  EXPECT_EQ(PeerAddress(pair.server.get()), LocalAddress(pair.client.get()));
+  auto both = Listen("[::]:0");
+  const std::string port = both->address().substr(both->address().rfind(':'));
+  auto client = Connect("127.0.0.1" + port, 5000);
+  ASSERT_TRUE(client.has_value());
+  Fd server;
+  while (both->Accept(&server) == Listener::Accepted::kNone) std::this_thread::yield();
+  EXPECT_TRUE(PeerAddress(server.get()).starts_with("127.0.0.1:")) << PeerAddress(server.get());
+}
+
+// Goal:   with no descriptor free a newcomer is closed, the backlog empties, and serving goes on
+//         once descriptors are free again.
+// Method: use up every descriptor below a lowered limit, let clients come, accept, look.
+TEST(Socket, TurnsNewcomersOffWhenNoDescriptorIsFree) {
+  auto listener = Listen();
+  std::vector<Fd> clients;
+  for (int i = 0; i < 3; ++i) {
+    auto client = Connect(listener->address(), 5000);
+    ASSERT_TRUE(client.has_value());
+    clients.push_back(std::move(*client));
+  }
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit lowered = before;
+  lowered.rlim_cur = 200;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &lowered), 0);
+  std::vector<Fd> hogs;
+  for (int fd; (fd = dup(0)) >= 0;) hogs.emplace_back(fd);
+  Fd server;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(listener->Accept(&server), Listener::Accepted::kTurnedOff) << i;
+  }
+  const auto empty = listener->Accept(&server);
+  hogs.clear();
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(empty, Listener::Accepted::kNone);
+  auto loop = OpenLoop();
+  std::vector<Ready> ready;
+  for (Fd& client : clients) {
+    ASSERT_TRUE(loop->Add(client.get(), 1, Interest::kRead).ok());
+    ASSERT_EQ(loop->Poll(kLongUs, &ready), 1u);
+    char byte;
+    EXPECT_NE(ReadSome(client.get(), &byte, 1).result, IoResult::kAgain);
+    loop->Remove(client.get());
+  }
+  EXPECT_EQ(listener->Accept(&server), Listener::Accepted::kNone);
+  Pair pair = ConnectPair(*listener);
+  EXPECT_TRUE(pair.server.open());
+}
+
+}  // namespace
+}  // namespace sluice::env
