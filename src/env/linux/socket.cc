@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/log_line.h"
 
 namespace sluice::env {
 namespace {
@@ -237,6 +238,7 @@ Listener::Accepted Listener::Accept(Fd* connection) {
 // Without a descriptor the newcomer could neither be served nor told, and would stay in the
 // backlog, so that a level-triggered loop would spin. The reserve makes room to close it.
 Listener::Accepted Listener::TurnOff() {
+  const int error = errno;
   reserve_.Close();
   Accepted answer = Accepted::kTurnedOff;
   {
@@ -245,6 +247,10 @@ Listener::Accepted Listener::TurnOff() {
     if (!newcomer.open()) answer = errno == EAGAIN ? Accepted::kNone : Accepted::kExhausted;
   }
   reserve_ = OpenReserve();
+  if (answer != Accepted::kNone) {
+    LogWarning("env", "no file descriptor is free: connections are turned off; raise ulimit -n",
+               {{"listen", address_}, {"error", std::strerror(error)}});
+  }
   return answer;
 }
 
