@@ -68,9 +68,11 @@ struct KeyChange {
 };
 struct MultiCall {
   Args args;
-  std::span<const KeyFact> facts;
+  std::span<const KeyFact> facts;                  // per key; empty unless the command needs them
   std::span<const model::Policy* const> policies;  // per key
+  uint64_t now_ms;                                 // log time, as View::now_ms
   std::vector<KeyChange>& changes;                 // stays empty when the reply is an error
+  uint64_t now_ms;  // log time: the only clock of commands
   resp::Reply& reply;
 };
 
@@ -80,7 +82,8 @@ enum Flags : uint32_t {
   kAdmin = 4,
   kFast = 8,
   kNoAuth = 16,        // allowed before AUTH
-  kNeedsFacts = 32,    // multi-key: the keys' types (existence) must be looked up
+  kNeedsFacts = 32,    // multi-key: the keys' types (existence) must be looked up; those of a
+                       // write also whenever one of its policies is append-only
   kNeedsValues = 64,   // multi-key: and their string values
   kUnavailable = 128,  // arrives with a later version: refused with an error that says so
 };
@@ -112,5 +115,9 @@ const Spec* FindCommand(std::string_view name);
 // A command that Redis has and Sluice does not offer: the alternative to name in the error; else
 // empty.
 std::string_view AlternativeTo(std::string_view name);
+// The command that `args` calls; or nullptr and the error is written, when there is none to run:
+// unknown, not offered, not available yet, or called with a wrong number of arguments.
+// Requires: args is not empty.
+const Spec* Resolve(Args args, resp::Reply& reply);
 
 }  // namespace sluice::command

@@ -46,6 +46,7 @@ class Router {
   std::vector<Segment> SegmentsOf(std::string_view key) const;
 
   const model::ShardMap& map() const;
+  std::shared_ptr<const model::ShardMap> map_ptr() const;
   const model::Keyspace* FindKeyspace(std::string_view name) const;
   const model::Keyspace& keyspace(model::KeyspaceId id) const;
   const model::Policy& policy(model::KeyspaceId id) const;

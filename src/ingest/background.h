@@ -1,0 +1,26 @@
+// Background: work that must not run on a lane, because it waits for the disk. Threads in the real
+// program, steps under the simulator's choice in a simulated one.
+//
+// Threads:  called from any lane. Results come back as tasks through the fabric.
+#pragma once
+
+#include <functional>
+
+#include "ingest/packet.h"
+#include "model/ids.h"
+#include "store/store.h"
+
+namespace sluice::ingest {
+
+class Background {
+ public:
+  virtual ~Background() = default;
+  // Runs `work` on some thread, then posts `then` to the lane.
+  virtual void Offload(model::LaneId lane, std::function<void(store::Store&)> work, Task then) = 0;
+  // Brings a run into the store once the log is durable up to `last`, then posts `then`. Runs of one
+  // lane go in order. It is tried again until it succeeds: the run stays readable in the lane's state
+  // meanwhile, and the log is not trimmed.
+  virtual void Store(model::LaneId lane, store::Run run, model::Lsn last, Task then) = 0;
+};
+
+}  // namespace sluice::ingest

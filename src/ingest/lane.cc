@@ -1,0 +1,287 @@
+#include "ingest/lane.h"
+
+#include "base/check.h"
+#include "ingest/gather.h"
+#include "ingest/multi.h"
+#include "model/stored_key.h"
+
+namespace sluice::ingest {
+
+// A command that waits: it owns what its views point to.
+struct Lane::Parked {
+  std::vector<std::string> bytes;
+  std::vector<std::string_view> args;
+  std::string user, once_token, token;
+  shard::Command command;
+  shard::KeyPlace place;
+  Origin origin;
+  shard::Fetch fetch;
+  uint64_t clears = 0;  // Lane::clears_ when the fetch began
+
+  Parked(const shard::Command& from, const shard::KeyPlace& at, const Origin& to)
+      : user(from.once.user), once_token(from.once.token), token(at.token), command(from),
+        place(at), origin(to) {
+    bytes.reserve(from.args.size());
+    for (const std::string_view arg : from.args) args.emplace_back(bytes.emplace_back(arg));
+    command.args = args;
+    command.once.user = user;
+    command.once.token = once_token;
+    place.token = token;
+    place.key = args[static_cast<size_t>(command.spec->first_key)];
+  }
+};
+
+// Takes a packet's items as they come.
+class Lane::Inbox final : public Packet::Handler {
+ public:
+  explicit Inbox(Lane& lane) : lane_(lane) {}
+  void OnCommand(const shard::Command& command, const Origin& origin) override {
+    lane_.OnRemoteCommand(command, origin);
+  }
+  void OnReply(const Origin& origin, std::string_view bytes, model::Lsn gate) override {
+    lane_.sessions_->Deliver(origin, bytes, {gate, false});
+  }
+  void OnTask(const Task& task) override { task(lane_); }
+
+ private:
+  Lane& lane_;
+};
+
+Lane::Lane(model::LaneId id, Node& node, model::LogTime floor, uint64_t seed)
+    : id_(id),
+      node_(node),
+      shards_(node.store, node.router->map_ptr(), node.limits, floor, seed) {
+  for (size_t i = 0; i < node.fabric.lanes(); ++i) out_.push_back(std::make_unique<Packet>());
+}
+
+void Lane::BeginTurn(uint64_t wall_ms) {
+  shards_.BeginTurn(wall_ms);
+  shards_.Durable(node_.committer.durable());
+  node_.fabric.Receive(id_, &in_);
+  Inbox inbox(*this);
+  for (auto& [from, packet] : in_) {
+    packet->Deliver(inbox);
+    node_.fabric.Recycle(from, id_, std::move(packet));
+  }
+  in_.clear();
+  tasks_ = std::move(later_);
+  later_.clear();
+  for (const Task& task : tasks_) task(*this);
+  tasks_.clear();
+  node_.fabric.TakePosted(id_, &tasks_);
+  for (const Task& task : tasks_) task(*this);
+  tasks_.clear();
+}
+
+shard::KeyPlace Lane::PlaceOf(const route::Placed& placed, std::string_view token,
+                              std::string_view key) const {
+  const model::Shard& shard = node_.router->map().shards()[placed.shard];
+  return {placed.keyspace->id, placed.policy, token,    key,
+          placed.shard,        shard.begin,   shard.end};
+}
+
+Submitted Lane::Submit(const shard::Command& command, const Origin& origin, std::string& reply) {
+  switch (command.spec->face) {
+    case command::Face::kKey: return SubmitKey(command, origin, reply);
+    case command::Face::kMulti: return SubmitMulti(*this, command, origin, reply);
+    default: return SubmitGather(*this, command, origin, reply);
+  }
+}
+
+Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin,
+                          std::string& reply) {
+  const std::string_view key = command.args[static_cast<size_t>(command.spec->first_key)];
+  if (key.size() > model::kKeyBytesMax) {
+    resp::Reply(reply, command.version).Error("ERR key is longer than 60000 bytes");
+    return {true, {}, model::Ack::kMemory};
+  }
+  const auto placed = node_.router->Place(key, &token_);
+  if (!placed.has_value()) {
+    resp::Reply(reply, command.version).Error(placed.error().message);
+    return {true, {}, model::Ack::kMemory};
+  }
+  Submitted submitted{false, {}, placed->policy->ack};
+  if ((command.spec->flags & command::kWrite) && node_.committer.no_space()) {
+    resp::Reply(reply, command.version).Error(
+        "NOSPACE the disk of the log is full; nothing was applied; reads go on");
+    submitted.done = true;
+    return submitted;
+  }
+  const model::LaneId owner = node_.owners[placed->shard];
+  if (owner != id_) {
+    out_[owner.value]->AddCommand(command, origin);
+    return submitted;
+  }
+  const shard::Outcome outcome =
+      RunOrPark(command, PlaceOf(*placed, token_, key), origin, reply);
+  submitted.done = outcome.done;
+  submitted.gate = outcome.gate;
+  return submitted;
+}
+
+shard::Outcome Lane::RunOrPark(const shard::Command& command, const shard::KeyPlace& place,
+                               const Origin& origin, std::string& reply) {
+  if (parking_.Held(place.keyspace, place.key)) {
+    auto parked = std::make_shared<Parked>(command, place, origin);
+    parking_.Wait(place.keyspace, place.key, [this, parked] { RunParked(parked); });
+    return {};
+  }
+  const shard::Outcome outcome = shards_.Run(command, place, nullptr, reply);
+  if (!outcome.done) {
+    auto parked = std::make_shared<Parked>(command, place, origin);
+    parking_.Hold(place.keyspace, place.key);
+    FetchFor(parked);
+  }
+  return outcome;
+}
+
+void Lane::RunParked(const std::shared_ptr<Parked>& parked) {
+  std::string reply;
+  const shard::Outcome outcome =
+      shards_.Run(parked->command, parked->place, &parked->fetch, reply);
+  if (outcome.done) {
+    Finish(parked->origin, reply, outcome.gate);
+    return;
+  }
+  parking_.Hold(parked->place.keyspace, parked->place.key);
+  FetchFor(parked);
+}
+
+void Lane::FetchFor(const std::shared_ptr<Parked>& parked) {
+  shard::Fetch missing = shards_.TakeMissing();
+  if (parked->clears != clears_) parked->fetch = shard::Fetch();
+  parked->clears = clears_;
+  parked->fetch.wanted = std::move(missing.wanted);
+  if (!missing.prefix.empty()) {
+    parked->fetch.prefix = std::move(missing.prefix);
+    parked->fetch.snapshot = std::move(missing.snapshot);
+  }
+  Offload([parked](store::Store& store) { parked->fetch.Run(store); },
+          [parked](Lane& lane) {
+            if (parked->clears != lane.clears_) parked->fetch = shard::Fetch();
+            const shard::KeyPlace& place = parked->place;
+            if (parked->fetch.error) {
+              std::string reply;
+              resp::Reply(reply, parked->command.version)
+                  .Error("ERR reading from disk failed: " + parked->fetch.error->message +
+                         "; nothing was applied");
+              lane.Finish(parked->origin, reply, {});
+            } else {
+              std::string reply;
+              const shard::Outcome outcome =
+                  lane.shards_.Run(parked->command, place, &parked->fetch, reply);
+              if (!outcome.done) {
+                lane.FetchFor(parked);
+                return;
+              }
+              lane.Finish(parked->origin, reply, outcome.gate);
+            }
+            lane.parking_.Release(place.keyspace, place.key);
+          });
+}
+
+void Lane::OnRemoteCommand(const shard::Command& command, const Origin& origin) {
+  const std::string_view key = command.args[static_cast<size_t>(command.spec->first_key)];
+  const auto placed = node_.router->Place(key, &token_);
+  SLUICE_CHECK(placed.has_value());  // the sender placed it by the same router
+  remote_reply_.clear();
+  const shard::Outcome outcome =
+      RunOrPark(command, PlaceOf(*placed, token_, key), origin, remote_reply_);
+  if (outcome.done) Finish(origin, remote_reply_, outcome.gate);
+}
+
+void Lane::Finish(const Origin& origin, std::string_view bytes, const shard::Gate& gate) {
+  if (origin.lane == id_) {
+    ready_.push_back({origin, std::string(bytes), gate});
+  } else {
+    out_[origin.lane.value]->AddReply(origin, bytes, gate);
+  }
+}
+
+void Lane::Call(model::LaneId lane, Task task) {
+  if (lane == id_) {
+    task(*this);
+  } else {
+    out_[lane.value]->AddTask(std::move(task));
+  }
+}
+
+void Lane::AfterTurn(std::function<void(Lane&, model::Lsn)> then) {
+  after_turn_.push_back(std::move(then));
+}
+
+void Lane::Offload(std::function<void(store::Store&)> work, Task then) {
+  node_.background.Offload(id_, std::move(work), std::move(then));
+}
+
+void Lane::HandOver() {
+  model::Lsn last;
+  const shard::TurnBatch& batch = shards_.batch();
+  if (!batch.empty()) {
+    spans_.clear();
+    for (const size_t i : batch.touched()) {
+      const model::Shard& shard = node_.router->map().shards()[i];
+      spans_.push_back({shard.id, shard.epoch, shard.lineage, {}, batch.count(i)});
+    }
+    const auto placed = node_.committer.Append(
+        {batch.bytes(), batch.records(), shards_.turn_time(), spans_});
+    // A failed log ends the process; until then nothing that depends on this turn may be revealed.
+    last = placed.has_value() ? placed->last : model::Lsn(~uint64_t{0});
+    if (placed.has_value()) log_bytes_ = placed->log_bytes;
+  }
+  const model::Lsn gate = shards_.EndTurn(last);
+  turn_gate_ = gate;
+  const auto after = std::move(after_turn_);
+  after_turn_.clear();
+  for (const auto& then : after) then(*this, gate);
+  SLUICE_CHECK_MSG(shards_.batch().empty(), "what runs after a turn writes nothing");
+}
+
+void Lane::FlushPackets() {
+  for (uint16_t to = 0; to < out_.size(); ++to) {
+    if (out_[to]->empty()) continue;
+    out_[to]->Seal(turn_gate_);
+    out_[to] = node_.fabric.Send(id_, model::LaneId(to), std::move(out_[to]));
+  }
+}
+
+void Lane::DeliverReady() {
+  // Before the hand-over: `this_turn` still means the turn that is running.
+  for (size_t i = 0; i < ready_.size(); ++i) {
+    sessions_->Deliver(ready_[i].origin, ready_[i].bytes, ready_[i].gate);
+  }
+  ready_.clear();
+}
+
+model::Lsn Lane::EndTurn() {
+  DeliverReady();
+  HandOver();
+  FlushPackets();
+  MaybeFreeze();
+  return turn_gate_;
+}
+
+bool Lane::Crowded() {
+  return node_.committer.full() || node_.fabric.Crowded(id_) ||
+         (shards_.state().frozen() > 1 && shards_.WantsFreeze(log_bytes_));
+}
+
+void Lane::MaybeFreeze() {
+  if (!shards_.WantsFreeze(log_bytes_) || position_holds_ > 0) return;
+  if (shards_.state().frozen() > 1) return;  // sockets rest meanwhile (Crowded)
+  std::vector<store::Position> positions;
+  const model::Lsn last = node_.committer.appended();
+  const auto& shards = node_.router->map().shards();
+  for (size_t i = 0; i < shards.size(); ++i) {
+    if (!Owns(i)) continue;
+    const model::ShardSeq next = node_.committer.next_seq(shards[i].lineage);
+    positions.push_back({shards[i].lineage, model::ShardSeq(next.value - 1), last});
+  }
+  store::Run run = shards_.Freeze(std::move(positions), log_bytes_);
+  node_.background.Store(id_, run, last, [run, last](Lane& lane) {
+    lane.shards_.state().Flushed(run);
+    lane.stored_lsn_.store(last.value, std::memory_order_release);
+  });
+}
+
+}  // namespace sluice::ingest

@@ -1,0 +1,160 @@
+// Lane: one core's share of the node: some shards, some connections, and the road between them.
+//
+// A lane works in turns. In a turn it takes what came (packets of other lanes, tasks, its sockets'
+// commands), runs it, and hands all records of the turn to the log at once:
+//
+//   BeginTurn()  take the time, then packets and tasks.
+//   Submit()     a command of one of this lane's connections: runs here, or goes to the shard's lane.
+//   EndTurn()    hand over to the log; send packets; settle which LSN the turn's replies wait for.
+//
+// A command over several keys locks them lane by lane in one order (ingest/multi.h); what must wait for
+// a key is parked with it (shard/parking.h).
+//
+// Owns:     its Shards, parking and outgoing packets. Borrows log, fabric, background.
+// Threads:  its own. Everything from outside comes through Fabric::Post.
+// Failure:  when the log fails, every reply that still waits becomes -INDOUBT (server) and the process
+//           stops; no reply leaves early.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ingest/background.h"
+#include "ingest/fabric.h"
+#include "ingest/packet.h"
+#include "log/committer.h"
+#include "route/router.h"
+#include "shard/parking.h"
+#include "shard/shards.h"
+
+namespace sluice::ingest {
+
+// The lane's connections, as the lane sees them.
+class Sessions {
+ public:
+  virtual ~Sessions() = default;
+  // A reply that was not there when Submit returned. Never called from inside Submit.
+  // `gate.this_turn` means the turn that is running.
+  virtual void Deliver(const Origin& origin, std::string_view bytes, const shard::Gate& gate) = 0;
+};
+
+// What Submit found.
+struct Submitted {
+  bool done = false;      // the reply stands in `reply`; else Sessions::Deliver brings it
+  shard::Gate gate;       // what must be durable before it leaves
+  model::Ack ack = model::Ack::kMemory;  // the strictest of the keyspaces it touches
+};
+
+// What all lanes of a node share. Each member outlives the lanes.
+struct Node {
+  log::Committer& committer;
+  store::Store& store;
+  Fabric& fabric;
+  Background& background;
+  std::vector<Lane*> lanes;         // by id; filled in before the first turn
+  std::vector<model::LaneId> owners;  // of each shard, by index in the map
+  std::shared_ptr<const route::Router> router;
+  shard::Limits limits;
+};
+
+class Lane {
+ public:
+  Lane(model::LaneId id, Node& node, model::LogTime floor, uint64_t seed);
+
+  void Serve(Sessions* sessions) { sessions_ = sessions; }
+
+  void BeginTurn(uint64_t wall_ms);
+  // Requires: command.spec is of face kKey, kMulti or kGather and its arity holds. Views in `command`
+  // are copied if they are needed after the call.
+  Submitted Submit(const shard::Command& command, const Origin& origin, std::string& reply);
+  // Returns what replies of this turn wait for.
+  model::Lsn EndTurn();
+  // True when there is work that no socket will announce: take another turn soon.
+  bool Busy() const { return !ready_.empty() || !later_.empty() || !after_turn_.empty(); }
+  // Sockets should rest: other lanes, the log or the store are behind.
+  bool Crowded();
+  // Once in a while (kTickMs): expiry, positions of idle lanes.
+  void Tick();
+
+  model::LaneId id() const { return id_; }
+  shard::Shards& shards() { return shards_; }
+  const route::Router& router() const { return *node_.router; }
+  Node& node() { return node_; }
+  uint64_t stored_lsn() const { return stored_lsn_.load(std::memory_order_acquire); }
+  size_t parked() const { return parking_.size(); }
+
+  // --- For the flows of this room (multi, gather, scan), which run on lanes as tasks. ---
+
+  // Runs the task on that lane: now if it is this one, else with the next packet.
+  void Call(model::LaneId lane, Task task);
+  // Runs at the end of this turn with the LSN that its replies wait for; packets leave after it. It may
+  // Call and Later, but neither write nor Finish with a gate on `this_turn`: that turn is over.
+  void AfterTurn(std::function<void(Lane&, model::Lsn)> then);
+  // Runs at the beginning of the next turn.
+  void Later(Task task) { later_.push_back(std::move(task)); }
+  // Brings a reply to its connection, wherever that is.
+  void Finish(const Origin& origin, std::string_view bytes, const shard::Gate& gate);
+  // Runs `work` off the lanes, then `then` here.
+  void Offload(std::function<void(store::Store&)> work, Task then);
+
+  shard::Parking& parking() { return parking_; }
+  shard::KeyPlace PlaceOf(const route::Placed& placed, std::string_view token,
+                          std::string_view key) const;
+  bool Owns(size_t shard) const { return node_.owners[shard] == id_; }
+  model::LaneId OwnerOf(size_t shard) const { return node_.owners[shard]; }
+  // A write over several lanes holds keys here whose record may be in the log already: until it is
+  // applied, no position may pass it.
+  void HoldPositions() { ++position_holds_; }
+  void ReleasePositions() { --position_holds_; }
+  // Clears all shards of this lane (FLUSHALL): fetches under way are stale after it.
+  void NoteClear() { ++clears_; }
+
+ private:
+  class Inbox;
+  struct Ready {
+    Origin origin;
+    std::string bytes;
+    shard::Gate gate;
+  };
+  struct Parked;  // a command that owns its bytes
+
+  Submitted SubmitKey(const shard::Command& command, const Origin& origin, std::string& reply);
+  // Runs a command on a key of this lane; parks it when it must wait.
+  shard::Outcome RunOrPark(const shard::Command& command, const shard::KeyPlace& place,
+                           const Origin& origin, std::string& reply);
+  void RunParked(const std::shared_ptr<Parked>& parked);
+  void FetchFor(const std::shared_ptr<Parked>& parked);
+  void OnRemoteCommand(const shard::Command& command, const Origin& origin);
+  void HandOver();
+  void FlushPackets();
+  void DeliverReady();
+  void MaybeFreeze();
+  void SweepIndex();
+
+  const model::LaneId id_;
+  Node& node_;
+  Sessions* sessions_ = nullptr;
+  shard::Shards shards_;
+  shard::Parking parking_;
+  std::vector<std::unique_ptr<Packet>> out_;  // by lane
+  std::vector<std::pair<model::LaneId, std::unique_ptr<Packet>>> in_;
+  std::vector<Task> tasks_, later_;
+  std::vector<std::function<void(Lane&, model::Lsn)>> after_turn_;
+  std::vector<Ready> ready_;
+  std::vector<log::ShardSpan> spans_;
+  std::string token_, remote_reply_;
+  model::Lsn turn_gate_;  // what replies of the turn that ended last wait for
+  uint64_t log_bytes_ = 0;
+  uint64_t clears_ = 0;
+  int position_holds_ = 0;
+  bool index_sweep_running_ = false;
+  std::atomic<uint64_t> stored_lsn_{0};
+};
+
+inline constexpr uint64_t kTickMs = 100;
+
+}  // namespace sluice::ingest

@@ -1,0 +1,314 @@
+#include "ingest/multi.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "model/stored_key.h"
+
+namespace sluice::ingest {
+namespace {
+
+struct Key {
+  std::string token, bytes;
+  const model::Keyspace* keyspace = nullptr;
+  const model::Policy* policy = nullptr;
+  size_t shard = 0;
+  model::LaneId lane;
+  bool first = false;  // of those with the same bytes: the one that is held and looked at
+  size_t same = 0;     // index of that first one
+  shard::Shards::Fact fact;
+};
+
+// One command on its way through the lanes.
+struct Flow {
+  std::vector<std::string> bytes;
+  std::vector<std::string_view> args;
+  std::string user, once_token;
+  shard::Command command;
+  Origin origin;
+  std::vector<Key> keys;          // in the command's order
+  std::vector<size_t> hold_order;  // indexes of first ones, by lane, keyspace and bytes
+  size_t held = 0;                // of hold_order
+  model::Lsn gate;                // what the facts wait for
+  shard::Fetch fetch;
+  bool once_seen = false;
+  std::string once_reply;
+  std::vector<command::KeyChange> changes;
+  std::vector<shard::Change> writes;
+};
+using FlowPtr = std::shared_ptr<Flow>;
+
+bool Needs(const Flow& flow, uint32_t flag) { return (flow.command.spec->flags & flag) != 0; }
+bool Writes(const Flow& flow) { return Needs(flow, command::kWrite); }
+bool HasOnce(const Flow& flow) {
+  return flow.command.once.kind != shard::Once::Kind::kNone;
+}
+
+shard::KeyPlace PlaceOf(const Lane& lane, const Key& key) {
+  return lane.PlaceOf({key.keyspace, key.policy, key.shard}, key.token, key.bytes);
+}
+
+// The command's keys with their places; empty and an error reply when one has none.
+std::vector<Key> KeysOf(Lane& lane, const shard::Command& command, std::string& reply) {
+  const command::Spec& spec = *command.spec;
+  const size_t n = command.args.size();
+  const size_t last = spec.last_key < 0 ? n + spec.last_key : size_t(spec.last_key);
+  std::vector<Key> keys;
+  for (size_t i = size_t(spec.first_key); i <= last && i < n; i += size_t(spec.key_step)) {
+    Key& key = keys.emplace_back();
+    key.bytes = command.args[i];
+    resp::Reply writer(reply, command.version);
+    if (key.bytes.size() > model::kKeyBytesMax) {
+      writer.Error("ERR key is longer than 60000 bytes");
+      return {};
+    }
+    const auto placed = lane.router().Place(key.bytes, &key.token);
+    if (!placed.has_value()) {
+      writer.Error(placed.error().message);
+      return {};
+    }
+    key.keyspace = placed->keyspace;
+    key.policy = placed->policy;
+    key.shard = placed->shard;
+    key.lane = lane.OwnerOf(placed->shard);
+  }
+  return keys;
+}
+
+void OrderHolds(Flow& flow) {
+  std::vector<size_t> order(flow.keys.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const auto place = [&](size_t i) {
+    const Key& key = flow.keys[i];
+    return std::tuple(key.lane, key.keyspace->id, std::string_view(key.bytes));
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return place(a) < place(b); });
+  for (size_t i = 0; i < order.size(); ++i) {
+    Key& key = flow.keys[order[i]];
+    key.first = i == 0 || place(order[i - 1]) != place(order[i]);
+    key.same = key.first ? order[i] : flow.keys[order[i - 1]].same;
+    if (key.first) flow.hold_order.push_back(order[i]);
+  }
+}
+
+// Runs the command's own code over the facts. The reply is appended to `reply`.
+void Decide(Flow& flow, uint64_t now_ms, std::string& reply) {
+  std::vector<command::KeyFact> facts;
+  std::vector<const model::Policy*> policies;
+  for (const Key& key : flow.keys) {
+    const shard::Shards::Fact& fact = flow.keys[key.same].fact;
+    facts.push_back({fact.type, fact.value});
+    policies.push_back(key.policy);
+  }
+  const resp::Version version = HasOnce(flow) ? resp::Version::k2 : flow.command.version;
+  resp::Reply writer(reply, version);
+  command::MultiCall call{flow.command.args, facts, policies, flow.changes, now_ms, writer};
+  flow.command.spec->multi(call);
+}
+
+// Turns the decided changes into writes, with the once token behind the first key's.
+void MakeWrites(Flow& flow, const shard::Shards& shards, const shard::KeyPlace& first,
+                std::string_view reply) {
+  for (command::KeyChange& change : flow.changes) {
+    const Key& key = flow.keys[change.key];
+    change.effect.keyspace = key.keyspace->id;
+    change.effect.key = key.bytes;
+    flow.writes.push_back({key.shard, key.token, change.effect});
+  }
+  if (HasOnce(flow) && !reply.starts_with('-')) {
+    flow.writes.push_back({flow.keys[0].shard, flow.keys[0].token,
+                           shards.OnceEffect(flow.command.once, first, reply)});
+  }
+}
+
+void LetGo(Lane& lane, const FlowPtr& flow, bool positions) {
+  for (const size_t i : flow->hold_order) {
+    const Key& key = flow->keys[i];
+    if (key.lane != lane.id()) continue;
+    if (positions) lane.ReleasePositions();
+    lane.parking().Release(key.keyspace->id, key.bytes);
+  }
+}
+
+std::vector<model::LaneId> LanesOf(const Flow& flow) {
+  std::vector<model::LaneId> lanes;
+  for (const size_t i : flow.hold_order) {
+    if (lanes.empty() || lanes.back() != flow.keys[i].lane) lanes.push_back(flow.keys[i].lane);
+  }
+  return lanes;
+}
+
+// Home again, with every key held and looked at.
+void Conclude(Lane& lane, const FlowPtr& flow) {
+  std::string reply;
+  shard::Gate gate{flow->gate, false};
+  if (flow->once_seen) {
+    reply = flow->once_reply;
+  } else {
+    Decide(*flow, lane.shards().now_ms(), reply);
+    MakeWrites(*flow, lane.shards(), PlaceOf(lane, flow->keys[0]), reply);
+  }
+  if (flow->writes.empty()) {
+    lane.Finish(flow->origin, reply, gate);
+    for (const model::LaneId to : LanesOf(*flow)) {
+      lane.Call(to, [flow](Lane& there) { LetGo(there, flow, Writes(*flow)); });
+    }
+    return;
+  }
+  lane.shards().Write(flow->writes, [&](size_t shard) { return lane.Owns(shard); });
+  const model::LogTime time = lane.shards().turn_time();
+  gate.this_turn = true;
+  lane.Finish(flow->origin, reply, gate);
+  LetGo(lane, flow, true);
+  lane.AfterTurn([flow, time](Lane& home, model::Lsn lsn) {
+    for (const model::LaneId to : LanesOf(*flow)) {
+      if (to == home.id()) continue;
+      home.Call(to, [flow, time, lsn](Lane& there) {
+        std::vector<shard::Change> mine;
+        for (const shard::Change& change : flow->writes) {
+          if (there.Owns(change.shard)) mine.push_back(change);
+        }
+        there.shards().ApplyForeign(mine, lsn, time);
+        LetGo(there, flow, true);
+      });
+    }
+  });
+}
+
+void HoldNext(Lane& lane, const FlowPtr& flow);
+
+// Holds the key, notes what it is, and goes on to the next.
+void LookAtHeld(Lane& lane, const FlowPtr& flow) {
+  const size_t index = flow->hold_order[flow->held];
+  Key& key = flow->keys[index];
+  const shard::KeyPlace place = PlaceOf(lane, key);
+  bool cold = false;
+  shard::Gate gate;
+  if (HasOnce(*flow) && flow->keys[0].same == index && !flow->once_seen) {
+    const auto seen = lane.shards().FindOnce(flow->command.once, place, flow->command.version,
+                                             &flow->fetch, flow->once_reply, &gate);
+    cold = seen == shard::Shards::Seen::kCold;
+    flow->once_seen = seen == shard::Shards::Seen::kYes;
+  }
+  if (!cold && Needs(*flow, command::kNeedsFacts | command::kNeedsValues)) {
+    const auto looked = lane.shards().Look(place, Needs(*flow, command::kNeedsValues),
+                                           &flow->fetch, &key.fact);
+    if (!looked.has_value()) {
+      flow->once_seen = true;  // the error is the reply; nothing is written
+      flow->once_reply = "-ERR " + looked.error().message + "; nothing was applied\r\n";
+    } else {
+      cold = !looked->done;
+      gate.Cover(looked->gate);
+    }
+  }
+  if (cold) {
+    shard::Fetch missing = lane.shards().TakeMissing();
+    flow->fetch.wanted = std::move(missing.wanted);
+    lane.Offload([flow](store::Store& store) { flow->fetch.Run(store); },
+                 [flow](Lane& back) {
+                   if (flow->fetch.error) {
+                     flow->once_seen = true;
+                     flow->once_reply =
+                         "-ERR " + flow->fetch.error->message + "; nothing was applied\r\n";
+                     flow->fetch.error.reset();
+                   }
+                   LookAtHeld(back, flow);
+                 });
+    return;
+  }
+  flow->gate = std::max(flow->gate, gate.lsn);
+  ++flow->held;
+  if (!gate.this_turn) {
+    HoldNext(lane, flow);
+    return;
+  }
+  lane.AfterTurn([flow](Lane& here, model::Lsn lsn) {
+    flow->gate = std::max(flow->gate, lsn);
+    here.Later([flow](Lane& again) { HoldNext(again, flow); });
+  });
+}
+
+void HoldNext(Lane& lane, const FlowPtr& flow) {
+  if (flow->held == flow->hold_order.size()) {
+    lane.Call(flow->origin.lane, [flow](Lane& home) { Conclude(home, flow); });
+    return;
+  }
+  const Key& key = flow->keys[flow->hold_order[flow->held]];
+  lane.Call(key.lane, [flow](Lane& there) {
+    const Key& next = flow->keys[flow->hold_order[flow->held]];
+    const auto hold = [&there, flow, &next] {
+      there.parking().Hold(next.keyspace->id, next.bytes);
+      if (Writes(*flow)) there.HoldPositions();
+      LookAtHeld(there, flow);
+    };
+    if (there.parking().Held(next.keyspace->id, next.bytes)) {
+      there.parking().Wait(next.keyspace->id, next.bytes, hold);
+    } else {
+      hold();
+    }
+  });
+}
+
+// All keys are here, free and in memory: run in place. False if not; then nothing has happened.
+bool RunInPlace(Lane& lane, Flow& flow, std::string& reply, shard::Gate* gate) {
+  if (lane.parking().any() || HasOnce(flow)) return false;
+  const bool look = Needs(flow, command::kNeedsFacts | command::kNeedsValues);
+  for (const Key& key : flow.keys) {
+    if (key.lane != lane.id()) return false;
+  }
+  for (const size_t i : flow.hold_order) {
+    if (!look) break;
+    Key& key = flow.keys[i];
+    const auto looked = lane.shards().Look(PlaceOf(lane, key),
+                                           Needs(flow, command::kNeedsValues), nullptr, &key.fact);
+    if (!looked.has_value() || !looked->done) {
+      lane.shards().TakeMissing();
+      return false;
+    }
+    gate->Cover(looked->gate);
+  }
+  Decide(flow, lane.shards().now_ms(), reply);
+  if (flow.changes.empty()) return true;
+  MakeWrites(flow, lane.shards(), {}, reply);
+  lane.shards().Write(flow.writes, [](size_t) { return true; });
+  gate->this_turn = true;
+  return true;
+}
+
+}  // namespace
+
+Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& origin,
+                      std::string& reply) {
+  Submitted submitted;
+  auto flow = std::make_shared<Flow>();
+  flow->keys = KeysOf(lane, command, reply);
+  if (flow->keys.empty()) return {true, {}, model::Ack::kMemory};
+  for (const Key& key : flow->keys) submitted.ack = std::max(submitted.ack, key.policy->ack);
+  flow->command = command;
+  flow->origin = origin;
+  if (Writes(*flow) && lane.node().committer.no_space()) {
+    resp::Reply(reply, command.version)
+        .Error("NOSPACE the disk of the log is full; nothing was applied; reads go on");
+    return {true, {}, submitted.ack};
+  }
+  OrderHolds(*flow);
+  if (RunInPlace(lane, *flow, reply, &submitted.gate)) {
+    submitted.done = true;
+    return submitted;
+  }
+  flow->bytes.reserve(command.args.size());
+  for (const std::string_view arg : command.args) {
+    flow->args.emplace_back(flow->bytes.emplace_back(arg));
+  }
+  flow->user = command.once.user;
+  flow->once_token = command.once.token;
+  flow->command.args = flow->args;
+  flow->command.once.user = flow->user;
+  flow->command.once.token = flow->once_token;
+  for (Key& key : flow->keys) key.fact = {};
+  HoldNext(lane, flow);
+  return {false, {}, submitted.ack};
+}
+
+}  // namespace sluice::ingest

@@ -1,0 +1,101 @@
+#include "ingest/packet.h"
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+namespace sluice::ingest {
+namespace {
+
+enum class Item : uint8_t { kCommand, kReply, kTask };
+
+void AppendOrigin(std::string& to, const Origin& origin) {
+  AppendVarint(to, origin.lane.value);
+  AppendVarint(to, origin.connection);
+  AppendVarint(to, origin.slot);
+}
+
+Origin ReadOrigin(Reader& reader) {
+  Origin origin;
+  origin.lane = model::LaneId(static_cast<uint16_t>(reader.Varint()));
+  origin.connection = reader.Varint();
+  origin.slot = reader.Varint();
+  return origin;
+}
+
+}  // namespace
+
+void Packet::AddCommand(const shard::Command& command, const Origin& origin) {
+  bytes_.push_back(static_cast<char>(Item::kCommand));
+  AppendOrigin(bytes_, origin);
+  AppendLe(bytes_, reinterpret_cast<uintptr_t>(command.spec));
+  bytes_.push_back(static_cast<char>(command.version));
+  bytes_.push_back(static_cast<char>(command.once.kind));
+  if (command.once.kind != shard::Once::Kind::kNone) {
+    AppendSized(bytes_, command.once.user);
+    AppendSized(bytes_, command.once.token);
+    AppendVarint(bytes_, command.once.seq);
+    AppendLe(bytes_, command.once.digest);
+  }
+  AppendVarint(bytes_, command.args.size());
+  for (const std::string_view arg : command.args) AppendSized(bytes_, arg);
+}
+
+void Packet::AddReply(const Origin& origin, std::string_view bytes, const shard::Gate& gate) {
+  bytes_.push_back(static_cast<char>(Item::kReply));
+  AppendOrigin(bytes_, origin);
+  bytes_.push_back(gate.this_turn ? 1 : 0);
+  AppendVarint(bytes_, gate.lsn.value);
+  AppendSized(bytes_, bytes);
+}
+
+void Packet::AddTask(Task task) {
+  bytes_.push_back(static_cast<char>(Item::kTask));
+  tasks_.push_back(std::move(task));
+}
+
+void Packet::Clear() {
+  bytes_.clear();
+  tasks_.clear();
+  turn_ = model::Lsn();
+}
+
+void Packet::Deliver(Handler& handler) const {
+  Reader reader(bytes_);
+  std::vector<std::string_view> args;
+  size_t task = 0;
+  while (!reader.done()) {
+    switch (static_cast<Item>(reader.Le<uint8_t>())) {
+      case Item::kCommand: {
+        const Origin origin = ReadOrigin(reader);
+        shard::Command command;
+        command.spec = reinterpret_cast<const command::Spec*>(reader.Le<uintptr_t>());
+        command.version = static_cast<resp::Version>(reader.Le<uint8_t>());
+        command.once.kind = static_cast<shard::Once::Kind>(reader.Le<uint8_t>());
+        if (command.once.kind != shard::Once::Kind::kNone) {
+          command.once.user = reader.Sized();
+          command.once.token = reader.Sized();
+          command.once.seq = reader.Varint();
+          command.once.digest = reader.Le<uint64_t>();
+        }
+        args.resize(reader.Varint());
+        for (std::string_view& arg : args) arg = reader.Sized();
+        command.args = args;
+        handler.OnCommand(command, origin);
+        break;
+      }
+      case Item::kReply: {
+        const Origin origin = ReadOrigin(reader);
+        const bool this_turn = reader.Le<uint8_t>() != 0;
+        const model::Lsn lsn(reader.Varint());
+        handler.OnReply(origin, reader.Sized(), this_turn ? std::max(lsn, turn_) : lsn);
+        break;
+      }
+      case Item::kTask:
+        handler.OnTask(tasks_[task++]);
+        break;
+    }
+  }
+  SLUICE_CHECK(reader.ok());
+}
+
+}  // namespace sluice::ingest

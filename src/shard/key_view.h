@@ -1,0 +1,82 @@
+// KeyView: what a command handler sees of the one key it was called for, and where its effects go.
+//
+// It remembers the latest turn of everything it looked at: the reply waits for that turn (a nil or an
+// error reveals state as much as a value does).
+//
+// Threads:  none; the lane's own. One KeyView serves one command after another.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/prng.h"
+#include "command/command.h"
+#include "model/ids.h"
+#include "shard/applier.h"
+#include "shard/fetch.h"
+#include "store/state.h"
+
+namespace sluice::shard {
+
+// One key and where it lives.
+struct KeyPlace {
+  model::KeyspaceId keyspace;
+  const model::Policy* policy = nullptr;
+  std::string_view token, key;
+  size_t shard = 0;  // index into the map
+  std::string_view shard_begin, shard_end;
+};
+
+class KeyView final : public command::View {
+ public:
+  KeyView(store::State& state, Applier& applier, model::LogTime& clock, uint64_t seed)
+      : state_(state), applier_(applier), clock_(clock), random_(seed) {}
+
+  // Turns to a new key. `fetch` holds rows that were read for it, or is null.
+  void Begin(const KeyPlace& place, model::Turn turn, uint64_t now_ms, Fetch* fetch);
+
+  Have FindRow(std::string_view key, model::RowView* row) override;
+  Have FindField(std::string_view key, const model::RowView& row, std::string_view field,
+                 std::string_view* value) override;
+  Have AllFields(std::string_view key, const model::RowView& row,
+                 std::vector<model::Field>* fields) override;
+  void Emit(const model::Effect& effect) override;
+  model::Generation NewGeneration() override;
+  uint64_t now_ms() const override { return now_ms_; }
+  const model::Policy& policy() const override { return *place_.policy; }
+  uint64_t Random() override { return random_(); }
+
+  // A row that is not the key's own: once tokens and producers.
+  Have FindOther(std::string_view stored_key, std::string_view* row);
+
+  model::Turn wait() const { return wait_; }             // the latest turn looked at or written
+  std::string_view effects() const { return effects_; }  // encoded, in order
+  // A read failed: the command's reply and effects count for nothing.
+  const std::optional<Error>& error() const { return error_; }
+  // What was cold, to be fetched before the command runs again.
+  Fetch TakeMissing();
+
+ private:
+  Have Look(std::string_view stored_key, std::string* scratch, std::string_view* row);
+
+  store::State& state_;
+  Applier& applier_;
+  model::LogTime& clock_;
+  Prng random_;
+  KeyPlace place_;
+  model::Turn turn_, wait_;
+  uint64_t now_ms_ = 0;
+  Fetch* fetch_ = nullptr;
+  Fetch missing_;
+  std::optional<Error> error_;
+  std::string effects_;
+  bool row_known_ = false;  // row_ is the key's current row
+  KnownRow row_;
+  std::string value_key_, other_key_, row_scratch_, field_scratch_, other_scratch_;
+  std::deque<std::string> field_values_;  // large hash fields found in the store, kept for the call
+};
+
+}  // namespace sluice::shard

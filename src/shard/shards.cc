@@ -1,0 +1,266 @@
+#include "shard/shards.h"
+
+#include "base/check.h"
+#include "model/stored_key.h"
+
+namespace sluice::shard {
+namespace {
+
+// The error reply for a row that could not be read. Nothing was applied.
+void ReadFailed(const Error& error, resp::Reply& reply) {
+  if (error.code == Code::kCorrupt) {
+    reply.Error("DAMAGED " + error.message + "; nothing was applied");
+  } else {
+    reply.Error("ERR reading from disk failed: " + error.message + "; nothing was applied");
+  }
+}
+
+// First replies are kept as RESP2; nulls are the only ones of writes that differ in RESP3.
+void Replay(std::string_view kept, resp::Version version, std::string& reply) {
+  if (kept.empty()) {
+    reply.append("-ERR the write was applied before; its reply was too long to be kept\r\n");
+  } else if (version == resp::Version::k3 && (kept == "$-1\r\n" || kept == "*-1\r\n")) {
+    reply.append("_\r\n");
+  } else {
+    reply.append(kept);
+  }
+}
+
+constexpr std::string_view kOnceFull =
+    "OVERLOADED reason=once_bytes class=normal retry_ms=1000 applied=no";
+
+}  // namespace
+
+Shards::Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, Limits limits,
+               model::LogTime floor, uint64_t seed)
+    : map_(std::move(map)),
+      limits_(limits),
+      state_(store),
+      applier_(state_, expiries_, once_queue_),
+      clock_(floor),
+      turn_time_(floor),
+      now_ms_(floor.ms()),
+      view_(state_, applier_, clock_, seed),
+      batch_(map_->shards().size()) {}
+
+void Shards::BeginTurn(uint64_t wall_ms) {
+  clock_ = clock_.After(wall_ms);
+  turn_time_ = clock_;
+  now_ms_ = turn_time_.ms();
+}
+
+At Shards::AtOf(size_t shard, std::string_view token, model::Turn turn, uint64_t now_ms) const {
+  const model::Shard& owner = map_->shards()[shard];
+  return {token, owner.begin, owner.end, turn, now_ms};
+}
+
+Outcome Shards::Run(const Command& command, const KeyPlace& place, Fetch* fetch,
+                    std::string& reply) {
+  view_.Begin(place, turns_.current(), now_ms_, fetch);
+  if (command.once.kind != Once::Kind::kNone) {
+    Gate gate;
+    switch (FindOnce(command.once, place, command.version, fetch, reply, &gate)) {
+      case Seen::kYes: return {true, gate};
+      case Seen::kCold: return {};
+      case Seen::kNo: break;
+    }
+  }
+  return RunHandler(command, place, reply);
+}
+
+Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::string& reply) {
+  const size_t begin = reply.size();
+  const bool once = command.once.kind != Once::Kind::kNone;
+  resp::Reply writer(reply, once ? resp::Version::k2 : command.version);
+  command::Call call{command.args, view_, writer};
+  if (command.spec->handler(call) == command::Outcome::kCold) {
+    ++counts_.cold_reads;
+    return {};
+  }
+  ++counts_.commands;
+  if (view_.error()) {
+    reply.resize(begin);
+    ReadFailed(*view_.error(), writer);
+    return {true, turns_.GateOf(view_.wait())};
+  }
+  if (once && reply[begin] != '-') {  // refusals are not remembered
+    view_.Emit(OnceEffect(command.once, place, std::string_view(reply).substr(begin)));
+    if (command.version == resp::Version::k3) {
+      const std::string kept = reply.substr(begin);
+      reply.resize(begin);
+      Replay(kept, command.version, reply);
+    }
+  }
+  if (!view_.effects().empty()) {
+    batch_.Add(place.shard, map_->shards()[place.shard].id, view_.effects());
+    ++counts_.writes;
+  }
+  return {true, turns_.GateOf(view_.wait())};
+}
+
+Result<Outcome> Shards::Look(const KeyPlace& place, bool with_value, Fetch* fetch, Fact* fact) {
+  view_.Begin(place, turns_.current(), now_ms_, fetch);
+  model::RowView row;
+  const command::View::Have have = view_.FindRow(place.key, &row);
+  if (view_.error()) return Fail(*view_.error());
+  if (have == command::View::Have::kCold) return Outcome{};
+  if (have == command::View::Have::kYes) {
+    fact->type = row.is_hash() ? command::KeyFact::Type::kHash : command::KeyFact::Type::kString;
+    if (with_value && !row.is_hash()) fact->value.assign(row.body);
+  }
+  return Outcome{true, turns_.GateOf(view_.wait())};
+}
+
+Shards::Seen Shards::FindOnce(const Once& once, const KeyPlace& place, resp::Version version,
+                              Fetch* fetch, std::string& reply, Gate* gate) {
+  view_.Begin(place, turns_.current(), now_ms_, fetch);
+  const bool by_token = once.kind == Once::Kind::kToken;
+  if (by_token) {
+    model::OnceKey(key_, place.keyspace, place.token, place.key, once.user, once.token);
+  } else {
+    model::ProducerKey(key_, place.keyspace, place.shard_begin, once.user, once.token,
+                       static_cast<uint16_t>(once.seq % model::kProducerSlots));
+  }
+  std::string_view bytes;
+  const command::View::Have have = view_.FindOther(key_, &bytes);
+  if (have == command::View::Have::kCold) return Seen::kCold;
+  resp::Reply writer(reply, version);
+  *gate = turns_.GateOf(view_.wait());
+  if (view_.error()) {
+    ReadFailed(*view_.error(), writer);
+    return Seen::kYes;
+  }
+  model::OnceRow row;
+  const bool kept = have == command::View::Have::kYes && model::DecodeOnce(bytes, &row) &&
+                    (by_token ? row.number > now_ms_ : row.number >= once.seq);
+  if (!kept) {
+    if (!by_token || applier_.once_bytes() < limits_.once_bytes) return Seen::kNo;
+    ++counts_.once_refused;
+    writer.Error(kOnceFull);
+    return Seen::kYes;
+  }
+  ++counts_.once_replays;
+  if (!by_token && row.number > once.seq) {
+    writer.Error("ERR sequence number is older than the last 1024 of this producer; "
+                 "whether it was applied is no longer known");
+  } else if (row.digest != once.digest) {
+    writer.Error(by_token ? "TOKENMISMATCH this token was used with other arguments"
+                          : "TOKENMISMATCH this sequence number was used with other arguments");
+  } else {
+    Replay(row.reply, version, reply);
+  }
+  return Seen::kYes;
+}
+
+model::Effect Shards::OnceEffect(const Once& once, const KeyPlace& place,
+                                 std::string_view reply) const {
+  model::Effect effect;
+  effect.kind = once.kind == Once::Kind::kToken ? model::EffectKind::kOnce
+                                                : model::EffectKind::kProducer;
+  effect.keyspace = place.keyspace;
+  effect.key = place.key;
+  effect.user = once.user;
+  effect.token = once.token;
+  effect.offset = once.seq;
+  effect.digest = once.digest;
+  effect.expire_at_ms = now_ms_ + limits_.once_window_ms;
+  if (reply.size() <= model::kOnceReplyBytesMax) effect.value = reply;
+  return effect;
+}
+
+void Shards::Write(std::span<const Change> changes, const std::function<bool(size_t)>& owns) {
+  std::vector<size_t> shards;
+  std::vector<std::string> encoded;
+  for (const Change& change : changes) {
+    const auto at = std::find(shards.begin(), shards.end(), change.shard);
+    const size_t i = at - shards.begin();
+    if (at == shards.end()) {
+      shards.push_back(change.shard);
+      encoded.emplace_back();
+    }
+    model::AppendEffect(encoded[i], change.effect);
+    if (!owns(change.shard)) continue;
+    const Status applied = applier_.Apply(
+        change.effect, AtOf(change.shard, change.token, turns_.current(), now_ms_));
+    SLUICE_CHECK_MSG(applied.ok(), "a write over several keys builds on no row");
+  }
+  std::vector<model::RecordPart> parts;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    parts.push_back({map_->shards()[shards[i]].id, encoded[i]});
+  }
+  batch_.Add(shards, parts);
+  ++counts_.writes;
+}
+
+void Shards::ApplyForeign(std::span<const Change> changes, model::Lsn lsn, model::LogTime time) {
+  clock_ = std::max(clock_, time);
+  turns_.CoverForeign(lsn);
+  for (const Change& change : changes) {
+    const Status applied = applier_.Apply(
+        change.effect, AtOf(change.shard, change.token, turns_.current(), now_ms_));
+    SLUICE_CHECK_MSG(applied.ok(), "a write over several keys builds on no row");
+  }
+}
+
+model::Lsn Shards::EndTurn(model::Lsn last) {
+  counts_.records += batch_.records();
+  batch_.Clear();
+  return turns_.End(last);
+}
+
+void Shards::Sweep(size_t max,
+                   const std::function<bool(model::KeyspaceId, std::string_view)>& held,
+                   const std::function<KeyPlace(std::string_view)>& locate) {
+  for (const std::string& stored : expiries_.PopDue(now_ms_, max)) {
+    const KeyPlace place = locate(stored);
+    if (held(place.keyspace, place.key)) {
+      expiries_.Add(now_ms_ + 1, stored);
+      continue;
+    }
+    view_.Begin(place, turns_.current(), now_ms_, nullptr);
+    model::RowView row;
+    // A live row was written anew since; a cold one is found by the index of the store.
+    auto found = state_.Find(stored, store::Tier::kMemory, &key_);
+    if (!found.has_value() || found->answer != store::Answer::kFound) continue;
+    if (!model::DecodeRow(found->row, &row)) continue;
+    if (row.expire_at_ms == 0 || row.expire_at_ms > now_ms_) continue;
+    model::Effect effect;
+    effect.kind = model::EffectKind::kDelete;
+    effect.reason = model::DeleteReason::kExpired;
+    effect.key = place.key;
+    view_.Emit(effect);
+    batch_.Add(place.shard, map_->shards()[place.shard].id, view_.effects());
+    ++counts_.expired;
+  }
+  for (const std::string& stored : once_queue_.PopDue(now_ms_, max)) {
+    auto found = state_.Find(stored, store::Tier::kMemory, &key_);
+    model::OnceRow row;
+    if (!found.has_value() || found->answer == store::Answer::kMissing) continue;
+    if (found->answer == store::Answer::kFound) {
+      if (!model::DecodeOnce(found->row, &row) || row.number > now_ms_) continue;
+      applier_.ForgetOnce(stored.size() + found->row.size());
+    }
+    // What is forgotten needs no record: log time alone says that the token no longer counts.
+    state_.active().Delete(stored, turns_.current());
+  }
+}
+
+bool Shards::WantsFreeze(uint64_t log_bytes) {
+  return state_.active().bytes() >= limits_.buffer_bytes ||
+         log_bytes - buffer_began_ >= limits_.log_bytes;
+}
+
+store::Run Shards::Freeze(std::vector<store::Position> positions, uint64_t log_bytes) {
+  ++counts_.freezes;
+  buffer_began_ = log_bytes;
+  return state_.Freeze(std::move(positions));
+}
+
+Status Shards::Replay(const model::Effect& effect, size_t shard, std::string_view token,
+                      model::LogTime time) {
+  clock_ = std::max(clock_, time);
+  if (effect.generation.value > clock_.value) clock_.value = effect.generation.value;
+  return applier_.Apply(effect, AtOf(shard, token, model::Turn(), time.ms()));
+}
+
+}  // namespace sluice::shard

@@ -1,0 +1,152 @@
+// Shards: everything that one lane owns of the state. It runs commands on their keys, collects their
+// records for the log, and keeps the write buffer in front of the store.
+//
+//   BeginTurn()  takes the time that the turn's commands will see.
+//   Run()        one command on one key: reply, records, and the turn the reply waits for.
+//   EndTurn()    hands the turn's records to the log and learns their LSN.
+//   Freeze()     the write buffer becomes a run for the store.
+//
+// Owns:     the lane's state, turn batch and clock. Borrows the store and the log's committer.
+// Threads:  none; the lane's own (recovery: before the lanes run).
+// Failure:  a command whose row cannot be read replies an error and changes nothing.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "command/command.h"
+#include "model/shard_map.h"
+#include "shard/applier.h"
+#include "shard/batch.h"
+#include "shard/fetch.h"
+#include "shard/key_view.h"
+#include "shard/turns.h"
+#include "store/expiry_queue.h"
+#include "store/state.h"
+
+namespace sluice::shard {
+
+// How a write is recognised when it comes again.
+struct Once {
+  enum class Kind : uint8_t { kNone, kToken, kProducer } kind = Kind::kNone;
+  std::string_view user;
+  std::string_view token;  // or the producer's name
+  uint64_t seq = 0;        // kProducer
+  uint64_t digest = 0;     // of the command's arguments
+};
+
+struct Command {
+  const command::Spec* spec = nullptr;
+  command::Args args;
+  resp::Version version = resp::Version::k2;
+  Once once;
+};
+
+struct Limits {
+  size_t buffer_bytes = 64 << 20;          // the write buffer is frozen at this size,
+  uint64_t log_bytes = 192 << 20;          // or when the log grew by this much since it was new
+  uint64_t once_window_ms = 10 * 60'000;   // how long a once token is remembered
+  uint64_t once_bytes = 64 << 20;          // per lane: at this, a new token is refused
+};
+
+struct Outcome {
+  bool done = false;  // false: rows are missing; see TakeMissing
+  Gate gate;          // the reply's
+};
+
+// One shard's part of a write over several keys.
+struct Change {
+  size_t shard = 0;
+  std::string_view token;
+  model::Effect effect;
+};
+
+struct Counts {  // since the start; read by the lane's meters
+  uint64_t commands = 0, writes = 0, records = 0, cold_reads = 0;
+  uint64_t expired = 0, once_replays = 0, once_refused = 0, freezes = 0;
+};
+
+class Shards {
+ public:
+  // `map` may be replaced by Adopt; `seed` feeds the commands that choose at random.
+  Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, Limits limits,
+         model::LogTime floor, uint64_t seed);
+
+  void BeginTurn(uint64_t wall_ms);
+  uint64_t now_ms() const { return now_ms_; }
+
+  // Runs the command. When done, its reply is appended to `reply` and its effects are in the state and the
+  // turn's batch, all or none. `fetch` holds rows read for it before, or is null.
+  Outcome Run(const Command& command, const KeyPlace& place, Fetch* fetch, std::string& reply);
+  Fetch TakeMissing() { return view_.TakeMissing(); }
+
+  // What a command over several keys asks of one of them. `value` is a copy.
+  struct Fact {
+    command::KeyFact::Type type = command::KeyFact::Type::kNone;
+    std::string value;
+  };
+  // done = false: cold, as in Run.
+  Result<Outcome> Look(const KeyPlace& place, bool with_value, Fetch* fetch, Fact* fact);
+  // The first reply to a once token, if this is not its first time; kNone when it is.
+  enum class Seen : uint8_t { kNo, kYes, kCold };
+  Seen FindOnce(const Once& once, const KeyPlace& place, resp::Version version, Fetch* fetch,
+                std::string& reply, Gate* gate);
+  // The effect that remembers `reply` for a once token.
+  model::Effect OnceEffect(const Once& once, const KeyPlace& place, std::string_view reply) const;
+
+  // Adds one record of several shards to the turn. Each of `changes` may belong to any shard of the node;
+  // those of this lane's shards (`owns`) are applied, the others are for their lanes (ApplyForeign).
+  void Write(std::span<const Change> changes, const std::function<bool(size_t shard)>& owns);
+  // Applies another lane's record, which lies at `lsn`, to this lane's shards.
+  void ApplyForeign(std::span<const Change> changes, model::Lsn lsn, model::LogTime time);
+  model::LogTime turn_time() const { return turn_time_; }
+
+  // The turn's records, for the log. Requires: EndTurn follows.
+  const TurnBatch& batch() const { return batch_; }
+  // `last`: the LSN of the batch's last record (0: the batch was empty). Returns the turn's gate.
+  model::Lsn EndTurn(model::Lsn last);
+  void Durable(model::Lsn lsn) { turns_.Durable(lsn); }
+  const Turns& turns() const { return turns_; }
+
+  // Removes keys that have expired by now, at most `max`; `held` keys are left for later.
+  void Sweep(size_t max, const std::function<bool(model::KeyspaceId, std::string_view key)>& held,
+             const std::function<KeyPlace(std::string_view value_key)>& locate);
+
+  // `log_bytes`: bytes that all lanes appended to the log since it was opened.
+  bool WantsFreeze(uint64_t log_bytes);
+  store::Run Freeze(std::vector<store::Position> positions, uint64_t log_bytes);
+
+  // Replay of one effect at recovery; its turn is 0.
+  Status Replay(const model::Effect& effect, size_t shard, std::string_view token,
+                model::LogTime time);
+
+  store::State& state() { return state_; }
+  Applier& applier() { return applier_; }
+  store::ExpiryQueue& once_queue() { return once_queue_; }
+  const Counts& counts() const { return counts_; }
+  const model::ShardMap& map() const { return *map_; }
+
+ private:
+  At AtOf(size_t shard, std::string_view token, model::Turn turn, uint64_t now_ms) const;
+  Outcome RunHandler(const Command& command, const KeyPlace& place, std::string& reply);
+
+  std::shared_ptr<const model::ShardMap> map_;
+  Limits limits_;
+  store::State state_;
+  store::ExpiryQueue expiries_, once_queue_;
+  Applier applier_;
+  model::LogTime clock_, turn_time_;
+  uint64_t now_ms_ = 0;
+  KeyView view_;
+  TurnBatch batch_;
+  Turns turns_;
+  std::string key_, effects_;
+  uint64_t buffer_began_ = 0;  // log bytes when the active buffer was new
+  Counts counts_;
+};
+
+}  // namespace sluice::shard
