@@ -1,4 +1,4 @@
-"""Fixtures and options shared by every end-to-end test; the servers themselves are in servers.py."""
+"""Fixtures and markers of every end-to-end test; the servers themselves are in servers.py."""
 
 import os
 import signal
@@ -15,10 +15,16 @@ TEST_SECONDS = 60  # for one test; @pytest.mark.timeout(seconds) gives another
 SANITIZER_SLOWDOWN = 5
 
 
+MARKERS = (
+    "long: runs only with ./dev test --long",
+    "release_only: measures time or traces the process, so not under a sanitizer",
+    f"timeout(seconds): time for this test instead of {TEST_SECONDS} s",
+)
+
+
 def pytest_configure(config):
-    config.addinivalue_line("markers", "long: runs only with ./dev test --long")
-    config.addinivalue_line("markers", "release_only: measures, or traces the process: not under a sanitizer")
-    config.addinivalue_line("markers", f"timeout(seconds): time for this test instead of {TEST_SECONDS} s")
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
 
 
 @pytest.hookimpl(hookwrapper=True)

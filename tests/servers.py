@@ -50,7 +50,7 @@ def free_ports(count):
 
 
 def wait_for(condition, seconds, what):
-    """Polls until condition() is true and returns what it returned; TimeoutError after `seconds`."""
+    """Polls until condition() is true, returns what it returned; TimeoutError after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -135,8 +135,8 @@ class Sluice(Process):
     .stop()         SIGTERM, expects a clean exit (status 0)
     .kill()         kill -9              .restart()    on the same data directory and ports
 
-    `with Sluice(…).start() as server:` stops it at the end. A `wrapper` such as strace must leave the
-    server as the child itself (`strace -D`), so that signals reach it.
+    `with Sluice(…).start() as server:` stops it at the end. A `wrapper` such as strace must leave
+    the server as the child itself (`strace -D`), so that signals reach it.
     """
 
     def __init__(self, binary, directory, config="", *, args=(), wrapper=(), env=None,
@@ -180,7 +180,7 @@ class Sluice(Process):
             raise TimeoutError(f"{error}\n{self.stderr[-STDERR_TAIL_BYTES:]}") from None
 
     def ready(self):
-        """/readyz answers 200; where HTTP does not say (closed, or asks for a user), PING decides."""
+        """/readyz answers 200; where HTTP is closed or asks for a user, PING decides."""
         try:
             status, _ = self.http("/readyz", timeout=2)
         except OSError:
