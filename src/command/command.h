@@ -70,9 +70,8 @@ struct MultiCall {
   Args args;
   std::span<const KeyFact> facts;                  // per key; empty unless the command needs them
   std::span<const model::Policy* const> policies;  // per key
-  uint64_t now_ms;                                 // log time, as View::now_ms
   std::vector<KeyChange>& changes;                 // stays empty when the reply is an error
-  uint64_t now_ms;  // log time: the only clock of commands
+  uint64_t now_ms;                                 // log time: the only clock of commands
   resp::Reply& reply;
 };
 
