@@ -1,0 +1,109 @@
+// Config: what the operator asked for, read from TOML, checked, and resolved with every default.
+//
+// Plain data. Each setting's name, default, bounds and meaning stand in one table (settings.h),
+// which reads it, prints it and writes docs/reference/configuration.md.
+//
+// Failure:  Load reports every mistake it finds, one a line as `file:line:column: what is wrong`,
+//           and what was probably meant.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "config/key_template.h"
+#include "config/shard_spec.h"
+
+namespace sluice::config {
+
+inline constexpr size_t kFileBytesMax = 4 << 20;  // a larger file is refused unread
+inline constexpr size_t kErrorsMax = 100;         // reported at once; the rest is only counted
+inline constexpr size_t kKeyspacesMax = 1024;     // configured; one more is an error
+inline constexpr size_t kRegionsMax = 1024;       // of one keyspace
+inline constexpr uint64_t kShardsMax = 4096;      // of one keyspace, all its regions together
+inline constexpr size_t kUsersMax = 1024;         // configured
+inline constexpr uint64_t kHashShardsUsual = 8;   // when `shards` is not said; range has one
+inline constexpr std::string_view kDefaultName = "default";  // the keyspace and the user
+
+struct Address {
+  std::string host;  // a name or an address; IPv6 without its brackets
+  uint16_t port = 0;
+
+  bool operator==(const Address&) const = default;
+  std::string Text() const;  // "127.0.0.1:7379", "[::1]:7379"
+  bool IsLoopback() const;
+};
+
+struct ServerConfig {
+  Address listen, http;
+  uint64_t lanes = 0;  // 0: one per core
+  uint64_t memory_bytes = 0;
+  uint64_t once_window_ms = 0;
+  uint64_t once_bytes = 0;
+};
+
+struct LogConfig {
+  uint64_t group_bytes = 0;
+  uint64_t group_delay_us = 0;
+  uint64_t segment_bytes = 0;
+};
+
+enum class Ack : uint8_t { kMemory, kDurable };
+
+// Where one range shard ends and the next begins: values of the first range segments, at least one.
+using SplitPoint = std::vector<std::string>;
+
+struct RegionConfig {
+  std::string name;
+  std::vector<std::string> match;  // values of the geo segment that mean this region
+  uint64_t shards = 0;             // to begin with
+  std::string tag;                 // empty: any owner
+  std::vector<SplitPoint> split_points;
+};
+
+struct KeyspaceConfig {
+  std::string name;
+  std::string key;      // the template as written; empty for `default`
+  KeyTemplate pieces;   // the same, taken apart
+  std::string shard;    // the shard setting as written, or what stands for it; empty for `default`
+  ShardSpec spec;       // the same, taken apart; no parts: the whole key is hashed
+  uint64_t shards = 0;  // to begin with, all regions together
+  std::vector<SplitPoint> split_points;
+  Ack ack = Ack::kDurable;
+  std::vector<RegionConfig> regions;  // not empty exactly when spec begins with geo
+  std::string unknown_region;         // empty: refuse; else a region's name
+  uint64_t ttl_ms = 0;                // 0: none
+  bool append_only = false;
+};
+
+struct UserConfig {
+  std::string name;
+  std::string password_sha256;        // 64 lower-case hex digits; empty: none (only `default`)
+  std::vector<std::string> commands;  // of read, write, admin
+  std::vector<std::string> keys;      // globs
+};
+
+struct Config {
+  ServerConfig server;
+  LogConfig log;
+  std::vector<KeyspaceConfig> keyspaces;  // in the order of the file
+  std::vector<UserConfig> users;          // in the order of the file
+};
+
+// What the command line says over the file.
+struct Overrides {
+  std::vector<std::string> set = {};     // "section.key=value"; a value that is no TOML is a string
+  std::optional<std::string> port = {};  // of server.listen
+  std::optional<std::string> http_port = {};  // of server.http
+};
+
+// Reads TOML text; `filename` is for messages. kInvalid: every mistake, one a line.
+Result<Config> Load(std::string_view text, std::string_view filename, const Overrides& overrides);
+
+// The same from a file. kNotFound, kIo: it cannot be read.
+Result<Config> LoadFile(const std::string& path, const Overrides& overrides);
+
+}  // namespace sluice::config

@@ -1,0 +1,423 @@
+#include "config/config.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "base/prng.h"
+#include "config/print.h"
+#include "config/settings.h"
+
+namespace sluice::config {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const std::string kHash(64, 'a');
+
+std::string ErrorOf(std::string_view text, const Overrides& overrides = {}) {
+  const auto config = Load(text, "f.toml", overrides);
+  return config ? "(no error)" : config.error().message;
+}
+
+Config Good(std::string_view text, const Overrides& overrides = {}) {
+  auto config = Load(text, "f.toml", overrides);
+  EXPECT_TRUE(config.has_value()) << config.error().message;
+  return config ? *std::move(config) : Config{};
+}
+
+// Goal:   without a file every documented default holds.
+// Method: load nothing.
+TEST(Config, DefaultsAreTheDocumentedOnes) {
+  const Config config = Good("");
+  EXPECT_EQ(config.server.listen, (Address{"127.0.0.1", 7379}));
+  EXPECT_EQ(config.server.http, (Address{"127.0.0.1", 7380}));
+  EXPECT_EQ(config.server.lanes, 0u);
+  EXPECT_EQ(config.server.memory_bytes, uint64_t{1} << 30);
+  EXPECT_EQ(config.server.once_window_ms, 600'000u);
+  EXPECT_EQ(config.server.once_bytes, uint64_t{64} << 20);
+  EXPECT_EQ(config.log.group_bytes, uint64_t{256} << 10);
+  EXPECT_EQ(config.log.group_delay_us, 0u);
+  EXPECT_EQ(config.log.segment_bytes, uint64_t{128} << 20);
+  EXPECT_TRUE(config.keyspaces.empty());
+  EXPECT_TRUE(config.users.empty());
+}
+
+constexpr std::string_view kWhole = R"toml(
+[server]
+listen = "[::1]:7000"
+http = "localhost:0"
+lanes = 3
+memory = 134217728
+once_window = "1h"
+[log]
+group_bytes = "64KiB"
+group_delay = "250us"
+segment = "8MiB"
+[keyspace.orders]
+key = "order:{customer_id}:{order_id}"
+shard = "range(customer_id, order_id)"
+split_points = [1000, "2000", ["3000", "7"]]
+ack = "memory"
+ttl = "30d"
+append_only = true
+[keyspace.likes]
+key = "likes:{post_id}"
+shard = "hash(post_id)"
+shards = 3
+[keyspace.profiles]
+key = "profile:{country}:{user_id}"
+shard = "geo(country) then hash(user_id)"
+regions = { IN = { shards = 2, tag = "in" }, EU = { match = ["DE", "FR"], shards = 3 } }
+unknown_region = "EU"
+[keyspace.default]
+shards = 2
+[user.default]
+[user."a.b@c"]
+password_sha256 = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+commands = ["admin"]
+keys = ["likes:*"]
+)toml";
+
+// Goal:   every setting reaches its field, in the order of the file.
+// Method: a file that says each setting once.
+TEST(Config, ReadsEverySetting) {
+  const Config config = Good(kWhole);
+  EXPECT_EQ(config.server.listen, (Address{"::1", 7000}));
+  EXPECT_EQ(config.server.http, (Address{"localhost", 0}));
+  EXPECT_EQ(config.server.lanes, 3u);
+  EXPECT_EQ(config.server.memory_bytes, 134217728u);
+  EXPECT_EQ(config.server.once_window_ms, 3'600'000u);
+  EXPECT_EQ(config.log.group_bytes, 65536u);
+  EXPECT_EQ(config.log.group_delay_us, 250u);
+  EXPECT_EQ(config.log.segment_bytes, 8u << 20);
+  ASSERT_EQ(config.keyspaces.size(), 4u);
+  const KeyspaceConfig& orders = config.keyspaces[0];
+  EXPECT_EQ(orders.name, "orders");
+  EXPECT_EQ(orders.pieces.literals, (std::vector<std::string>{"order:", ":", ""}));
+  EXPECT_EQ(orders.shards, 4u);
+  EXPECT_THAT(orders.split_points,
+              ElementsAre(SplitPoint{"1000"}, SplitPoint{"2000"}, SplitPoint{"3000", "7"}));
+  EXPECT_EQ(orders.ack, Ack::kMemory);
+  EXPECT_EQ(orders.ttl_ms, 30u * 86'400'000);
+  EXPECT_TRUE(orders.append_only);
+  EXPECT_EQ(config.keyspaces[1].name, "likes");
+  EXPECT_EQ(config.keyspaces[1].shards, 3u);
+  const KeyspaceConfig& profiles = config.keyspaces[2];
+  EXPECT_EQ(profiles.shards, 5u);
+  ASSERT_EQ(profiles.regions.size(), 2u);
+  EXPECT_EQ(profiles.regions[0].name, "IN");
+  EXPECT_THAT(profiles.regions[0].match, ElementsAre("IN"));
+  EXPECT_EQ(profiles.regions[0].tag, "in");
+  EXPECT_THAT(profiles.regions[1].match, ElementsAre("DE", "FR"));
+  EXPECT_EQ(profiles.unknown_region, "EU");
+  EXPECT_EQ(config.keyspaces[3].shards, 2u);
+  ASSERT_EQ(config.users.size(), 2u);
+  EXPECT_EQ(config.users[0].password_sha256, "");
+  EXPECT_THAT(config.users[0].commands, ElementsAre("read", "write"));
+  EXPECT_THAT(config.users[0].keys, ElementsAre("*"));
+  EXPECT_EQ(config.users[1].name, "a.b@c");
+  EXPECT_EQ(config.users[1].password_sha256, kHash);
+}
+
+// Goal:   what `sluice check` prints is the same configuration.
+// Method: print, load, print again: nothing changes, and the fields are there.
+TEST(Config, PrintsWhatLoadsAgain) {
+  for (const std::string_view text : {std::string_view(""), kWhole}) {
+    const std::string once = ToToml(Good(text));
+    EXPECT_EQ(ToToml(Good(once)), once) << once;
+  }
+  EXPECT_THAT(ToToml(Good(kWhole)), HasSubstr("split_points = [\"1000\", \"2000\", [\"3000\""));
+  EXPECT_THAT(ToToml(Good(kWhole)), HasSubstr("region of country (2 bytes), then hash of user_id"));
+}
+
+struct Mistake {
+  std::string_view text, error;
+};
+
+constexpr std::string_view kLikes = "[keyspace.likes]\nkey = \"likes:{post_id}\"\n";
+
+// Goal:   each single mistake is named with its place, and what was meant.
+// Method: one mistake a file; the error is exactly one line and holds the text.
+TEST(Config, NamesEachMistake) {
+  const std::string likes(kLikes);
+  const std::vector<std::pair<std::string, std::string>> mistakes = {
+      {"[server]\nlisten = ", "f.toml:2:10: "},
+      {"[server\n", "f.toml:1:8: "},
+      {"[server]\nlanez = 2",
+       "f.toml:2:1: unknown setting \"lanez\" in [server]; did you mean "
+       "\"lanes\"?"},
+      {"[sever]\n", "f.toml:1:2: unknown section \"sever\"; did you mean \"server\"?"},
+      {"zzzzzzzz = 1", "the nearest valid name is"},
+      {"server = 1", "f.toml:1:10: server must be a table"},
+      {"[server]\nlanes = \"2\"",
+       "f.toml:2:9: server.lanes must be a whole number, like 8, and is "
+       "of type string"},
+      {"[server]\nlanes = 2.5", "server.lanes must be a whole number"},
+      {"[server]\nlanes = -1", "f.toml:2:9: server.lanes must be from 0 to 256, and is -1"},
+      {"[server]\nlanes = 257", "server.lanes must be from 0 to 256, and is 257"},
+      {"[server]\nlanes = 99999999999999999999", "f.toml:2:"},
+      {"[server]\nmemory = \"1GB\"", "\"1GB\" is not a whole number followed by B, KiB"},
+      {"[server]\nmemory = \"1.5GiB\"", "is not a whole number"},
+      {"[server]\nmemory = \"99999999999TiB\"", "is too large"},
+      {"[server]\nmemory = \"1MiB\"", "must be from 64MiB to 64TiB, and is 1MiB"},
+      {"[server]\nmemory = true", "server.memory must be a size"},
+      {"[server]\nonce_window = 600", "server.once_window must be a duration in a string"},
+      {"[server]\nonce_window = \"10 minutes\"", "followed by us, ms, s, m, h or d"},
+      {"[server]\nonce_window = \"31d\"", "must be from 1s to 30d, and is 31d"},
+      {"[server]\nonce_window = \"1000001us\"", "whole milliseconds"},
+      {"[server]\nlisten = \"7379\"", "f.toml:2:10: server.listen: \"7379\" is not an address"},
+      {"[server]\nlisten = \"127.0.0.1:99999\"", "is not an address"},
+      {"[server]\nlisten = \"0.0.0.0:7379\"", "no user has a password"},
+      {"[server]\nhttp = \"example.org:80\"",
+       "f.toml:2:8: server.http = \"example.org:80\" can be "
+       "reached"},
+      {"[server]\nlisten = \"127.evil.example:1\"", "can be reached"},
+      {"[server]\nhttp = \"127.0.0.1:7379\"", "are both"},
+      {"[log]\nkeep = \"25%\"", "f.toml:2:1: log.keep is not available yet in this version"},
+      {"[log]\nsegment = \"1MiB\"\ngroup_bytes = \"2MiB\"", "f.toml:3:15: log.group_bytes must"},
+      {"[projection.x]\nfrom = \"likes\"", "f.toml:1:2: [projection] is not available yet"},
+      {likes + "hot_key = \"off\"", "f.toml:3:1: keyspace.likes.hot_key is not available yet"},
+      {likes + "limit_by = { segment = \"a\", rate = \"1/s\" }", "limit_by is not available yet"},
+      {likes + "ack = \"replicated\"",
+       "f.toml:3:7: keyspace.likes.ack = \"replicated\" is not "
+       "available yet"},
+      {likes + "ack = \"durible\"", "did you mean \"durable\"?"},
+      {likes + "sharsd = 3", "did you mean \"shards\"?"},
+      {likes + "shards = 0", "f.toml:3:10: keyspace.likes.shards must be from 1 to 4096"},
+      {likes + "shards = 4097", "must be from 1 to 4096, and is 4097"},
+      {likes + "shard = \"hash(post)\"",
+       "f.toml:3:9: keyspace.likes.shard: key "
+       "\"likes:{post_id}\" has no segment \"post\"; did you mean "
+       "\"post_id\"?"},
+      {likes + "shard = \"hsh(post_id)\"", "expected hash(a), range(a), geo(a) then hash(b)"},
+      {likes + "shard = \"hash post_id\"", "expected ( after hash"},
+      {likes + "shard = \"hash()\"", "expected a segment's name"},
+      {likes + "shard = \"hash(post_id\"", "expected , or ) after \"post_id\""},
+      {likes + "shard = \"hash(post_id) x\"", "expected nothing more"},
+      {likes + "shard = \"hash(post_id, post_id)\"", "names segment \"post_id\" twice"},
+      {likes + "shard = \"geo(post_id)\"", "needs `then hash"},
+      {likes + "shard = \"geo(post_id) then geo(post_id)\"", "only come first"},
+      {likes + "shard = \"geo(a, b) then hash(a)\"", "geo(…) takes one segment"},
+      {likes + "shard = \"geo(post_id) then hash(post_id)\"", "needs keyspace.likes.regions"},
+      {likes + "regions = { EU = {} }", "f.toml:3:11: keyspace.likes.regions: only geo"},
+      {likes + "unknown_region = \"reject\"", "unknown_region: only geo"},
+      {likes + "split_points = [5]", "only range(…) takes split points"},
+      {likes + "shard = \"range(post_id)\"\nshards = 3",
+       "f.toml:4:10: keyspace.likes.shards = 3 "
+       "needs 2 split_points, and has 0"},
+      {likes + "shard = \"range(post_id)\"\nshards = 2\nsplit_points = [1, 2]",
+       "needs 1 split_points, and has 2"},
+      {likes + "shard = \"range(post_id)\"\nsplit_points = [10, 9]",
+       "\"9\" does not come after "
+       "\"10\""},
+      {likes + "shard = \"range(post_id)\"\nsplit_points = [7, \"7\"]", "does not come after"},
+      {likes + "shard = \"range(post_id)\"\nsplit_points = [\"a\", \"10\"]", "does not come after"},
+      {likes + "shard = \"range(post_id)\"\nsplit_points = [[1, 2]]", "a point has 2 values"},
+      {likes + "shard = \"range(post_id)\"\nsplit_points = [\"\"]", "an array of segment values"},
+      {likes + "shard = \"range(post_id)\"\nsplit_points = [-1]", "an array of segment values"},
+      {likes + "shard = \"range(post_id)\"\nsplit_points = 5", "an array of segment values"},
+      {likes + "ttl = \"0ms\"", "must be from 1ms to"},
+      {likes + "append_only = \"yes\"", "must be true or false"},
+      {likes + "key2 = \"x\"", "did you mean \"key\"?"},
+      {"[keyspace.likes]\nshards = 1", "f.toml:1:11: [keyspace.likes] needs a key"},
+      {"[keyspace]\nlikes = 5", "f.toml:2:9: keyspace.likes must be a table"},
+      {"[keyspace.\"a b\"]\nkey = \"x:{y}\"", "f.toml:1:11: the name \"a b\""},
+      {"[keyspace.a]\nkey = \"{x}\"",
+       "f.toml:2:7: keyspace.a.key: template \"{x}\" must begin "
+       "with a literal"},
+      {"[keyspace.a]\nkey = \"a:{x}{y}\"", "needs a literal between {x} and {y}"},
+      {"[keyspace.a]\nkey = \"a:{x}:{x}\"", "names segment \"x\" twice"},
+      {"[keyspace.a]\nkey = \"a:{x\"", "has a { without its }"},
+      {"[keyspace.a]\nkey = \"a:x}\"", "has a } without its {"},
+      {"[keyspace.a]\nkey = \"a:{}\"", "names a segment \"\""},
+      {"[keyspace.a]\nkey = \"a:{1a}\"", "names a segment \"1a\""},
+      {"[keyspace.a]\nkey = \"a:\"", "has no segment"},
+      {"[keyspace.a]\nkey = \"\"", "has no segment"},
+      {"[keyspace.a]\nkey = \"sluice:{x}\"", "those are reserved"},
+      {"[keyspace.a]\nkey = \"sl{x}:{y}\"", "those are reserved"},
+      {"[keyspace.default]\nkey = \"a:{x}\"",
+       "f.toml:2:7: keyspace.default.key: keyspace default "
+       "takes every key"},
+      {"[keyspace.default]\nshard = \"hash(x)\"", "keyspace default takes every key"},
+      {"[keyspace.default]\nsplit_points = [5]", "keyspace default is hashed"},
+      {"[user.app]\ncommands = [\"read\"]", "f.toml:1:7: user.app.password_sha256: is needed"},
+      {"[user.default]\npassword_sha256 = \"secret\"",
+       "f.toml:2:19: user.default.password_sha256: "
+       "must be 64 hex digits"},
+      {"[user.default]\npassword_sha256 = \"\"", "must be 64 hex digits"},
+      {"[user.default]\ncommands = [\"raed\"]", "did you mean \"read\"?"},
+      {"[user.default]\ncommands = []", "must not be empty"},
+      {"[user.default]\nkeys = \"*\"", "must be an array of strings"},
+      {"[user.default]\nkeys = [1]", "f.toml:2:9: user.default.keys must be an array of strings"},
+  };
+  for (const auto& [text, error] : mistakes) {
+    const std::string found = ErrorOf(text);
+    EXPECT_THAT(found, HasSubstr(error)) << text;
+    EXPECT_EQ(found.find('\n'), std::string::npos) << text << "\n" << found;
+    EXPECT_TRUE(found.starts_with("f.toml:")) << found;
+  }
+}
+
+// Goal:   the geo rules hold in each combination.
+// Method: as above, over a keyspace with regions.
+TEST(Config, NamesMistakesOfRegions) {
+  const std::string head = "[keyspace.p]\nkey = \"p:{c}:{u}\"\nshard = \"geo(c) then range(u)\"\n";
+  const std::vector<std::pair<std::string, std::string>> mistakes = {
+      {"regions = { EU = { shards = 0 } }", "keyspace.p.regions.EU.shards must be from 1"},
+      {"regions = { EU = { sharsd = 1 } }", "did you mean \"shards\"?"},
+      {"regions = { EU = 5 }", "keyspace.p.regions.EU must be a table"},
+      {"regions = { EU = { match = [\"DE\"] }, X = { match = [\"DE\"] } }",
+       "\"DE\" is matched by "
+       "region EU too"},
+      {"regions = { EU = { match = [\"X\"] }, X = { } }", "\"X\" is matched by region EU too"},
+      {"regions = { EU = { match = [\"\"] } }", "a segment is never empty"},
+      {"regions = { reject = { } }", "no region can be named reject"},
+      {"regions = { EU = { } }\nunknown_region = \"UE\"", "did you mean \"EU\"?"},
+      {"regions = { EU = { } }\nshards = 3", "f.toml:5:10: keyspace.p.shards: with geo"},
+      {"regions = { EU = { } }\nsplit_points = [3]", "keyspace.p.split_points: with geo"},
+      {"regions = { EU = { shards = 2 } }", "keyspace.p.regions.EU.shards = 2 needs 1"},
+      {"regions = { EU = { split_points = [2, 1] } }", "\"1\" does not come after \"2\""},
+      {"regions = { }", "needs keyspace.p.regions"},
+      {"regions = [ 1 ]", "must be a table of regions"},
+  };
+  for (const auto& [text, error] : mistakes) {
+    EXPECT_THAT(ErrorOf(head + text), HasSubstr(error)) << text;
+  }
+  std::string many =
+      "[keyspace.p]\nkey = \"p:{c}:{u}\"\nshard = \"geo(c) then hash(u)\"\n"
+      "regions = { A = { shards = 4096 }, B = { } }";
+  EXPECT_THAT(ErrorOf(many), HasSubstr("its regions have 4097 shards, more than 4096"));
+  EXPECT_EQ(Good(head + "regions = { EU = { split_points = [5, \"x\"] } }").keyspaces[0].shards,
+            3u);
+}
+
+// Goal:   all mistakes are reported at once, in the order of the file, up to a bound.
+// Method: three mistakes of different kinds; then more than the bound.
+TEST(Config, ReportsAllMistakes) {
+  const std::string three = ErrorOf(
+      "[server]\nlanes = -1\n[keyspace.a]\nkey = \"a:{x}\"\nshards = 0\nshard = \"hash(y)\"\n");
+  EXPECT_EQ(three,
+            "f.toml:2:9: server.lanes must be from 0 to 256, and is -1\n"
+            "f.toml:5:10: keyspace.a.shards must be from 1 to 4096, and is 0\n"
+            "f.toml:6:9: keyspace.a.shard: key \"a:{x}\" has no segment \"y\"; the nearest valid "
+            "name is \"x\"; all are: x");
+  std::string many = "[server]\n";
+  for (int i = 0; i < 150; ++i) many += fmt::format("a{} = 1\n", i);
+  EXPECT_THAT(ErrorOf(many), HasSubstr("\nand 50 more"));
+}
+
+// Goal:   two templates that share a key are refused with both names and such a key; `default`, and
+//         templates that only look alike, are not.
+TEST(Config, RefusesOverlappingTemplates) {
+  const auto two = [](std::string_view a, std::string_view b) {
+    return fmt::format(
+        "[keyspace.a]\nkey = \"{}\"\n[keyspace.b]\nkey = \"{}\"\n"
+        "[keyspace.default]\nshards = 1",
+        a, b);
+  };
+  EXPECT_EQ(ErrorOf(two("o:{x}", "o:{y}")),
+            "f.toml:4:7: keyspace.b.key = \"o:{y}\" and keyspace.a.key = \"o:{x}\" can match one "
+            "key, for example o:1");
+  EXPECT_THAT(ErrorOf(two("o:{x}:a{y}", "o:{z}:{w}b")), HasSubstr("for example o:1:ab"));
+  Good(two("o:{x}", "o:{x}:{y}"));
+  Good(two("o:{x}:a", "o:{x}:b"));
+  Good(two("o:{x}", "p:{x}"));
+}
+
+// Goal:   the command line wins over the file, and its mistakes name the flag.
+TEST(Config, OverridesWin) {
+  Overrides overrides;
+  overrides.set = {
+      "server.lanes=7",           "log.segment=64MiB",       "keyspace.likes.ack=memory",
+      "keyspace.n.key=n:{a}",     "server.http=localhost:9", "keyspace.likes.ttl=\"1h\"",
+      "user.default.keys=[\"x\"]"};
+  overrides.port = "1234";
+  overrides.http_port = "0";
+  const Config config =
+      Good(std::string(kLikes) + "ack = \"durable\"\n[server]\nlanes = 1", overrides);
+  EXPECT_EQ(config.server.lanes, 7u);
+  EXPECT_EQ(config.log.segment_bytes, 64u << 20);
+  EXPECT_EQ(config.server.listen, (Address{"127.0.0.1", 1234}));
+  EXPECT_EQ(config.server.http, (Address{"localhost", 0}));
+  ASSERT_EQ(config.keyspaces.size(), 2u);
+  EXPECT_THAT(config.users[0].keys, ElementsAre("x"));
+
+  const auto with = [](std::string set) { return ErrorOf("", {.set = {std::move(set)}}); };
+  EXPECT_EQ(with("server.lanes=x"),
+            "--set server.lanes=x: server.lanes must be a whole number, like 8, and is of type "
+            "string");
+  EXPECT_THAT(with("server.lanez=1"), HasSubstr("--set server.lanez=1: unknown setting"));
+  EXPECT_THAT(with("lanes=1"), HasSubstr("expected section.key=value"));
+  EXPECT_THAT(with("server.lanes"), HasSubstr("expected section.key=value"));
+  EXPECT_THAT(with(".=1"), HasSubstr("expected section.key=value"));
+  EXPECT_THAT(with(""), HasSubstr("expected section.key=value"));
+  EXPECT_THAT(with("server=1"), HasSubstr("expected section.key=value"));
+  EXPECT_THAT(with("server.lanes=1\nmemory=\"2GiB\""), HasSubstr("of type string"));
+  EXPECT_THAT(with("server.x=\xff\xfe"), HasSubstr("--set server.x="));
+  EXPECT_EQ(ErrorOf("", {.port = "70000"}), "--port 70000: a port is a number from 0 to 65535");
+  EXPECT_EQ(ErrorOf("", {.http_port = "-1"}), "--http-port -1: a port is a number from 0 to 65535");
+}
+
+// Goal:   other machines may reach the server exactly when some user has a password.
+TEST(Config, GuardsAddressesThatOthersReach) {
+  const std::string open = "[server]\nlisten = \"0.0.0.0:1\"\n";
+  EXPECT_THAT(ErrorOf(open + "[user.default]\n"), HasSubstr("no user has a password"));
+  Good(open + "[user.default]\npassword_sha256 = \"" + kHash + "\"");
+  Good(open + "[user.app]\npassword_sha256 = \"" + kHash + "\"");
+  for (const char* host : {"127.0.0.1", "127.9.9.9", "localhost", "[::1]"}) {
+    Good(fmt::format("[server]\nlisten = \"{}:1\"", host));
+  }
+}
+
+// Goal:   no text crashes the reader or passes without being either loaded or explained.
+// Method: the whole file with bytes cut, doubled and replaced at random.
+TEST(Config, SurvivesDamagedText) {
+  Prng prng(7);
+  for (int round = 0; round < 3'000; ++round) {
+    std::string text(kWhole);
+    for (uint64_t edits = 1 + prng.Below(4); edits > 0; --edits) {
+      const size_t at = prng.Below(text.size());
+      if (prng.OneIn(3)) {
+        text.erase(at, 1 + prng.Below(20));
+      } else if (prng.OneIn(2)) {
+        text.insert(at, text.substr(prng.Below(text.size()), prng.Below(20)));
+      } else {
+        text[at] = static_cast<char>(prng.Below(256));
+      }
+    }
+    const auto config = Load(text, "f.toml", {});
+    if (!config) {
+      EXPECT_TRUE(config.error().message.starts_with("f.toml")) << config.error().message;
+    } else {
+      EXPECT_EQ(ToToml(Good(ToToml(*config))), ToToml(*config)) << text;
+    }
+  }
+}
+
+// Goal:   a file that cannot be read says which and why.
+TEST(Config, LoadsFiles) {
+  EXPECT_EQ(LoadFile("/nonexistent/x.toml", {}).error().code, Code::kNotFound);
+  EXPECT_THAT(LoadFile("/nonexistent/x.toml", {}).error().message,
+              HasSubstr("/nonexistent/x.toml"));
+  EXPECT_EQ(LoadFile(".", {}).error().code, Code::kIo);
+}
+
+// Goal:   the reference page is what the table prints.
+// Method: compare; with SLUICE_WRITE_DOCS set, write it instead.
+TEST(Config, ReferencePageIsTheTable) {
+  const std::string path = "docs/reference/configuration.md";
+  if (std::getenv("SLUICE_WRITE_DOCS") != nullptr) std::ofstream(path) << ReferenceText();
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  EXPECT_EQ(text.str(), ReferenceText()) << "run config_test with SLUICE_WRITE_DOCS=1";
+}
+
+}  // namespace
+}  // namespace sluice::config

@@ -1,0 +1,132 @@
+#include "config/print.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "config/read.h"
+#include "config/settings.h"
+
+namespace sluice::config {
+namespace {
+
+std::string Quoted(const std::vector<std::string>& texts) {
+  std::string list;
+  for (const std::string& text : texts) list += (list.empty() ? "" : ", ") + QuoteToml(text);
+  return "[" + list + "]";
+}
+
+template <class S>
+std::string Assignments(std::span<const Setting<S>> settings, const S& from,
+                        std::string_view separator);
+
+// The value as TOML; empty when there is nothing to say.
+std::string Value(const SettingFacts&, const Address& address) {
+  return QuoteToml(address.Text());
+}
+std::string Value(const SettingFacts& setting, uint64_t number) {
+  if (number == 0 && setting.least > 0) return {};
+  const std::string text = FormatBound(setting.type, number);
+  return setting.type == Type::kCount ? text : QuoteToml(text);
+}
+std::string Value(const SettingFacts&, bool flag) {
+  return flag ? "true" : "false";
+}
+std::string Value(const SettingFacts&, const std::string& text) {
+  return text.empty() ? std::string() : QuoteToml(text);
+}
+std::string Value(const SettingFacts&, const std::vector<std::string>& texts) {
+  return texts.empty() ? std::string() : Quoted(texts);
+}
+std::string Value(const SettingFacts&, Ack ack) {
+  return ack == Ack::kMemory ? "\"memory\"" : "\"durable\"";
+}
+std::string Value(const SettingFacts&, const std::vector<SplitPoint>& points) {
+  std::string list;
+  for (const SplitPoint& point : points) {
+    list +=
+        (list.empty() ? "" : ", ") + (point.size() == 1 ? QuoteToml(point.front()) : Quoted(point));
+  }
+  return list.empty() ? list : "[" + list + "]";
+}
+std::string Value(const SettingFacts&, const std::vector<RegionConfig>& regions) {
+  std::string list;
+  for (const RegionConfig& region : regions) {
+    list += fmt::format("{}{} = {{ {} }}", list.empty() ? "" : ", ", region.name,
+                        Assignments(RegionSettings(), region, ", "));
+  }
+  return list.empty() ? list : "{ " + list + " }";
+}
+
+template <class S>
+std::string Assignments(std::span<const Setting<S>> settings, const S& from,
+                        std::string_view separator) {
+  std::string lines;
+  for (const Setting<S>& setting : settings) {
+    const std::string value = std::visit(
+        [&](auto slot) {
+          if constexpr (std::is_same_v<decltype(slot), std::monostate>) {
+            return std::string();
+          } else {
+            return Value(setting, from.*slot);
+          }
+        },
+        setting.slot);
+    if (value.empty()) continue;
+    if (!lines.empty()) lines += separator;
+    lines += fmt::format("{} = {}", setting.name, value);
+  }
+  return lines;
+}
+
+// "token: region of country (2 bytes), hash of user_id (8 bytes); 5 shards to begin with"
+std::string Explain(const KeyspaceConfig& keyspace) {
+  std::string parts;
+  for (const SpecPart& part : keyspace.spec.parts) {
+    const std::string over = fmt::format("{}", fmt::join(part.segments, ", "));
+    if (!parts.empty()) parts += ", then ";
+    switch (part.kind) {
+      case SpecPart::Kind::kHash:
+        parts += fmt::format("hash of {} (8 bytes)", over);
+        break;
+      case SpecPart::Kind::kRange:
+        parts += fmt::format("{} in order", over);
+        break;
+      case SpecPart::Kind::kGeo:
+        parts += fmt::format("region of {} (2 bytes)", over);
+        break;
+    }
+  }
+  if (parts.empty()) parts = "hash of the key or its {tag} (8 bytes)";
+  return fmt::format("# token: {}; {} shard{} to begin with", parts, keyspace.shards,
+                     keyspace.shards == 1 ? "" : "s");
+}
+
+// The settings of a keyspace that a reader of the file accepts: geo has its shards per region.
+KeyspaceConfig AsWritten(KeyspaceConfig keyspace) {
+  if (keyspace.spec.IsGeo()) {
+    keyspace.shards = 0;
+    if (keyspace.unknown_region.empty()) keyspace.unknown_region = "reject";
+  }
+  return keyspace;
+}
+
+}  // namespace
+
+std::string ToToml(const Config& config) {
+  std::string text =
+      fmt::format("[server]\n{}\n\n[log]\n{}\n", Assignments(ServerSettings(), config.server, "\n"),
+                  Assignments(LogSettings(), config.log, "\n"));
+  for (const KeyspaceConfig& keyspace : config.keyspaces) {
+    text += fmt::format("\n[keyspace.{}]\n{}\n{}\n", keyspace.name, Explain(keyspace),
+                        Assignments(KeyspaceSettings(), AsWritten(keyspace), "\n"));
+  }
+  for (const UserConfig& user : config.users) {
+    // Dots and @ need quotes in a TOML key.
+    text += fmt::format("\n[user.{}]\n{}\n", QuoteToml(user.name),
+                        Assignments(UserSettings(), user, "\n"));
+  }
+  return text;
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,147 @@
+#include "config/settings.h"
+
+#include "config/quantity.h"
+
+namespace sluice::config {
+namespace {
+
+constexpr uint64_t kKiB = uint64_t{1} << 10, kMiB = uint64_t{1} << 20, kGiB = uint64_t{1} << 30,
+                   kTiB = uint64_t{1} << 40;
+constexpr uint64_t kSecondMs = 1'000, kDayMs = 86'400'000;
+
+using S = ServerConfig;
+constexpr Setting<S> kServer[] = {
+    {{"listen", Type::kAddress, R"("127.0.0.1:7379")", 0, 0, Change::kRestart,
+      "Where clients connect. An address that other machines reach needs a user with a password."},
+     &S::listen},
+    {{"http", Type::kAddress, R"("127.0.0.1:7380")", 0, 0, Change::kRestart,
+      "Where metrics, health and the console are served; the same rule as for `listen`."},
+     &S::http},
+    {{"lanes", Type::kCount, "0", 0, 256, Change::kRestart,
+      "Threads that own shards and connections; 0 makes one per core."},
+     &S::lanes},
+    {{"memory", Type::kSize, R"("1GiB")", 64 * kMiB, 64 * kTiB, Change::kRestart,
+      "For everything Sluice holds: write buffers, queues, client buffers, block cache."},
+     &S::memory_bytes},
+    {{"once_window", Type::kMillis, R"("10m")", kSecondMs, 30 * kDayMs, Change::kLive,
+      "How long `SLUICE ONCE` remembers a token."},
+     &S::once_window_ms},
+    {{"once_bytes", Type::kSize, R"("64MiB")", 64 * kKiB, kTiB, Change::kLive,
+      "Room for remembered tokens. At this bound a new token is refused; none is forgotten early."},
+     &S::once_bytes},
+};
+
+using L = LogConfig;
+constexpr Setting<L> kLog[] = {
+    {{"group_bytes", Type::kSize, R"("256KiB")", 4 * kKiB, 64 * kMiB, Change::kRestart,
+      "A group of records closes at this size, for one fsync. At most `segment`."},
+     &L::group_bytes},
+    {{"group_delay", Type::kMicros, R"("0ms")", 0, 1'000'000, Change::kRestart,
+      "Or this long after its first record; 0ms: as soon as the disk is free."},
+     &L::group_delay_us},
+    {{"segment", Type::kSize, R"("128MiB")", kMiB, 4 * kGiB, Change::kRestart,
+      "Size of the files that the log is made of."},
+     &L::segment_bytes},
+};
+
+using K = KeyspaceConfig;
+constexpr Setting<K> kKeyspace[] = {
+    {{"key", Type::kText, "", 0, 0, Change::kNever,
+      "The template of its keys, `likes:{post_id}`. Every keyspace needs one; `default` has none."},
+     &K::key},
+    {{"shard", Type::kText, "", 0, 0, Change::kNever,
+      "How a key becomes a token: `hash(a, b)`, `range(a, b)`, `geo(a) then hash(b)`, `geo(a) then "
+      "range(b)`. Default: hash over all segments."},
+     &K::shard},
+    {{"shards", Type::kCount, "", 1, kShardsMax, Change::kBegin,
+      "Shards to begin with. Default: 8 for hash, one more than `split_points` for range. With geo "
+      "each region says its own."},
+     &K::shards},
+    {{"split_points", Type::kSplitPoints, "", 0, 0, Change::kBegin,
+      "Where range shards are cut, in order: `[\"2000\", \"4000\"]`, or with several segments "
+      "`[[\"a\", \"10\"]]`. One fewer than `shards`."},
+     &K::split_points},
+    {{"ack", Type::kAck, R"("durable")", 0, 0, Change::kLive,
+      "When a write is answered: `memory`, once it is applied; `durable`, once it is on disk."},
+     &K::ack},
+    {{"regions", Type::kRegions, "", 0, 0, Change::kLive,
+      "The regions of a geo keyspace. Regions may be added; what a region matches stays."},
+     &K::regions},
+    {{"unknown_region", Type::kText, R"("reject")", 0, 0, Change::kNever,
+      "What to do with a value that no region matches: `reject`, or the region to use."},
+     &K::unknown_region},
+    {{"ttl", Type::kMillis, "", 1, 36'500 * kDayMs, Change::kLive,
+      "Life of keys written without one. Default: none."},
+     &K::ttl_ms},
+    {{"append_only", Type::kFlag, "false", 0, 0, Change::kLive,
+      "Refuses deleting and overwriting."},
+     &K::append_only},
+};
+
+using R = RegionConfig;
+constexpr Setting<R> kRegion[] = {
+    {{"match", Type::kTexts, "", 0, 0, Change::kLive,
+      "Values of the geo segment that mean this region. Default: its name."},
+     &R::match},
+    {{"shards", Type::kCount, "", 1, kShardsMax, Change::kBegin,
+      "Shards to begin with. Default: 1, or one more than `split_points`."},
+     &R::shards},
+    {{"tag", Type::kText, "", 0, 0, Change::kLive,
+      "Nodes that may own it. On one node it keeps no bytes apart."},
+     &R::tag},
+    {{"split_points", Type::kSplitPoints, "", 0, 0, Change::kBegin,
+      "Where the region's range shards are cut."},
+     &R::split_points},
+};
+
+using U = UserConfig;
+constexpr Setting<U> kUser[] = {
+    {{"password_sha256", Type::kText, "", 0, 0, Change::kLive,
+      "SHA-256 of the password in 64 hex digits: `printf %s PASSWORD | sha256sum`. Only `default` "
+      "may be without."},
+     &U::password_sha256},
+    {{"commands", Type::kTexts, R"(["read", "write"])", 0, 0, Change::kLive,
+      "What the user may run: `read`, `write`, `admin`."},
+     &U::commands},
+    {{"keys", Type::kTexts, R"(["*"])", 0, 0, Change::kLive,
+      "Glob patterns of the keys that the user may use."},
+     &U::keys},
+};
+
+constexpr Later kLater[] = {
+    {"log", "keep"},          {"keyspace", "priority"},
+    {"keyspace", "limit"},    {"keyspace", "client_limit"},
+    {"keyspace", "limit_by"}, {"keyspace", "capacity"},
+    {"keyspace", "split_at"}, {"keyspace", "hot_key"},
+    {"keyspace", "history"},  {"projection", ""},
+};
+
+}  // namespace
+
+std::span<const Setting<ServerConfig>> ServerSettings() {
+  return kServer;
+}
+std::span<const Setting<LogConfig>> LogSettings() {
+  return kLog;
+}
+std::span<const Setting<KeyspaceConfig>> KeyspaceSettings() {
+  return kKeyspace;
+}
+std::span<const Setting<RegionConfig>> RegionSettings() {
+  return kRegion;
+}
+std::span<const Setting<UserConfig>> UserSettings() {
+  return kUser;
+}
+std::span<const Later> LaterSettings() {
+  return kLater;
+}
+
+std::string FormatBound(Type type, uint64_t value) {
+  if (type == Type::kSize) return FormatSize(value);
+  if (type == Type::kMillis) return FormatDuration(value * 1'000);
+  if (type == Type::kMicros) return FormatDuration(value);
+  return std::to_string(value);
+}
+
+}  // namespace sluice::config

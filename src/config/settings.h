@@ -1,0 +1,77 @@
+// The one table of settings: it reads the file, names what was probably meant, prints a resolved
+// configuration and writes docs/reference/configuration.md.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/config.h"
+
+namespace sluice::config {
+
+// What may be done to a setting of a running node, or of a directory that holds data.
+enum class Change : uint8_t {
+  kLive,     // CONFIG SET or SIGHUP
+  kRestart,  // at the next start
+  kNever,    // baked into the data: a later change is refused
+  kBegin,    // says how things begin; later changes of it have no effect
+};
+
+enum class Type : uint8_t {
+  kAddress,      // "host:port"
+  kCount,        // a whole number
+  kSize,         // "64MiB", or a whole number of bytes
+  kMillis,       // a duration, kept in milliseconds
+  kMicros,       // a duration, kept in microseconds
+  kFlag,         // true or false
+  kText,         // a string
+  kTexts,        // an array of strings
+  kAck,          // "memory" or "durable"
+  kRegions,      // a table of tables, one per region
+  kSplitPoints,  // an array of values, or of arrays of values
+};
+
+// One setting of a section S, with where it is kept. A setting that is not available yet has no
+// place.
+template <class S>
+using Slot = std::variant<std::monostate, Address S::*, uint64_t S::*, bool S::*, std::string S::*,
+                          std::vector<std::string> S::*, Ack S::*, std::vector<RegionConfig> S::*,
+                          std::vector<SplitPoint> S::*>;
+
+struct SettingFacts {
+  std::string_view name;
+  Type type;
+  std::string_view usual;        // the default, as TOML; empty: none, or as `help` says
+  uint64_t least = 0, most = 0;  // of a count, size or duration, in the unit it is kept in
+  Change change;
+  std::string_view help;
+};
+
+template <class S>
+struct Setting : SettingFacts {
+  Slot<S> slot;
+};
+
+std::span<const Setting<ServerConfig>> ServerSettings();
+std::span<const Setting<LogConfig>> LogSettings();
+std::span<const Setting<KeyspaceConfig>> KeyspaceSettings();
+std::span<const Setting<RegionConfig>> RegionSettings();  // in keyspace.NAME.regions.REGION
+std::span<const Setting<UserConfig>> UserSettings();
+
+// Sections and settings that this version knows of and does not offer.
+struct Later {
+  std::string_view section, name;  // an empty name: the whole section
+};
+std::span<const Later> LaterSettings();
+
+// "64KiB", "10m", "8": a value as it is written in TOML, without quotes.
+std::string FormatBound(Type type, uint64_t value);
+
+// The text of docs/reference/configuration.md.
+std::string ReferenceText();
+
+}  // namespace sluice::config
