@@ -39,6 +39,13 @@ void ExpiryKey(std::string& to, KeyspaceId keyspace, uint64_t expire_at_ms, std:
   AppendKey(to, token, key);
 }
 
+void ExpiryKeyOfValue(std::string& to, std::string_view value_key, uint64_t expire_at_ms) {
+  SLUICE_CHECK(value_key.size() > 3 && KindOf(value_key) == Kind::kValue);
+  Begin(to, KeyspaceOf(value_key), Kind::kExpiry);
+  AppendBe64(to, expire_at_ms);
+  to.append(value_key.substr(3));
+}
+
 void OnceKey(std::string& to, KeyspaceId keyspace, std::string_view token, std::string_view key,
              std::string_view user, std::string_view once_token) {
   Begin(to, keyspace, Kind::kOnce);
@@ -59,6 +66,10 @@ void ProducerKey(std::string& to, KeyspaceId keyspace, std::string_view shard_be
 void PositionKey(std::string& to, Lineage lineage) {
   Begin(to, kMetaKeyspace, Kind::kPosition);
   AppendBe64(to, lineage.value);
+}
+
+void FormatKey(std::string& to) {
+  Begin(to, kMetaKeyspace, Kind::kFormat);
 }
 
 void KindPrefix(std::string& to, KeyspaceId keyspace, Kind kind, std::string_view token) {

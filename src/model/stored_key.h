@@ -10,6 +10,7 @@
 //   once      ks:be16 'o' token klen:be16 key user:sized once_token
 //   producer  ks:be16 'p' token-of-shard-begin klen:be16=0 user:sized producer:sized slot:be16
 //   position  0xffff  'P' lineage:be64
+//   format    0xffff  'V'
 #pragma once
 
 #include <string>
@@ -32,6 +33,7 @@ enum class Kind : uint8_t {
   kOnce = 'o',
   kProducer = 'p',
   kPosition = 'P',
+  kFormat = 'V',
 };
 
 inline constexpr KeyspaceId kMetaKeyspace{0xffff};  // rows about the store itself
@@ -43,11 +45,14 @@ void FieldPrefix(std::string& to, KeyspaceId keyspace, std::string_view token, s
                  Generation generation);
 void ExpiryKey(std::string& to, KeyspaceId keyspace, uint64_t expire_at_ms, std::string_view token,
                std::string_view key);
+// The same, made from the value's key.
+void ExpiryKeyOfValue(std::string& to, std::string_view value_key, uint64_t expire_at_ms);
 void OnceKey(std::string& to, KeyspaceId keyspace, std::string_view token, std::string_view key,
              std::string_view user, std::string_view once_token);
 void ProducerKey(std::string& to, KeyspaceId keyspace, std::string_view shard_begin,
                  std::string_view user, std::string_view producer, uint16_t slot);
 void PositionKey(std::string& to, Lineage lineage);
+void FormatKey(std::string& to);
 
 // `ks kind token`: where a shard's range of that kind begins (empty token: all of the kind).
 void KindPrefix(std::string& to, KeyspaceId keyspace, Kind kind, std::string_view token);

@@ -3,11 +3,18 @@
 //
 // Each entry carries the turn that wrote it last; a reader of the entry waits for that turn.
 //
+// A row may grow in place up to the space its entry was given; past that it moves to a new entry,
+// and the old one's bytes are wasted until the buffer goes. A cleared range costs nothing per
+// entry: entries remember how many ranges were cleared before them.
+//
 // Owns:     all bytes. A frozen buffer is immutable and shared (readers, the flusher).
 // Threads:  none; one lane writes, until Freeze. Frozen: any.
+// Bounds:   8 GiB of entries (checked); whoever writes freezes long before, by bytes().
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,10 +35,16 @@ class Buffer {
 
   Buffer();
   ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
 
   // kMiss: not here; look further. A key inside a cleared range that was not written since:
   // kDeleted.
-  Hit Find(std::string_view key) const;
+  Hit Find(std::string_view key) const { return Find(key, HashOf(key)); }
+
+  // For a reader of several buffers: the hash that any of them needs for the key.
+  static uint32_t HashOf(std::string_view key);
+  Hit Find(std::string_view key, uint32_t hash) const;
 
   // Sets the row of a key. `group` > 0: the first `group` bytes of the key name a group (a large
   // hash's generation) whose members ForEachOf walks.
@@ -39,16 +52,19 @@ class Buffer {
   // The same with the row's bytes left to the caller to fill, before any other call.
   char* PutSpace(std::string_view key, size_t row_size, model::Turn turn, size_t group = 0);
   void Delete(std::string_view key, model::Turn turn, size_t group = 0);
-  // Forgets all entries in [begin, end) and hides what lies below. Costs the entries of the buffer.
+  // Forgets all entries in [begin, end) and hides what lies below. Costs the ranges cleared so far,
+  // however many entries there are. Nothing if begin >= end.
   void ClearRange(std::string_view begin, std::string_view end, model::Turn turn);
 
   struct Range {
     std::string begin, end;
     model::Turn turn;
+    uint32_t era = 0;  // entries of an earlier era were written before this was cleared
   };
-  const std::vector<Range>& cleared() const;
+  // In key order, disjoint; where clears overlapped, the last one's.
+  const std::vector<Range>& cleared() const { return cleared_; }
 
-  // Every entry, in no order. `fn(key, row, deleted, turn)`; return false to stop.
+  // Every entry, in no order; return false to stop.
   using Visit = std::function<bool(std::string_view key, std::string_view row, bool deleted,
                                    model::Turn turn)>;
   void ForEach(const Visit& visit) const;
@@ -61,9 +77,50 @@ class Buffer {
   };
   std::vector<Entry> Sorted() const;
 
-  size_t bytes() const;  // memory held, table included
+  size_t bytes() const;  // memory held, table included; what is allocated ahead adds 1 MiB at most
+  // Deletions included. Costs the entries of the buffer after a ClearRange, else nothing.
   size_t entries() const;
-  bool empty() const;  // no entries and no cleared ranges
+  bool empty() const { return cleared_.empty() && entries() == 0; }
+
+ private:
+  struct Node;
+  struct Slot {
+    uint32_t hash;
+    uint32_t ref;
+  };
+  struct Chunk {
+    std::unique_ptr<char[]> bytes;
+    size_t used;
+  };
+  struct Free {
+    void operator()(Slot* slots) const { std::free(slots); }
+  };
+
+  Node* At(uint32_t ref) const;
+  Slot* Probe(std::string_view key, uint32_t hash) const;
+  const Range* Covering(std::string_view key) const;
+  bool Hidden(const Node& node) const;
+  Node* Upsert(std::string_view key, size_t row_size, model::Turn turn, size_t group);
+  uint32_t NewNode(std::string_view key, size_t row_size, size_t capacity);
+  uint32_t Allocate(size_t size);
+  void Link(uint32_t ref, size_t group);
+  void Grow();
+  template <class Fn>
+  void Walk(Fn&& fn) const;
+
+  std::vector<Chunk> chunks_;  // [0] is a stand-in, so that no entry has reference 0
+  size_t open_ = 0;            // the chunk that small entries go to
+  size_t used_ = 0;            // bytes of the chunks that are taken
+  std::unique_ptr<Slot[], Free> slots_;
+  size_t mask_ = 0;  // slots - 1
+  size_t taken_ = 0;
+  boost::unordered_flat_map<uint64_t, uint32_t> groups_;  // hash of the group: its newest entry
+  std::vector<Range> cleared_;
+  size_t cleared_bytes_ = 0;
+  uint32_t era_ = 0;
+  bool written_in_era_ = false;
+  mutable size_t live_ = 0;
+  mutable bool recount_ = false;  // a clear hid entries that live_ still counts
 };
 
 }  // namespace sluice::store

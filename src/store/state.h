@@ -25,7 +25,8 @@ struct Found {
 };
 
 // What a walk over stored rows needs so that nothing slips between buffers and store while it runs
-// elsewhere: a cursor and the buffers of the same moment. Newest buffer first.
+// elsewhere: a cursor and the frozen buffers of the same moment, newest first. The active buffer is
+// the lane's alone: what a walk must see of it, the lane looks up itself.
 struct Snapshot {
   std::unique_ptr<Cursor> cursor;
   std::vector<std::shared_ptr<const Buffer>> buffers;
@@ -33,21 +34,28 @@ struct Snapshot {
 
 class State {
  public:
-  explicit State(Store& store);
+  explicit State(Store& store) : store_(store), active_(std::make_shared<Buffer>()) {}
 
   // `scratch` holds the row when it comes from the store.
   Result<Found> Find(std::string_view key, Tier tier, std::string* scratch);
 
-  Buffer& active();       // all writes go here
-  size_t frozen() const;  // runs on their way
-  size_t bytes() const;   // active and frozen
+  Buffer& active() { return *active_; }             // all writes go here
+  size_t frozen() const { return frozen_.size(); }  // runs with rows on their way
+  size_t bytes() const;                             // active and frozen
 
-  // Requires: nothing else writes the active buffer afterwards.
+  // Without rows to store, the run has no buffer. Requires: nothing else writes the active buffer
+  // afterwards.
   Run Freeze(std::vector<Position> positions);
   void Flushed(const Run& run);  // the oldest frozen one
 
   Snapshot Snap();
-  Store& store();
+  Store& store() { return store_; }
+
+ private:
+  Store& store_;
+  std::shared_ptr<Buffer> active_;
+  std::deque<std::shared_ptr<const Buffer>> frozen_;  // oldest first
+  size_t frozen_bytes_ = 0;
 };
 
 }  // namespace sluice::store

@@ -1,0 +1,87 @@
+#include "store/rocks_options.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <limits>
+
+namespace sluice::store {
+namespace {
+
+constexpr size_t kBlockBytes = size_t{4} << 10;
+constexpr double kFilterBitsPerKey = 10;  // one missing key in a hundred costs a look into a table
+constexpr double kCacheShareOfHeads = 0.5;  // kept for index and filter blocks
+constexpr uint64_t kSyncBytes = uint64_t{1} << 20;
+
+rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.block_size = kBlockBytes;
+  table.format_version = 5;
+  table.checksum = rocksdb::kXXH3;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kFilterBitsPerKey));
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  // The newest runs are asked about every key that is not in a buffer.
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  return table;
+}
+
+// Nothing is written but runs, and Apply's caller heeds Stalled(): no delays of RocksDB's own.
+void NeverDelayWrites(rocksdb::Options& to) {
+  to.level0_slowdown_writes_trigger = std::numeric_limits<int>::max() / 2;
+  to.level0_stop_writes_trigger = std::numeric_limits<int>::max() / 2;
+  to.soft_pending_compaction_bytes_limit = 0;
+  to.hard_pending_compaction_bytes_limit = 0;
+}
+
+}  // namespace
+
+RocksSetup SetUp(const RocksStore::Options& options) {
+  RocksSetup setup;
+  setup.cache = rocksdb::NewLRUCache(options.block_cache_bytes, -1, false, kCacheShareOfHeads);
+  setup.watcher = std::make_shared<Watcher>();
+  setup.filters = std::make_shared<GenerationFilterFactory>(options.keyspaces);
+  if (options.files) setup.env = rocksdb::NewCompositeEnv(options.files);
+
+  rocksdb::Options& to = setup.database;
+  if (setup.env) to.env = setup.env.get();
+  to.create_if_missing = true;
+  to.paranoid_checks = true;
+  to.force_consistency_checks = true;
+  to.max_open_files = options.open_files_max;
+  to.max_background_jobs = options.background_jobs;
+  to.bytes_per_sync = kSyncBytes;  // so that the last sync of a large file is short
+  to.info_log_level = rocksdb::WARN_LEVEL;
+  to.keep_log_file_num = 2;
+  to.max_log_file_size = size_t{1} << 20;
+  to.stats_dump_period_sec = 0;
+  to.stats_persist_period_sec = 0;
+  to.listeners.push_back(setup.watcher);
+
+  to.compaction_style = rocksdb::kCompactionStyleLevel;
+  to.level_compaction_dynamic_level_bytes = true;
+  to.level0_file_num_compaction_trigger = options.level0_files_compact;
+  to.max_bytes_for_level_base = options.base_level_bytes;
+  to.target_file_size_base = options.table_bytes;
+  to.compaction_filter_factory = setup.filters;
+  NeverDelayWrites(to);
+  to.compression = rocksdb::kLZ4Compression;
+  to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(setup.cache)));
+
+  setup.tables = to;
+  return setup;
+}
+
+Error ErrorOf(const rocksdb::Status& status, std::string_view what) {
+  Code code = Code::kIo;
+  if (status.IsNoSpace()) code = Code::kNoSpace;
+  if (status.IsCorruption() || status.IsNotSupported() || status.IsInvalidArgument()) {
+    code = Code::kCorrupt;
+  }
+  return Error{code, status.ToString()}.In(what);
+}
+
+}  // namespace sluice::store

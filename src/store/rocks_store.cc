@@ -1,0 +1,348 @@
+#include "store/rocks_store.h"
+
+#include <fmt/format.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/experimental.h>
+#include <rocksdb/file_system.h>
+#include <rocksdb/sst_file_writer.h>
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <utility>
+
+#include "model/stored_key.h"
+#include "store/rocks_options.h"
+#include "store/run_rows.h"
+
+namespace sluice::store {
+namespace {
+
+constexpr uint64_t kCountedMax = 4096;   // rows counted one by one before an estimate will do
+constexpr uint64_t kSkippedMax = 65536;  // rows passed over for that, when they are deleted
+
+rocksdb::Slice SliceOf(std::string_view view) {
+  return {view.data(), view.size()};
+}
+
+class RocksCursor : public Cursor {
+ public:
+  RocksCursor(std::unique_ptr<rocksdb::Iterator> at, std::string name)
+      : at_(std::move(at)), name_(std::move(name)) {}
+
+  void Seek(std::string_view key) override { at_->Seek(SliceOf(key)); }
+  void SeekBefore(std::string_view key) override {
+    at_->SeekForPrev(SliceOf(key));
+    if (at_->Valid() && at_->key().ToStringView() == key) at_->Prev();
+  }
+  bool Valid() const override { return at_->Valid(); }
+  void Next() override { at_->Next(); }
+  void Prev() override { at_->Prev(); }
+  std::string_view key() const override { return at_->key().ToStringView(); }
+  std::string_view row() const override { return at_->value().ToStringView(); }
+  Status status() const override {
+    const rocksdb::Status status = at_->status();
+    if (status.ok()) return Ok();
+    return Fail(ErrorOf(status, name_));
+  }
+
+ private:
+  std::unique_ptr<rocksdb::Iterator> at_;
+  std::string name_;
+};
+
+rocksdb::ReadOptions ReadTier(rocksdb::ReadTier tier) {
+  rocksdb::ReadOptions options;
+  options.read_tier = tier;
+  return options;
+}
+
+// Walks pass by much that nobody will ask for again.
+rocksdb::ReadOptions ForWalk() {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  return options;
+}
+
+// What RocksDB itself puts into a directory.
+bool IsDatabaseFile(const std::string& name) {
+  static constexpr std::string_view kNames[] = {"CURRENT", "IDENTITY", "LOCK"};
+  static constexpr std::string_view kBegins[] = {"MANIFEST-", "OPTIONS-", "LOG", "."};
+  static constexpr std::string_view kEnds[] = {".log", ".sst", ".dbtmp"};
+  const auto is = [&](std::string_view s) { return name == s; };
+  const auto begins = [&](std::string_view s) { return name.starts_with(s); };
+  const auto ends = [&](std::string_view s) { return name.ends_with(s); };
+  return std::ranges::any_of(kNames, is) || std::ranges::any_of(kBegins, begins) ||
+         std::ranges::any_of(kEnds, ends);
+}
+
+// Refuses what RocksDB would take for an empty directory and fill: a database that lost its
+// CURRENT (its tables would be deleted), and somebody else's files.
+Status CheckFiles(rocksdb::Env* env, const std::string& dir) {
+  std::vector<std::string> names;
+  const auto status = env->GetChildren(dir, &names);
+  if (status.IsNotFound()) return Ok();
+  if (!status.ok()) return Fail(ErrorOf(status, dir));
+  bool current = false, tables = false;
+  for (const std::string& name : names) {
+    if (!IsDatabaseFile(name)) {
+      return Fail(Code::kCorrupt, fmt::format("{}/{} is not a file of a store", dir, name));
+    }
+    current |= name == "CURRENT";
+    tables |= name.ends_with(".sst");
+  }
+  if (tables && !current) {
+    return Fail(Code::kCorrupt, fmt::format("{}/CURRENT is missing beside tables", dir));
+  }
+  return Ok();
+}
+
+Status SyncDir(rocksdb::Env* env, const std::string& dir) {
+  std::unique_ptr<rocksdb::Directory> directory;
+  auto status = env->NewDirectory(dir, &directory);
+  if (status.ok()) status = directory->Fsync();
+  if (!status.ok()) return Fail(ErrorOf(status, dir));
+  return Ok();
+}
+
+Status MakeDirs(rocksdb::Env* env, const std::string& dir) {
+  for (const std::string& path : {dir, dir + "/db", dir + "/tmp"}) {
+    const auto status = env->CreateDirIfMissing(path);
+    if (!status.ok()) return Fail(ErrorOf(status, path));
+  }
+  SLUICE_TRY(SyncDir(env, dir));
+  return SyncDir(env, dir + "/..");
+}
+
+Status RemoveLeftovers(rocksdb::Env* env, const std::string& dir) {
+  std::vector<std::string> names;
+  auto status = env->GetChildren(dir, &names);
+  for (const std::string& name : names) {
+    if (status.ok() && name.ends_with(".sst")) status = env->DeleteFile(dir + "/" + name);
+  }
+  if (!status.ok()) return Fail(ErrorOf(status, dir));
+  return Ok();
+}
+
+}  // namespace
+
+struct RocksStore::Rocks {
+  std::string dir;
+  Options options;
+  RocksSetup setup;
+  std::unique_ptr<rocksdb::DB> db;
+  const rocksdb::ReadOptions from_memory = ReadTier(rocksdb::kBlockCacheTier);
+  const rocksdb::ReadOptions from_disk = ReadTier(rocksdb::kReadAllTier);
+  bool to_read = false;
+  uint64_t tables_made = 0;
+  std::atomic<uint64_t> run_bytes = 0;
+
+  rocksdb::Env* env() const { return setup.database.env; }
+  uint64_t Count(const std::string& property) const {
+    uint64_t value = 0;
+    db->GetIntProperty(property, &value);
+    return value;
+  }
+  uint64_t Level0Files() const {
+    std::string files;
+    db->GetProperty(rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &files);
+    return std::strtoull(files.c_str(), nullptr, 10);
+  }
+  // Leaves the read-only state that RocksDB enters at an error, if the reason is gone.
+  void Resume() {
+    if (!setup.watcher->error().empty() && db->Resume().ok()) setup.watcher->Remember({});
+  }
+};
+
+RocksStore::RocksStore(std::unique_ptr<Rocks> rocks) : rocks_(std::move(rocks)) {}
+
+RocksStore::~RocksStore() = default;
+
+Result<std::unique_ptr<RocksStore>> RocksStore::Open(const std::string& dir,
+                                                     const Options& options) {
+  return OpenAs(dir, options, false);
+}
+
+Result<std::unique_ptr<RocksStore>> RocksStore::OpenToRead(const std::string& dir,
+                                                           const Options& options) {
+  return OpenAs(dir, options, true);
+}
+
+Result<std::unique_ptr<RocksStore>> RocksStore::OpenAs(const std::string& dir,
+                                                       const Options& options, bool to_read) {
+  auto rocks = std::make_unique<Rocks>();
+  rocks->dir = dir;
+  rocks->options = options;
+  rocks->setup = SetUp(options);
+  rocks->to_read = to_read;
+  rocksdb::Env* env = rocks->env();
+  const std::string path = dir + "/db";
+  SLUICE_TRY(CheckFiles(env, path));
+  if (!to_read) {
+    SLUICE_TRY(MakeDirs(env, dir));
+    SLUICE_TRY(RemoveLeftovers(env, dir + "/tmp"));
+  }
+  rocksdb::DB* db = nullptr;
+  const auto status = to_read ? rocksdb::DB::OpenForReadOnly(rocks->setup.database, path, &db)
+                              : rocksdb::DB::Open(rocks->setup.database, path, &db);
+  if (!status.ok()) return Fail(ErrorOf(status, path));
+  rocks->db.reset(db);
+  std::unique_ptr<RocksStore> store(new RocksStore(std::move(rocks)));
+  SLUICE_TRY(store->CheckOpened());
+  store->rocks_->setup.filters->Use(db);
+  return store;
+}
+
+Status RocksStore::CheckOpened() {
+  std::string key, row;
+  model::FormatKey(key);
+  SLUICE_ASSIGN(const Answer answer, Get(key, Tier::kDisk, &row));
+  const std::unique_ptr<Cursor> cursor = NewCursor();
+  cursor->Seek({});
+  SLUICE_TRY(cursor->status());
+  const Status format = CheckFormat(answer == Answer::kFound ? row : "", cursor->Valid());
+  if (!format.ok()) return Fail(format.error().In(rocks_->dir));
+  return Ok();
+}
+
+Result<Answer> RocksStore::Get(std::string_view key, Tier tier, std::string* row) {
+  rocksdb::PinnableSlice found;
+  const auto status =
+      rocks_->db->Get(tier == Tier::kMemory ? rocks_->from_memory : rocks_->from_disk,
+                      rocks_->db->DefaultColumnFamily(), SliceOf(key), &found);
+  if (status.ok()) {
+    // RocksDB 7.8 answers with an empty row when the table is not open and may not be opened.
+    if (tier == Tier::kMemory && found.empty()) return Answer::kCold;
+    row->assign(found.data(), found.size());
+    return Answer::kFound;
+  }
+  if (status.IsNotFound()) return Answer::kMissing;
+  if (status.IsIncomplete()) return Answer::kCold;
+  return Fail(ErrorOf(status, rocks_->dir));
+}
+
+std::unique_ptr<Cursor> RocksStore::NewCursor() {
+  std::unique_ptr<rocksdb::Iterator> iterator(rocks_->db->NewIterator(ForWalk()));
+  return std::make_unique<RocksCursor>(std::move(iterator), rocks_->dir);
+}
+
+Status RocksStore::WriteTable(const Run& run, const std::string& path) {
+  SLUICE_ASSIGN(RunRows rows, RunRows::Of(run));
+  // The pages stay in the page cache: the next compaction reads them.
+  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(rocks_->setup.tables), rocks_->setup.tables,
+                                nullptr, /*invalidate_page_cache=*/false);
+  rocksdb::Status status = writer.Open(path);
+  if (run.buffer) {
+    for (const Buffer::Range& range : run.buffer->cleared()) {
+      if (status.ok()) status = writer.DeleteRange(SliceOf(range.begin), SliceOf(range.end));
+    }
+  }
+  while (status.ok() && rows.Next()) {
+    status = rows.deleted() ? writer.Delete(SliceOf(rows.key()))
+                            : writer.Put(SliceOf(rows.key()), SliceOf(rows.row()));
+  }
+  if (status.ok()) status = writer.Finish();
+  if (!status.ok()) return Fail(ErrorOf(status, path));
+  rocks_->run_bytes += writer.FileSize();
+  return Ok();
+}
+
+Status RocksStore::Apply(const Run& run) {
+  if (rocks_->to_read) return Fail(Code::kInvalid, "the store is open to read");
+  rocks_->Resume();
+  const std::string path = fmt::format("{}/tmp/{:06}.sst", rocks_->dir, ++rocks_->tables_made);
+  Status written = WriteTable(run, path);
+  if (written.ok()) {
+    rocksdb::IngestExternalFileOptions how;
+    how.move_files = true;
+    how.write_global_seqno = false;
+    const auto status = rocks_->db->IngestExternalFile({path}, how);
+    if (!status.ok()) written = Fail(ErrorOf(status, path));
+  }
+  if (!written.ok()) {
+    (void)rocks_->env()->DeleteFile(path);  // else Open will
+    rocks_->Resume();
+    return written;
+  }
+  if (!run.buffer) return Ok();
+  for (const Buffer::Range& range : run.buffer->cleared()) {
+    // Only a hint: the space comes back sooner than the tables would fill up.
+    const rocksdb::Slice begin = SliceOf(range.begin), end = SliceOf(range.end);
+    (void)rocksdb::experimental::SuggestCompactRange(rocks_->db.get(), &begin, &end);
+  }
+  return Ok();
+}
+
+Result<std::vector<Position>> RocksStore::Positions() {
+  std::string prefix;
+  model::KindPrefix(prefix, model::kMetaKeyspace, model::Kind::kPosition, {});
+  std::vector<Position> positions;
+  const std::unique_ptr<Cursor> cursor = NewCursor();
+  for (cursor->Seek(prefix); cursor->Valid() && cursor->key().starts_with(prefix); cursor->Next()) {
+    Position position;
+    if (!DecodePosition(cursor->key(), cursor->row(), &position)) {
+      return Fail(Code::kCorrupt, fmt::format("{}: a position is damaged", rocks_->dir));
+    }
+    positions.push_back(position);
+  }
+  SLUICE_TRY(cursor->status());
+  return positions;
+}
+
+uint64_t RocksStore::ApproximateKeys(std::string_view begin, std::string_view end) {
+  if (begin >= end) return 0;
+  rocksdb::ReadOptions walk = ForWalk();
+  const rocksdb::Slice bound = SliceOf(end);
+  walk.iterate_upper_bound = &bound;
+  walk.max_skippable_internal_keys = kSkippedMax;
+  const std::unique_ptr<rocksdb::Iterator> at(rocks_->db->NewIterator(walk));
+  uint64_t counted = 0;
+  for (at->Seek(SliceOf(begin)); at->Valid() && counted < kCountedMax; at->Next()) ++counted;
+  if (!at->Valid() && at->status().ok()) return counted;
+
+  const uint64_t keys = rocks_->Count(rocksdb::DB::Properties::kEstimateNumKeys);
+  const uint64_t all = rocks_->Count(rocksdb::DB::Properties::kLiveSstFilesSize);
+  const double share = all ? double(ApproximateBytes(begin, end)) / double(all) : 0;
+  return std::max(counted, static_cast<uint64_t>(double(keys) * std::min(share, 1.0)));
+}
+
+uint64_t RocksStore::ApproximateBytes(std::string_view begin, std::string_view end) {
+  if (begin >= end) return 0;
+  const rocksdb::Range range(SliceOf(begin), SliceOf(end));
+  rocksdb::SizeApproximationOptions how;
+  how.files_size_error_margin = 0.1;
+  uint64_t bytes = 0;
+  (void)rocks_->db->GetApproximateSizes(how, rocks_->db->DefaultColumnFamily(), &range, 1, &bytes);
+  return bytes;
+}
+
+bool RocksStore::Stalled() const {
+  return rocks_->Level0Files() >= rocks_->options.level0_files_stall ||
+         rocks_->Count(rocksdb::DB::Properties::kEstimatePendingCompactionBytes) >=
+             rocks_->options.pending_bytes_stall;
+}
+
+Health RocksStore::health() const {
+  using Properties = rocksdb::DB::Properties;
+  Health health;
+  health.level0_files = rocks_->Level0Files();
+  health.pending_compaction_bytes = rocks_->Count(Properties::kEstimatePendingCompactionBytes);
+  health.running_compactions = rocks_->Count(Properties::kNumRunningCompactions);
+  health.block_cache_bytes = rocks_->setup.cache->GetUsage();
+  health.table_bytes = rocks_->Count(Properties::kLiveSstFilesSize);
+  health.run_bytes_written = rocks_->run_bytes;
+  health.compact_bytes_written = rocks_->setup.watcher->bytes_written();
+  health.error = rocks_->setup.watcher->error();
+  return health;
+}
+
+Status RocksStore::CompactAll() {
+  rocksdb::CompactRangeOptions how;
+  how.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  const auto status = rocks_->db->CompactRange(how, nullptr, nullptr);
+  if (!status.ok()) return Fail(ErrorOf(status, rocks_->dir));
+  return Ok();
+}
+
+}  // namespace sluice::store
