@@ -99,6 +99,8 @@ FINE = [
     {"src/log/a.cc": "enum class A : int {\n" + "  kA,\n" * 100 + "};\n"},
     {"src/log/a.cc": "int a = 1'000; char b = '{'; auto c = R\"({{)\";\n" + "\n" * 100 + "}\n"},
     {"src/log/a.cc": "//" + "é" * (COLUMNS - 2) + "\n"},
+    {"src/log/a.cc": 'const char* a = R"(\n' + "a" * 200 + '\n)";\n'},
+    {"src/log/a.cc": "#include <boost/container/small_vector.hpp>\n"},
     {"src/log/a_test.cc": 'GTEST_SKIP()\n    << "no loop mounts";\n'},
     {"tests/a.py": 'pytest.skip("no loop mounts")\n@pytest.mark.skipif(a, reason="b")\n'},
     {"src/log/a.cc": 'mkdtemp("/tmp/sluice-' + "X" * 6 + '");\n'},

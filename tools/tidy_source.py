@@ -50,6 +50,16 @@ class File:
         """C++ without comments and literals."""
         return blank(self.text, keep_strings=False)
 
+    @cached_property
+    def raw_lines(self):
+        """The lines of C++ raw strings: text that no formatter may break."""
+        lines = set()
+        for match in CPP_OPAQUE.finditer(self.text) if self.is_cpp else ():
+            if match.group(0).startswith('R"'):
+                first = line_of(self.text, match.start())
+                lines.update(range(first, first + match.group(0).count("\n") + 1))
+        return lines
+
     @property
     def is_text(self):
         return b"\0" not in self.bytes[:8192]
@@ -82,7 +92,7 @@ class File:
 
     @property
     def is_test(self):
-        return self.name.endswith("_test.cc") or self.path.parts[0] == "tests"
+        return self.name.endswith(("_test.cc", "_test.h")) or self.path.parts[0] == "tests"
 
     @property
     def room(self):
