@@ -16,8 +16,10 @@
 //           kNoSpace and what was queued before waits; Pump tries again.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -28,6 +30,7 @@
 #include <vector>
 
 #include "env/env.h"
+#include "log/group_buffer.h"
 #include "log/log.h"
 #include "model/ids.h"
 
@@ -56,6 +59,22 @@ struct CommitterLimits {
 };
 inline constexpr uint64_t kWitnessDelayUs =
     10'000;  // after the last group, then an empty one is written
+inline constexpr size_t kBatchBytesMax = 512 << 20;
+inline constexpr uint64_t kNoSpaceRetryUs = 100'000;  // while the disk is full
+inline constexpr size_t kIdleBuffersMax = 4;          // kept for later groups; more are freed
+// A buffer that one huge batch blew up beyond this is not kept either.
+inline constexpr size_t kIdleBufferBytesMax = 4 << 20;
+
+// Why groups closed, and what it took to write them. Witnesses and marks count as groups.
+struct CommitterStats {
+  uint64_t groups = 0, records = 0, bytes = 0;  // durable; bytes of batches
+  uint64_t closed_by_idle = 0, closed_by_bytes = 0, closed_by_delay = 0, closed_by_witness = 0;
+  uint64_t no_space_waits = 0;  // times that writing was put off for a full disk
+  // Of writing and syncing one group.
+  uint64_t sync_us_total = 0, sync_us_max = 0;
+  static constexpr size_t kBuckets = 24;
+  std::array<uint64_t, kBuckets> sync_us_log2{};  // [i]: below 2^i us and not below 2^(i-1)
+};
 
 class Committer {
  public:
@@ -68,7 +87,8 @@ class Committer {
   // returned.
   //   kNoSpace         the disk is full. Not queued; nothing happened.
   //   kOutcomeUnknown  the log failed. Not queued; what was queued before is unknown.
-  // Requires: batch.records > 0.
+  //   kUnavailable     Close() was called. Not queued; nothing happened.
+  // Requires: batch.records > 0, batch.bytes within kBatchBytesMax.
   Result<Placed> Append(const Batch& batch);
 
   // Writes and syncs one group if one should close now (or the witness, or after Close() the clean
@@ -83,19 +103,74 @@ class Committer {
 
   // After this, Pump writes what is queued and then a clean stop marker; Append is refused.
   void Close();
-  bool closed() const;  // the marker is durable (or the log failed)
+  bool closed() const { return closed_; }  // the marker is durable (or the log failed)
 
   // Called on the log's thread after each change of durable(), failed() or no_space(). Set before
   // use.
   void OnProgress(std::function<void()> hook);
 
-  model::Lsn durable() const;   // all records up to here are durable
-  model::Lsn appended() const;  // the last LSN given out
-  bool failed() const;
-  bool no_space() const;
-  bool full() const;  // queue_bytes_max reached
-  size_t pending_bytes() const;
+  model::Lsn durable() const { return model::Lsn(durable_.load()); }  // all up to here are durable
+  model::Lsn appended() const { return model::Lsn(appended_.load()); }  // the last LSN given out
+  bool failed() const { return failed_; }
+  bool no_space() const { return no_space_; }
+  bool full() const { return pending_bytes() >= limits_.queue_bytes_max; }
+  size_t pending_bytes() const { return pending_bytes_; }  // appended and not yet durable
   model::ShardSeq next_seq(model::Lineage lineage) const;  // takes the lock; for freezing and tests
+  CommitterStats stats() const;                            // takes the lock
+
+ private:
+  struct Group {
+    GroupBuffer buffer;
+    std::vector<ShardSpan> spans;
+    model::Lsn first;
+    uint32_t records = 0;
+    model::LogTime time;
+    uint64_t number = 0;
+    uint64_t since_us = 0;  // when its first record came
+    bool by_bytes = false;  // it reached group_bytes and takes no more
+  };
+  // Where a lineage stands: its next number, and its place in the shard table of the open group.
+  struct Counter {
+    model::ShardSeq next{1};
+    uint64_t group = 0;
+    size_t span = 0;
+  };
+
+  Group& OpenGroup();                                                 // requires the lock
+  void CountShards(Group& group, std::span<const ShardSpan> shards);  // requires the lock
+  Group* TakeDue(uint64_t now_us, uint64_t* wait_until);
+  uint64_t WriteGroup(Group& group);
+  uint64_t WriteMark(uint16_t flags);
+  uint64_t PumpIdle(uint64_t now_us);
+  uint64_t Refused(const Error& error);
+  void CountSync(uint64_t began_us);  // requires the lock
+  void Progress();
+
+  Log& log_;
+  env::Clock& clock_;
+  const CommitterLimits limits_;
+  std::function<void()> on_progress_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  std::deque<std::unique_ptr<Group>> groups_;  // the front may be written now, the back fills
+  std::vector<std::unique_ptr<Group>> idle_;   // for use again
+  std::unordered_map<model::Lineage, Counter> counters_;
+  uint64_t next_number_ = 1;  // of groups
+  uint64_t log_bytes_ = 0;    // appended
+  bool writing_ = false;      // the front is being written and takes no more
+  bool news_ = false;         // Pump has something to look at
+  bool woken_ = false;
+  bool closing_ = false;
+  CommitterStats stats_;
+
+  // The log thread's own.
+  uint64_t last_group_us_ = 0;
+  bool witness_due_ = false;  // the last group has no successor yet
+
+  std::atomic<uint64_t> durable_, appended_;
+  std::atomic<size_t> pending_bytes_{0};
+  std::atomic<bool> failed_{false}, no_space_{false}, closed_{false};
 };
 
 }  // namespace sluice::log

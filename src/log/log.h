@@ -39,6 +39,8 @@ enum GroupFlags : uint16_t {
   kGroupFence = 4,      // empty: seals the log against terms below this group's
 };
 
+class GroupBuffer;
+
 // A group to append. `batches` is what Committer lays out (docs/formats/log.md): per lane batch a
 // head and its records.
 struct GroupToWrite {
@@ -49,6 +51,9 @@ struct GroupToWrite {
   uint16_t flags = 0;
   std::span<const ShardSpan> shards;
   std::string_view batches;
+  // Where `batches` lie, with room around them, if they do: the log then completes the group there
+  // instead of copying it.
+  GroupBuffer* buffer = nullptr;
 };
 
 // A batch as read back: one lane's records of one turn, in order, sharing one log time.

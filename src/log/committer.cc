@@ -1,0 +1,275 @@
+#include "log/committer.h"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <utility>
+
+#include "base/check.h"
+
+namespace sluice::log {
+namespace {
+constexpr uint64_t kNever = ~uint64_t{0};
+}  // namespace
+
+Committer::Committer(Log& log, env::Clock& clock, CommitterLimits limits,
+                     std::unordered_map<model::Lineage, model::ShardSeq> next_seq)
+    : log_(log),
+      clock_(clock),
+      limits_(limits),
+      durable_(log.next().value - 1),
+      appended_(log.next().value - 1) {
+  for (const auto& [lineage, next] : next_seq) counters_[lineage].next = next;
+}
+
+Committer::Group& Committer::OpenGroup() {
+  const bool front_is_written = writing_ && groups_.size() == 1;
+  if (!groups_.empty() && !groups_.back()->by_bytes && !front_is_written) return *groups_.back();
+  std::unique_ptr<Group> group;
+  if (idle_.empty()) {
+    group = std::make_unique<Group>();
+  } else {
+    group = std::move(idle_.back());
+    idle_.pop_back();
+  }
+  group->buffer.Clear();
+  group->spans.clear();
+  group->first = appended().Next();
+  group->records = 0;
+  group->time = {};
+  group->number = next_number_++;
+  group->since_us = clock_.MonotonicUs();
+  group->by_bytes = false;
+  groups_.push_back(std::move(group));
+  news_ = true;
+  return *groups_.back();
+}
+
+void Committer::CountShards(Group& group, std::span<const ShardSpan> shards) {
+  for (const ShardSpan& shard : shards) {
+    Counter& counter = counters_[shard.lineage];
+    ShardSpan* span = nullptr;
+    if (counter.group == group.number) span = &group.spans[counter.span];
+    if (span == nullptr || span->epoch != shard.epoch || span->shard != shard.shard) {
+      counter.group = group.number;
+      counter.span = group.spans.size();
+      span = &group.spans.emplace_back(shard);
+      span->first_seq = counter.next;
+      span->records = 0;
+    }
+    span->records += shard.records;
+    counter.next = model::ShardSeq(counter.next.value + shard.records);
+  }
+}
+
+Result<Placed> Committer::Append(const Batch& batch) {
+  SLUICE_CHECK(batch.records > 0 && batch.bytes.size() <= kBatchBytesMax);
+  bool notify = false;
+  Placed placed;
+  {
+    const std::lock_guard lock(mutex_);
+    if (failed_) return Fail(Code::kOutcomeUnknown, "the log failed");
+    if (closing_) return Fail(Code::kUnavailable, "the log is closing");
+    if (no_space_) return Fail(Code::kNoSpace, "the disk of the log is full");
+    const bool had_news = news_;
+    Group& group = OpenGroup();
+    CountShards(group, batch.shards);
+    group.buffer.AddBatch(batch.bytes, batch.records, batch.time);
+    group.records += batch.records;
+    group.time = std::max(group.time, batch.time);
+    const size_t bytes = kBatchHeadBytes + batch.bytes.size();
+    if (group.buffer.batches().size() >= limits_.group_bytes) group.by_bytes = news_ = true;
+    log_bytes_ += bytes;
+    pending_bytes_ += bytes;
+    appended_ = group.first.value + group.records - 1;
+    placed = {appended(), log_bytes_};
+    notify = news_ && !had_news;
+  }
+  if (notify) work_.notify_one();
+  return placed;
+}
+
+Committer::Group* Committer::TakeDue(uint64_t now_us, uint64_t* wait_until) {
+  const std::lock_guard lock(mutex_);
+  news_ = false;
+  *wait_until = 0;
+  if (groups_.empty()) return nullptr;
+  Group& group = *groups_.front();
+  if (writing_) return &group;  // again, after the disk was full
+  const uint64_t due_us = group.since_us + limits_.group_delay_us;
+  if (group.by_bytes) {
+    ++stats_.closed_by_bytes;
+  } else if (limits_.group_delay_us == 0 || closing_) {
+    ++stats_.closed_by_idle;
+  } else if (now_us >= due_us) {
+    ++stats_.closed_by_delay;
+  } else {
+    *wait_until = due_us;
+    return nullptr;
+  }
+  writing_ = true;
+  return &group;
+}
+
+uint64_t Committer::Pump() {
+  if (failed_ || closed_) return kNever;
+  const uint64_t now_us = clock_.MonotonicUs();
+  uint64_t wait_until = 0;
+  Group* const group = TakeDue(now_us, &wait_until);
+  if (group != nullptr) return WriteGroup(*group);
+  if (wait_until != 0) return wait_until;
+  return PumpIdle(now_us);
+}
+
+uint64_t Committer::PumpIdle(uint64_t now_us) {
+  bool closing;
+  {
+    const std::lock_guard lock(mutex_);
+    closing = closing_;
+  }
+  if (closing) {
+    const uint64_t again = WriteMark(kGroupCleanStop);
+    if (failed_ || again != 0) return again;
+    closed_ = true;
+    Progress();
+    return kNever;
+  }
+  if (!witness_due_) return kNever;
+  const uint64_t due_us = last_group_us_ + kWitnessDelayUs;
+  return now_us < due_us ? due_us : WriteMark(kGroupWitness);
+}
+
+uint64_t Committer::WriteGroup(Group& group) {
+  GroupToWrite to_write;
+  to_write.first = group.first;
+  to_write.records = group.records;
+  to_write.durable = durable();
+  to_write.time = group.time;
+  to_write.shards = group.spans;
+  to_write.batches = group.buffer.batches();
+  to_write.buffer = &group.buffer;
+  const uint64_t began_us = clock_.MonotonicUs();
+  const Status appended = log_.Append(group.first, log_.term(), to_write);
+  if (!appended.ok()) return Refused(appended.error());
+  last_group_us_ = clock_.MonotonicUs();
+  witness_due_ = true;
+  bool more;
+  {
+    const std::lock_guard lock(mutex_);
+    CountSync(began_us);
+    stats_.records += group.records;
+    stats_.bytes += to_write.batches.size();
+    pending_bytes_ -= to_write.batches.size();
+    durable_ = group.first.value + group.records - 1;
+    no_space_ = false;
+    writing_ = false;
+    if (idle_.size() < kIdleBuffersMax && group.buffer.capacity() <= kIdleBufferBytesMax) {
+      idle_.push_back(std::move(groups_.front()));
+    }
+    groups_.pop_front();
+    more = !groups_.empty();
+  }
+  Progress();
+  return more ? 0 : last_group_us_ + kWitnessDelayUs;
+}
+
+uint64_t Committer::WriteMark(uint16_t flags) {
+  GroupToWrite mark;
+  mark.first = durable().Next();
+  mark.durable = durable();
+  mark.flags = flags;
+  const uint64_t began_us = clock_.MonotonicUs();
+  const Status appended = log_.Append(mark.first, log_.term(), mark);
+  if (!appended.ok()) return Refused(appended.error());
+  witness_due_ = false;
+  const bool had_no_space = no_space_.exchange(false);
+  bool more;
+  {
+    const std::lock_guard lock(mutex_);
+    CountSync(began_us);
+    ++stats_.closed_by_witness;
+    more = !groups_.empty();
+  }
+  if (had_no_space) Progress();
+  return more || flags == kGroupCleanStop ? 0 : kNever;
+}
+
+uint64_t Committer::Refused(const Error& error) {
+  if (error.code == Code::kNoSpace) {
+    const bool was_known = no_space_.exchange(true);
+    {
+      const std::lock_guard lock(mutex_);
+      ++stats_.no_space_waits;
+    }
+    if (!was_known) Progress();
+    return clock_.MonotonicUs() + kNoSpaceRetryUs;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    failed_ = true;
+  }
+  closed_ = true;
+  Progress();
+  return kNever;
+}
+
+void Committer::CountSync(uint64_t began_us) {
+  const uint64_t took_us = clock_.MonotonicUs() - began_us;
+  ++stats_.groups;
+  stats_.sync_us_total += took_us;
+  stats_.sync_us_max = std::max(stats_.sync_us_max, took_us);
+  const size_t bucket = std::min<size_t>(std::bit_width(took_us), CommitterStats::kBuckets - 1);
+  ++stats_.sync_us_log2[bucket];
+}
+
+void Committer::Progress() {
+  if (on_progress_) on_progress_();
+}
+
+void Committer::WaitForWork(uint64_t deadline_us) {
+  std::unique_lock lock(mutex_);
+  const auto ready = [this] { return news_ || woken_; };
+  if (deadline_us == kNever) {
+    work_.wait(lock, ready);
+  } else {
+    const uint64_t now_us = clock_.MonotonicUs();
+    if (deadline_us > now_us) {
+      work_.wait_for(lock, std::chrono::microseconds(deadline_us - now_us), ready);
+    }
+  }
+  woken_ = false;
+}
+
+void Committer::Wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  work_.notify_one();
+}
+
+void Committer::Close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    woken_ = true;
+  }
+  work_.notify_one();
+}
+
+void Committer::OnProgress(std::function<void()> hook) {
+  on_progress_ = std::move(hook);
+}
+
+model::ShardSeq Committer::next_seq(model::Lineage lineage) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = counters_.find(lineage);
+  return found == counters_.end() ? model::ShardSeq(1) : found->second.next;
+}
+
+CommitterStats Committer::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+}  // namespace sluice::log
