@@ -93,6 +93,12 @@ void ReplyUnknown(Args args, resp::Reply& reply) {
                           Quoted(args[0], kQuotedNameMax), quoted));
 }
 
+// Whether so many words call the command; a command on several keys wants all words of each.
+bool Fits(const Spec& spec, int words) {
+  if (spec.face == Face::kMulti && (words - spec.first_key) % spec.key_step != 0) return false;
+  return spec.arity > 0 ? words == spec.arity : words >= -spec.arity;
+}
+
 }  // namespace
 
 std::string_view AlternativeTo(std::string_view name) {
@@ -118,8 +124,7 @@ const Spec* Resolve(Args args, resp::Reply& reply) {
                             Cased(spec->name, std::toupper)));
     return nullptr;
   }
-  const int size = static_cast<int>(args.size());
-  if (spec->arity > 0 ? size != spec->arity : size < -spec->arity) {
+  if (!Fits(*spec, static_cast<int>(args.size()))) {
     ReplyWrongArity(reply, spec->name);
     return nullptr;
   }
