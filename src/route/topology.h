@@ -32,9 +32,12 @@ struct TopologyContent {
 class Topology {
  public:
   virtual ~Topology() = default;
-  virtual Result<TopologyContent>
-  Load() = 0;  // version 0 and an empty catalogue when there is none yet
+  // Version 0 and an empty catalogue when there is none yet.
+  //   kCorrupt  what is stored fails its checks. kInvalid: it is no topology, or of a newer
+  //   version.
+  virtual Result<TopologyContent> Load() = 0;
   // Replaces the content if its version is `expected`; the new content gets version expected + 1.
+  // Requires: content.map is there.
   virtual Status CompareAndSwap(uint64_t expected, const TopologyContent& content) = 0;
 };
 
