@@ -7,6 +7,13 @@
 
 namespace sluice::ingest {
 
+namespace {
+
+constexpr size_t kSweepMax = 500;         // keys a tick, so that expiry never holds up a turn
+constexpr uint64_t kIndexSweepTicks = 10;  // the store's index is read once a second
+
+}  // namespace
+
 // A command that waits: it owns what its views point to.
 struct Lane::Parked {
   std::vector<std::string> bytes;
@@ -56,7 +63,7 @@ Lane::Lane(model::LaneId id, Node& node, model::LogTime floor, uint64_t seed)
 
 void Lane::BeginTurn(uint64_t wall_ms) {
   shards_.BeginTurn(wall_ms);
-  shards_.Durable(node_.committer.durable());
+  shards_.Durable(node_.committer->durable());
   node_.fabric.Receive(id_, &in_);
   Inbox inbox(*this);
   for (auto& [from, packet] : in_) {
@@ -101,7 +108,7 @@ Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin,
     return {true, {}, model::Ack::kMemory};
   }
   Submitted submitted{false, {}, placed->policy->ack};
-  if ((command.spec->flags & command::kWrite) && node_.committer.no_space()) {
+  if ((command.spec->flags & command::kWrite) && node_.committer->no_space()) {
     resp::Reply(reply, command.version).Error(
         "NOSPACE the disk of the log is full; nothing was applied; reads go on");
     submitted.done = true;
@@ -223,7 +230,7 @@ void Lane::HandOver() {
       const model::Shard& shard = node_.router->map().shards()[i];
       spans_.push_back({shard.id, shard.epoch, shard.lineage, {}, batch.count(i)});
     }
-    const auto placed = node_.committer.Append(
+    const auto placed = node_.committer->Append(
         {batch.bytes(), batch.records(), shards_.turn_time(), spans_});
     // A failed log ends the process; until then nothing that depends on this turn may be revealed.
     last = placed.has_value() ? placed->last : model::Lsn(~uint64_t{0});
@@ -262,24 +269,93 @@ model::Lsn Lane::EndTurn() {
 }
 
 bool Lane::Crowded() {
-  return node_.committer.full() || node_.fabric.Crowded(id_) ||
+  return node_.committer->full() || node_.fabric.Crowded(id_) ||
          (shards_.state().frozen() > 1 && shards_.WantsFreeze(log_bytes_));
+}
+
+void Lane::BeginServing(model::LogTime floor, model::Lsn stored) {
+  shards_.BeginServing(floor);
+  stored_lsn_.store(stored.value, std::memory_order_release);
+}
+
+void Lane::Tick() {
+  log_bytes_ = node_.committer->appended_bytes();
+  const auto held = [this](model::KeyspaceId keyspace, std::string_view key) {
+    return parking_.Held(keyspace, key);
+  };
+  shards_.Sweep(kSweepMax, held, [this](std::string_view key) { return Locate(key); });
+  if (++ticks_ % kIndexSweepTicks == 0 && !index_sweep_running_) SweepIndex();
+}
+
+// Whose value key it is. The views last until the next call or the end of `value_key`.
+shard::KeyPlace Lane::Locate(std::string_view value_key) {
+  const model::Keyspace& keyspace = node_.router->keyspace(model::KeyspaceOf(value_key));
+  model::StoredKeyParts parts;
+  SLUICE_CHECK(model::SplitStoredKey(keyspace, value_key, &parts));
+  const size_t shard = node_.router->map().Find(keyspace.id, parts.token);
+  return PlaceOf({&keyspace, &node_.router->policy(keyspace.id), shard}, parts.token, parts.key);
+}
+
+// Keys that expired while they lay in the store only: its index by time finds them.
+void Lane::SweepIndex() {
+  struct Due {
+    std::string index_key, value_key, row;
+  };
+  auto due = std::make_shared<std::vector<Due>>();
+  const auto router = node_.router;
+  const uint64_t now = shards_.now_ms();
+  const uint64_t flushes = flushes_;
+  index_sweep_running_ = true;
+  const auto owns = [this](size_t shard) { return Owns(shard); };
+  Offload(
+      [due, router, now, owns](store::Store& store) {
+        const auto cursor = store.NewCursor();
+        std::string prefix;
+        for (const model::Keyspace& keyspace : router->keyspaces()) {
+          model::KindPrefix(prefix, keyspace.id, model::Kind::kExpiry, {});
+          for (cursor->Seek(prefix); cursor->Valid() && cursor->key().starts_with(prefix) &&
+                                     due->size() < kSweepMax;
+               cursor->Next()) {
+            model::StoredKeyParts parts;
+            if (!model::SplitStoredKey(keyspace, cursor->key(), &parts)) break;
+            if (parts.expire_at_ms > now) break;
+            if (!owns(router->map().Find(keyspace.id, parts.token))) continue;
+            Due& one = due->emplace_back();
+            one.index_key = cursor->key();
+            model::ValueKey(one.value_key, keyspace.id, parts.token, parts.key);
+          }
+        }
+        for (Due& one : *due) {
+          const auto got = store.Get(one.value_key, store::Tier::kDisk, &one.row);
+          if (!got.has_value() || *got != store::Answer::kFound) one.row.clear();
+        }
+      },
+      [due, flushes](Lane& lane) {
+        lane.index_sweep_running_ = false;
+        for (const Due& one : *due) {
+          const shard::KeyPlace place = lane.Locate(one.value_key);
+          if (lane.parking_.Held(place.keyspace, place.key)) continue;
+          lane.shards_.SweepStored(place, one.index_key,
+                                   flushes == lane.flushes_ ? one.row : std::string_view());
+        }
+      });
 }
 
 void Lane::MaybeFreeze() {
   if (!shards_.WantsFreeze(log_bytes_) || position_holds_ > 0) return;
   if (shards_.state().frozen() > 1) return;  // sockets rest meanwhile (Crowded)
   std::vector<store::Position> positions;
-  const model::Lsn last = node_.committer.appended();
+  const model::Lsn last = node_.committer->appended();
   const auto& shards = node_.router->map().shards();
   for (size_t i = 0; i < shards.size(); ++i) {
     if (!Owns(i)) continue;
-    const model::ShardSeq next = node_.committer.next_seq(shards[i].lineage);
+    const model::ShardSeq next = node_.committer->next_seq(shards[i].lineage);
     positions.push_back({shards[i].lineage, model::ShardSeq(next.value - 1), last});
   }
   store::Run run = shards_.Freeze(std::move(positions), log_bytes_);
   node_.background.Store(id_, run, last, [run, last](Lane& lane) {
     lane.shards_.state().Flushed(run);
+    ++lane.flushes_;
     lane.stored_lsn_.store(last.value, std::memory_order_release);
   });
 }

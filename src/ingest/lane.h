@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "ingest/background.h"
+#include "ingest/cursors.h"
 #include "ingest/fabric.h"
 #include "ingest/packet.h"
 #include "log/committer.h"
@@ -51,7 +52,7 @@ struct Submitted {
 
 // What all lanes of a node share. Each member outlives the lanes.
 struct Node {
-  log::Committer& committer;
+  log::Committer* committer = nullptr;  // set once recovery knows where the log ends
   store::Store& store;
   Fabric& fabric;
   Background& background;
@@ -59,6 +60,7 @@ struct Node {
   std::vector<model::LaneId> owners;  // of each shard, by index in the map
   std::shared_ptr<const route::Router> router;
   shard::Limits limits;
+  Cursors cursors;
 };
 
 class Lane {
@@ -66,6 +68,8 @@ class Lane {
   Lane(model::LaneId id, Node& node, model::LogTime floor, uint64_t seed);
 
   void Serve(Sessions* sessions) { sessions_ = sessions; }
+  // Recovery is over: no time before `floor` is taken; the store holds all records up to `stored`.
+  void BeginServing(model::LogTime floor, model::Lsn stored);
 
   void BeginTurn(uint64_t wall_ms);
   // Requires: command.spec is of face kKey, kMulti or kGather and its arity holds. Views in `command`
@@ -84,7 +88,8 @@ class Lane {
   shard::Shards& shards() { return shards_; }
   const route::Router& router() const { return *node_.router; }
   Node& node() { return node_; }
-  uint64_t stored_lsn() const { return stored_lsn_.load(std::memory_order_acquire); }
+  // Records up to here are in the store, or not of this lane: the log below may be forgotten.
+  model::Lsn stored_lsn() const { return model::Lsn(stored_lsn_.load(std::memory_order_acquire)); }
   size_t parked() const { return parking_.size(); }
 
   // --- For the flows of this room (multi, gather, scan), which run on lanes as tasks. ---
@@ -134,6 +139,7 @@ class Lane {
   void DeliverReady();
   void MaybeFreeze();
   void SweepIndex();
+  shard::KeyPlace Locate(std::string_view value_key);
 
   const model::LaneId id_;
   Node& node_;
@@ -150,8 +156,10 @@ class Lane {
   model::Lsn turn_gate_;  // what replies of the turn that ended last wait for
   uint64_t log_bytes_ = 0;
   uint64_t clears_ = 0;
+  uint64_t flushes_ = 0;  // runs that reached the store
   int position_holds_ = 0;
   bool index_sweep_running_ = false;
+  uint64_t ticks_ = 0;
   std::atomic<uint64_t> stored_lsn_{0};
 };
 

@@ -287,7 +287,7 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   for (const Key& key : flow->keys) submitted.ack = std::max(submitted.ack, key.policy->ack);
   flow->command = command;
   flow->origin = origin;
-  if (Writes(*flow) && lane.node().committer.no_space()) {
+  if (Writes(*flow) && lane.node().committer->no_space()) {
     resp::Reply(reply, command.version)
         .Error("NOSPACE the disk of the log is full; nothing was applied; reads go on");
     return {true, {}, submitted.ack};

@@ -71,7 +71,7 @@ void Applier::PutString(uint64_t expire_at_ms, std::string_view value, const At&
   char* to = state_.active().PutSpace(key_, head + value.size(), at.turn);
   to = model::StoreStringHead(to, expire_at_ms);
   if (!value.empty()) std::memcpy(to, value.data(), value.size());
-  if (expire_at_ms) expiries_.Add(expire_at_ms, key_);
+  NoteExpiry(expire_at_ms);
 }
 
 Status Applier::Patch(const Effect& effect, const At& at, const KnownRow* known) {
@@ -105,7 +105,7 @@ Status Applier::ExpireAt(const Effect& effect, const At& at, const KnownRow* kno
 void Applier::PutHead(const Effect& effect, RowType type, std::string_view fields, const At& at) {
   model::EncodeHash(row_, type, effect.expire_at_ms, effect.generation, effect.count, fields);
   state_.active().Put(key_, row_, at.turn);
-  if (effect.expire_at_ms) expiries_.Add(effect.expire_at_ms, key_);
+  NoteExpiry(effect.expire_at_ms);
 }
 
 void Applier::PutFieldRow(const Effect& effect, std::string_view field, std::string_view value,

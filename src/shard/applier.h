@@ -49,6 +49,9 @@ class Applier {
     model::RowView row;
   };
   Result<Base> Current(const At& at, const KnownRow* known);
+  void NoteExpiry(uint64_t expire_at_ms) {
+    if (expire_at_ms != 0 || expiries_.size() != 0) expiries_.Add(expire_at_ms, key_);
+  }
   void PutString(uint64_t expire_at_ms, std::string_view value, const At& at);
   Status Patch(const model::Effect& effect, const At& at, const KnownRow* known);
   Status ExpireAt(const model::Effect& effect, const At& at, const KnownRow* known);

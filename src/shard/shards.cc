@@ -16,7 +16,7 @@ void ReadFailed(const Error& error, resp::Reply& reply) {
 }
 
 // First replies are kept as RESP2; nulls are the only ones of writes that differ in RESP3.
-void Replay(std::string_view kept, resp::Version version, std::string& reply) {
+void AppendKept(std::string_view kept, resp::Version version, std::string& reply) {
   if (kept.empty()) {
     reply.append("-ERR the write was applied before; its reply was too long to be kept\r\n");
   } else if (version == resp::Version::k3 && (kept == "$-1\r\n" || kept == "*-1\r\n")) {
@@ -88,7 +88,7 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
     if (command.version == resp::Version::k3) {
       const std::string kept = reply.substr(begin);
       reply.resize(begin);
-      Replay(kept, command.version, reply);
+      AppendKept(kept, command.version, reply);
     }
   }
   if (!view_.effects().empty()) {
@@ -147,7 +147,7 @@ Shards::Seen Shards::FindOnce(const Once& once, const KeyPlace& place, resp::Ver
     writer.Error(by_token ? "TOKENMISMATCH this token was used with other arguments"
                           : "TOKENMISMATCH this sequence number was used with other arguments");
   } else {
-    Replay(row.reply, version, reply);
+    AppendKept(row.reply, version, reply);
   }
   return Seen::kYes;
 }
@@ -208,41 +208,63 @@ model::Lsn Shards::EndTurn(model::Lsn last) {
   return turns_.End(last);
 }
 
-void Shards::Sweep(size_t max,
-                   const std::function<bool(model::KeyspaceId, std::string_view)>& held,
-                   const std::function<KeyPlace(std::string_view)>& locate) {
+void Shards::Expire(const KeyPlace& place) {
+  view_.Begin(place, turns_.current(), now_ms_, nullptr);
+  model::Effect effect;
+  effect.kind = model::EffectKind::kDelete;
+  effect.reason = model::DeleteReason::kExpired;
+  effect.key = place.key;
+  view_.Emit(effect);
+  batch_.Add(place.shard, map_->shards()[place.shard].id, view_.effects());
+  ++counts_.expired;
+}
+
+void Shards::Sweep(size_t max, const Held& held, const Locate& locate) {
   for (const std::string& stored : expiries_.PopDue(now_ms_, max)) {
     const KeyPlace place = locate(stored);
     if (held(place.keyspace, place.key)) {
       expiries_.Add(now_ms_ + 1, stored);
       continue;
     }
-    view_.Begin(place, turns_.current(), now_ms_, nullptr);
+    // A row that lives on was written anew since; a cold one is found by the index of the store.
+    const auto found = state_.Find(stored, store::Tier::kMemory, &key_);
     model::RowView row;
-    // A live row was written anew since; a cold one is found by the index of the store.
-    auto found = state_.Find(stored, store::Tier::kMemory, &key_);
-    if (!found.has_value() || found->answer != store::Answer::kFound) continue;
-    if (!model::DecodeRow(found->row, &row)) continue;
-    if (row.expire_at_ms == 0 || row.expire_at_ms > now_ms_) continue;
-    model::Effect effect;
-    effect.kind = model::EffectKind::kDelete;
-    effect.reason = model::DeleteReason::kExpired;
-    effect.key = place.key;
-    view_.Emit(effect);
-    batch_.Add(place.shard, map_->shards()[place.shard].id, view_.effects());
-    ++counts_.expired;
+    if (found.has_value() && found->answer == store::Answer::kFound &&
+        model::DecodeRow(found->row, &row) && row.expire_at_ms != 0 &&
+        row.expire_at_ms <= now_ms_) {
+      Expire(place);
+    }
   }
   for (const std::string& stored : once_queue_.PopDue(now_ms_, max)) {
-    auto found = state_.Find(stored, store::Tier::kMemory, &key_);
+    const auto found = state_.Find(stored, store::Tier::kMemory, &key_);
     model::OnceRow row;
     if (!found.has_value() || found->answer == store::Answer::kMissing) continue;
     if (found->answer == store::Answer::kFound) {
       if (!model::DecodeOnce(found->row, &row) || row.number > now_ms_) continue;
       applier_.ForgetOnce(stored.size() + found->row.size());
     }
-    // What is forgotten needs no record: log time alone says that the token no longer counts.
+    // Forgetting needs no record: log time alone says that the token no longer counts.
     state_.active().Delete(stored, turns_.current());
   }
+}
+
+void Shards::SweepStored(const KeyPlace& place, std::string_view index_key,
+                         std::string_view stored) {
+  std::string value_key;
+  model::ValueKey(value_key, place.keyspace, place.token, place.key);
+  // The buffers know better than the store; what they do not know is as the store had it.
+  const auto found = state_.Find(value_key, store::Tier::kMemory, &key_);
+  if (!found.has_value()) return;
+  if (found->answer == store::Answer::kCold && stored.empty()) return;
+  model::RowView row;
+  const std::string_view bytes = found->answer == store::Answer::kFound  ? found->row
+                                 : found->answer == store::Answer::kCold ? stored
+                                                                         : std::string_view();
+  if (!bytes.empty() && model::DecodeRow(bytes, &row) && row.expire_at_ms != 0 &&
+      row.expire_at_ms <= now_ms_) {
+    Expire(place);
+  }
+  state_.active().Delete(index_key, turns_.current());
 }
 
 bool Shards::WantsFreeze(uint64_t log_bytes) {
@@ -253,6 +275,7 @@ bool Shards::WantsFreeze(uint64_t log_bytes) {
 store::Run Shards::Freeze(std::vector<store::Position> positions, uint64_t log_bytes) {
   ++counts_.freezes;
   buffer_began_ = log_bytes;
+  expiries_.Clear();  // the store's index will know of these keys
   return state_.Freeze(std::move(positions));
 }
 

@@ -112,18 +112,29 @@ class Shards {
   void Durable(model::Lsn lsn) { turns_.Durable(lsn); }
   const Turns& turns() const { return turns_; }
 
-  // Removes keys that have expired by now, at most `max`; `held` keys are left for later.
-  void Sweep(size_t max, const std::function<bool(model::KeyspaceId, std::string_view key)>& held,
-             const std::function<KeyPlace(std::string_view value_key)>& locate);
+  // Removes what has expired by now: keys of the write buffer and once tokens, at most `max` of each. Keys
+  // that are `held` are left for later; `locate` finds the place of a value key.
+  using Held = std::function<bool(model::KeyspaceId, std::string_view key)>;
+  using Locate = std::function<KeyPlace(std::string_view value_key)>;
+  void Sweep(size_t max, const Held& held, const Locate& locate);
+  // The same for a key that the store's index names. `stored` is its row there; empty: not known any more.
+  void SweepStored(const KeyPlace& place, std::string_view index_key, std::string_view stored);
 
   // `log_bytes`: bytes that all lanes appended to the log since it was opened.
   bool WantsFreeze(uint64_t log_bytes);
   store::Run Freeze(std::vector<store::Position> positions, uint64_t log_bytes);
 
+  // Replay is over: no time before `floor` will be taken, and the log's bytes count from zero.
+  void BeginServing(model::LogTime floor) {
+    clock_ = std::max(clock_, floor);
+    buffer_began_ = 0;
+  }
+  model::LogTime clock() const { return clock_; }
   // Replay of one effect at recovery; its turn is 0.
   Status Replay(const model::Effect& effect, size_t shard, std::string_view token,
                 model::LogTime time);
 
+  uint64_t Random() { return view_.Random(); }
   store::State& state() { return state_; }
   Applier& applier() { return applier_; }
   store::ExpiryQueue& once_queue() { return once_queue_; }
@@ -132,6 +143,7 @@ class Shards {
 
  private:
   At AtOf(size_t shard, std::string_view token, model::Turn turn, uint64_t now_ms) const;
+  void Expire(const KeyPlace& place);
   Outcome RunHandler(const Command& command, const KeyPlace& place, std::string& reply);
 
   std::shared_ptr<const model::ShardMap> map_;

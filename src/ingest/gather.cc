@@ -1,0 +1,350 @@
+#include "ingest/gather.h"
+
+#include "base/glob.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "ingest/cursors.h"
+#include "ingest/walk.h"
+#include "model/stored_key.h"
+
+namespace sluice::ingest {
+namespace {
+
+constexpr size_t kScanPage = 1024;         // keys read at once for SCAN with a smaller COUNT
+constexpr size_t kWalkPage = 16'384;       // for KEYS and DBSIZE
+constexpr size_t kKeysBytesMax = 48 << 20;  // a longer reply of KEYS is refused
+constexpr uint64_t kCountExactMax = 2'000'000;  // DBSIZE counts up to here, and estimates beyond
+
+using Submit = Submitted (*)(Lane&, const shard::Command&, const Origin&, std::string&);
+
+Submitted Pending() { return {false, {}, model::Ack::kDurable}; }
+Submitted Refuse(std::string& reply, const shard::Command& command, std::string_view error) {
+  resp::Reply(reply, command.version).Error(error);
+  return {true, {}, model::Ack::kMemory};
+}
+
+// The client's key in a stored value key.
+std::string_view ClientKey(const Lane& lane, std::string_view stored) {
+  model::StoredKeyParts parts;
+  const model::Keyspace& keyspace = lane.router().keyspace(model::KeyspaceOf(stored));
+  return model::SplitStoredKey(keyspace, stored, &parts) ? parts.key : std::string_view();
+}
+
+std::string_view TypeName(model::RowType type) {
+  return type == model::RowType::kString ? "string" : "hash";
+}
+
+std::vector<std::pair<size_t, ScanRequest>> AllShards(const Lane& lane, size_t limit) {
+  std::vector<std::pair<size_t, ScanRequest>> stretches;
+  const auto& shards = lane.router().map().shards();
+  for (size_t i = 0; i < shards.size(); ++i) {
+    stretches.emplace_back(i, StretchOf(shards[i], {}, {}));
+    stretches.back().second.limit = limit;
+  }
+  return stretches;
+}
+
+void FinishError(Lane& home, const Origin& origin, resp::Version version, const Error& error) {
+  std::string reply;
+  resp::Reply(reply, version).Error("ERR " + error.message);
+  home.Finish(origin, reply, {});
+}
+
+// --- SCAN ---
+
+struct ScanFlow {
+  Origin origin;
+  resp::Version version;
+  ScanCursor cursor;
+  std::string pattern, type;
+  uint64_t count = 10;
+  std::vector<std::string> keys;
+  uint64_t looked = 0;
+  model::Lsn gate;
+};
+
+void ScanFinish(Lane& home, ScanFlow& flow, bool over) {
+  const uint64_t number = over ? 0 : home.node().cursors.Put(std::move(flow.cursor));
+  std::string bytes;
+  resp::Reply reply(bytes, flow.version);
+  reply.Array(2);
+  reply.Bulk(std::to_string(number));
+  reply.Array(flow.keys.size());
+  for (const std::string& key : flow.keys) reply.Bulk(key);
+  home.Finish(flow.origin, bytes, {flow.gate, false});
+}
+
+void ScanOn(Lane& home, const std::shared_ptr<ScanFlow>& flow) {
+  ScanCursor& cursor = flow->cursor;
+  const auto& shards = home.router().map().shards();
+  while (!cursor.page.empty() && flow->looked < flow->count) {
+    const ScanItem item = std::move(cursor.page.back());
+    cursor.page.pop_back();
+    ++flow->looked;
+    const std::string_view key = ClientKey(home, item.stored);
+    if (!flow->type.empty() && flow->type != TypeName(item.type)) continue;
+    if (!flow->pattern.empty() && !GlobMatch(flow->pattern, key)) continue;
+    flow->keys.emplace_back(key);
+  }
+  const bool over = cursor.page.empty() && cursor.shard == shards.size();
+  if (over || flow->looked >= flow->count) return ScanFinish(home, *flow, over);
+  ScanRequest request = StretchOf(shards[cursor.shard], cursor.from, {});
+  request.limit = std::max<size_t>(kScanPage, std::min<uint64_t>(flow->count, kWalkPage));
+  ReadPage(home, cursor.shard, request, [flow](Lane& back, ScanPage page, model::Lsn gate) {
+    if (page.error) return FinishError(back, flow->origin, flow->version, *page.error);
+    flow->gate = std::max(flow->gate, gate);
+    ScanCursor& at = flow->cursor;
+    std::reverse(page.items.begin(), page.items.end());
+    at.page = std::move(page.items);
+    at.from = page.complete ? std::string() : page.next;
+    if (page.complete) ++at.shard;
+    ScanOn(back, flow);
+  });
+}
+
+Submitted SubmitScan(Lane& lane, const shard::Command& command, const Origin& origin,
+                     std::string& reply) {
+  auto flow = std::make_shared<ScanFlow>();
+  flow->origin = origin;
+  flow->version = command.version;
+  uint64_t number = 0;
+  const std::string_view text = command.args[1];
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
+    return Refuse(reply, command, "ERR invalid cursor");
+  }
+  for (size_t i = 2; i < command.args.size(); i += 2) {
+    if (i + 1 == command.args.size()) return Refuse(reply, command, "ERR syntax error");
+    const std::string_view value = command.args[i + 1];
+    if (EqualFolded(command.args[i], "match")) {
+      flow->pattern = value == "*" ? "" : value;
+    } else if (EqualFolded(command.args[i], "type")) {
+      flow->type = Lower(value);
+    } else if (EqualFolded(command.args[i], "count")) {
+      int64_t count = 0;
+      if (!ParseInt(value, &count)) {
+        return Refuse(reply, command, "ERR value is not an integer or out of range");
+      }
+      if (count < 1) return Refuse(reply, command, "ERR syntax error");
+      flow->count = static_cast<uint64_t>(count);
+    } else {
+      return Refuse(reply, command, "ERR syntax error");
+    }
+  }
+  if (number != 0) {
+    auto cursor = lane.node().cursors.Take(number);
+    if (!cursor) {
+      return Refuse(reply, command,
+                    "ERR this cursor is not known (any more); begin again with SCAN 0");
+    }
+    flow->cursor = std::move(*cursor);
+  }
+  ScanOn(lane, flow);
+  return Pending();
+}
+
+// --- KEYS, DBSIZE, RANDOMKEY ---
+
+Submitted SubmitKeys(Lane& lane, const shard::Command& command, const Origin& origin,
+                     std::string&) {
+  struct Found {
+    std::vector<std::string> keys;
+    size_t bytes = 0;
+  };
+  auto found = std::make_shared<Found>();
+  const std::string pattern(command.args[1]);
+  const resp::Version version = command.version;
+  Lane* home = &lane;  // `take` and `end` run on this lane
+  WalkShards(
+      lane, AllShards(lane, kWalkPage),
+      [found, pattern, home](std::vector<ScanItem>&& items, size_t) {
+        for (const ScanItem& item : items) {
+          const std::string_view key = ClientKey(*home, item.stored);
+          if (!GlobMatch(pattern, key)) continue;
+          found->bytes += key.size() + 16;
+          found->keys.emplace_back(key);
+        }
+        return found->bytes <= kKeysBytesMax;
+      },
+      [found, origin, version](Lane& back, WalkEnd end) {
+        if (end.error) return FinishError(back, origin, version, *end.error);
+        std::string bytes;
+        resp::Reply reply(bytes, version);
+        if (found->bytes > kKeysBytesMax) {
+          reply.Error("ERR the reply would be longer than 48 MiB; use SCAN");
+        } else {
+          reply.Array(found->keys.size());
+          for (const std::string& key : found->keys) reply.Bulk(key);
+        }
+        back.Finish(origin, bytes, {end.gate, false});
+      });
+  return Pending();
+}
+
+Submitted SubmitDbSize(Lane& lane, const shard::Command& command, const Origin& origin,
+                       std::string&) {
+  const resp::Version version = command.version;
+  GatherStats(lane, [origin, version](Lane& home, std::vector<ShardStat> stats) {
+    uint64_t estimate = 0;
+    for (const ShardStat& stat : stats) estimate += stat.keys;
+    if (estimate > kCountExactMax) {
+      std::string bytes;
+      resp::Reply(bytes, version).Int(static_cast<int64_t>(estimate));
+      return home.Finish(origin, bytes, {});
+    }
+    auto count = std::make_shared<uint64_t>(0);
+    WalkShards(
+        home, AllShards(home, kWalkPage),
+        [count](std::vector<ScanItem>&& items, size_t) {
+          *count += items.size();
+          return true;
+        },
+        [count, origin, version](Lane& back, WalkEnd end) {
+          if (end.error) return FinishError(back, origin, version, *end.error);
+          std::string bytes;
+          resp::Reply(bytes, version).Int(static_cast<int64_t>(*count));
+          back.Finish(origin, bytes, {end.gate, false});
+        });
+  });
+  return Pending();
+}
+
+// Looks from a random place in the shards, once around, for the first key.
+Submitted SubmitRandomKey(Lane& lane, const shard::Command& command, const Origin& origin,
+                          std::string&) {
+  auto stretches = AllShards(lane, 16);
+  const uint64_t random = lane.shards().Random();
+  std::rotate(stretches.begin(), stretches.begin() + static_cast<ptrdiff_t>(
+                                     random % stretches.size()), stretches.end());
+  auto whole = stretches.front();
+  std::string from = whole.second.begin;
+  AppendBe64(from, lane.shards().Random());  // somewhere behind where the shard begins
+  if (from < whole.second.end) stretches.front().second.begin = from;
+  stretches.push_back(whole);
+  auto key = std::make_shared<std::optional<std::string>>();
+  const resp::Version version = command.version;
+  Lane* home = &lane;
+  WalkShards(
+      lane, std::move(stretches),
+      [key, home, random](std::vector<ScanItem>&& items, size_t) {
+        if (items.empty()) return true;
+        *key = ClientKey(*home, items[random % items.size()].stored);
+        return false;
+      },
+      [key, origin, version](Lane& back, WalkEnd end) {
+        if (end.error) return FinishError(back, origin, version, *end.error);
+        std::string bytes;
+        resp::Reply reply(bytes, version);
+        *key ? reply.Bulk(**key) : reply.Null();
+        back.Finish(origin, bytes, {end.gate, false});
+      });
+  return Pending();
+}
+
+// --- FLUSHALL ---
+
+// One record for all shards of the lane.
+void ClearLane(Lane& lane) {
+  std::vector<shard::Change> changes;
+  const auto& shards = lane.router().map().shards();
+  for (size_t i = 0; i < shards.size(); ++i) {
+    if (!lane.Owns(i)) continue;
+    shard::Change& change = changes.emplace_back();
+    change.shard = i;
+    change.effect.kind = model::EffectKind::kClearShard;
+    change.effect.keyspace = shards[i].keyspace;
+  }
+  if (changes.empty()) return;
+  lane.shards().Write(changes, [](size_t) { return true; });
+  lane.NoteClear();
+}
+
+Submitted SubmitFlush(Lane& lane, const shard::Command& command, const Origin& origin,
+                      std::string& reply) {
+  const size_t n = command.args.size();
+  if (n > 2 || (n == 2 && !EqualFolded(command.args[1], "sync") &&
+                !EqualFolded(command.args[1], "async"))) {
+    return Refuse(reply, command, "ERR syntax error");
+  }
+  for (const model::Keyspace& keyspace : lane.router().keyspaces()) {
+    if (!lane.router().policy(keyspace.id).append_only) continue;
+    return Refuse(reply, command, "ERR keyspace " + keyspace.name +
+                                      " is append-only: its keys cannot be deleted; "
+                                      "nothing was applied");
+  }
+  if (lane.node().committer->no_space()) {
+    return Refuse(reply, command,
+                  "NOSPACE the disk of the log is full; nothing was applied; reads go on");
+  }
+  struct Flow {
+    size_t left;
+    model::Lsn gate;
+  };
+  auto flow = std::make_shared<Flow>(Flow{lane.node().lanes.size(), {}});
+  for (Lane* each : lane.node().lanes) {
+    lane.Call(each->id(), [flow, origin](Lane& there) {
+      ClearLane(there);
+      there.AfterTurn([flow, origin](Lane& after, model::Lsn lsn) {
+        after.Call(origin.lane, [flow, origin, lsn](Lane& home) {
+          flow->gate = std::max(flow->gate, lsn);
+          if (--flow->left == 0) home.Finish(origin, "+OK\r\n", {flow->gate, false});
+        });
+      });
+    });
+  }
+  return Pending();
+}
+
+ShardStat StatOf(Lane& lane, size_t i) {
+  const model::Shard& shard = lane.router().map().shards()[i];
+  const ScanRequest all = StretchOf(shard, {}, {});
+  ShardStat stat;
+  stat.shard = i;
+  stat.lane = lane.id();
+  stat.seq = lane.node().committer->next_seq(shard.lineage).value - 1;
+  store::Store& store = lane.shards().state().store();
+  stat.keys = store.ApproximateKeys(all.begin, all.end);
+  stat.bytes = store.ApproximateBytes(all.begin, all.end);
+  return stat;
+}
+
+}  // namespace
+
+Submitted SubmitGather(Lane& lane, const shard::Command& command, const Origin& origin,
+                       std::string& reply) {
+  static constexpr std::pair<std::string_view, Submit> kSubmits[] = {
+      {"scan", SubmitScan},           {"keys", SubmitKeys},       {"dbsize", SubmitDbSize},
+      {"randomkey", SubmitRandomKey}, {"flushall", SubmitFlush}, {"flushdb", SubmitFlush},
+  };
+  for (const auto& [name, submit] : kSubmits) {
+    if (name == command.spec->name) return submit(lane, command, origin, reply);
+  }
+  return Refuse(reply, command, "ERR this command has no road here");
+}
+
+void GatherStats(Lane& lane, std::function<void(Lane&, std::vector<ShardStat>)> then) {
+  struct Flow {
+    size_t left;
+    std::vector<ShardStat> stats;
+    std::function<void(Lane&, std::vector<ShardStat>)> then;
+  };
+  auto flow = std::make_shared<Flow>(Flow{lane.node().lanes.size(), {}, std::move(then)});
+  const model::LaneId asker = lane.id();
+  for (Lane* each : lane.node().lanes) {
+    lane.Call(each->id(), [flow, asker](Lane& there) {
+      auto stats = std::make_shared<std::vector<ShardStat>>();
+      for (size_t i = 0; i < there.router().map().shards().size(); ++i) {
+        if (there.Owns(i)) stats->push_back(StatOf(there, i));
+      }
+      there.Call(asker, [flow, stats](Lane& home) {
+        flow->stats.insert(flow->stats.end(), stats->begin(), stats->end());
+        if (--flow->left > 0) return;
+        std::sort(flow->stats.begin(), flow->stats.end(),
+                  [](const ShardStat& a, const ShardStat& b) { return a.shard < b.shard; });
+        flow->then(home, std::move(flow->stats));
+      });
+    });
+  }
+}
+
+}  // namespace sluice::ingest

@@ -1,0 +1,209 @@
+#include "ingest/recovery.h"
+
+#include "model/stored_key.h"
+
+namespace sluice::ingest {
+
+Recovery::Recovery(Node& node, log::Log& log) : node_(node), log_(log) {
+  const auto& shards = node.router->map().shards();
+  shards_.resize(shards.size());
+  for (size_t i = 0; i < shards.size(); ++i) index_[shards[i].id] = i;
+}
+
+Result<model::Lsn> Recovery::Witness(store::Store& store) {
+  SLUICE_ASSIGN(const auto positions, store.Positions());
+  model::Lsn greatest;
+  for (const store::Position& position : positions) greatest = std::max(greatest, position.lsn);
+  return greatest;
+}
+
+Status Recovery::Begin() {
+  SLUICE_ASSIGN(const auto positions, node_.store.Positions());
+  if (positions.empty() && log_.first() > model::Lsn(1)) {
+    return Fail(Code::kCorrupt,
+                "the store is empty, but the log begins at LSN " +
+                    std::to_string(log_.first().value) +
+                    ": the store's files are missing. Bring them back, or restore a backup");
+  }
+  std::unordered_map<model::Lineage, store::Position> by_lineage;
+  for (const store::Position& position : positions) by_lineage[position.lineage] = position;
+  const auto& shards = node_.router->map().shards();
+  model::Lsn from = log_.next();
+  for (size_t i = 0; i < shards.size(); ++i) {
+    const auto at = by_lineage.find(shards[i].lineage);
+    // A shard without a position never had a record trimmed: a lane's first run carries them all.
+    const bool known = at != by_lineage.end();
+    shards_[i].seq = known ? at->second.seq : model::ShardSeq();
+    shards_[i].stored_lsn = known ? at->second.lsn : model::Lsn();
+    from = std::min(from, known ? at->second.lsn.Next() : log_.first());
+    if (known && at->second.lsn.Next() < log_.first()) {
+      return Fail(Code::kCorrupt, "the log begins at LSN " + std::to_string(log_.first().value) +
+                                      ", but shard " + std::to_string(shards[i].id.value) +
+                                      " needs it from LSN " +
+                                      std::to_string(at->second.lsn.value + 1));
+    }
+  }
+  progress_.from = progress_.at = from;
+  progress_.to = log_.next();
+  SLUICE_ASSIGN(reader_, log_.Read(from));
+  return Ok();
+}
+
+Result<bool> Recovery::Step() {
+  SLUICE_ASSIGN(const log::GroupView* group, reader_->Next());
+  if (group == nullptr) return true;
+  SLUICE_TRY(Replay(*group));
+  SLUICE_TRY(FlushFull());
+  return false;
+}
+
+Error Recovery::Damaged(const log::GroupView& group, const std::string& what) const {
+  return Error{Code::kCorrupt, fmt::format("segment {:016x}, offset {}: {}", group.segment,
+                                           group.offset, what)};
+}
+
+Status Recovery::BeginGroup(const log::GroupView& group) {
+  const auto& shards = node_.router->map().shards();
+  for (const log::ShardSpan& span : group.shards) {
+    const auto at = index_.find(span.shard);
+    if (at == index_.end()) {
+      return Fail(Damaged(group, fmt::format("shard {} is not in the shard map",
+                                             span.shard.value)));
+    }
+    const model::Shard& shard = shards[at->second];
+    if (span.lineage != shard.lineage || span.epoch > shard.epoch) {
+      return Fail(Damaged(
+          group, fmt::format("shard {} is at epoch {} here, but at {} in the shard map: the map is "
+                             "older than the log. Bring back the newest topology file",
+                             span.shard.value, span.epoch.value, shard.epoch.value)));
+    }
+    ShardState& state = shards_[at->second];
+    state.next = span.first_seq;
+    if (span.first_seq > state.seq.Next()) {
+      return Fail(Damaged(group, fmt::format("shard {} goes on with record {} after {}",
+                                             span.shard.value, span.first_seq.value,
+                                             state.seq.value)));
+    }
+  }
+  return Ok();
+}
+
+Status Recovery::Replay(const log::GroupView& group) {
+  SLUICE_TRY(BeginGroup(group));
+  std::vector<model::RecordPart> parts;
+  for (const log::BatchView& batch : group.batches) {
+    Reader reader(batch.bytes);
+    for (uint32_t i = 0; i < batch.records; ++i) {
+      if (!model::ReadRecord(reader, &parts)) {
+        return Fail(Damaged(group, "a record cannot be read; it may be of a newer version"));
+      }
+      SLUICE_TRY(ReplayRecord(group, parts, batch.time));
+    }
+    bytes_ += batch.bytes.size();
+  }
+  ++progress_.groups;
+  progress_.at = model::Lsn(group.first.value + group.records);
+  return Ok();
+}
+
+Status Recovery::ReplayRecord(const log::GroupView& group,
+                              const std::vector<model::RecordPart>& parts, model::LogTime time) {
+  ++progress_.records;
+  for (const model::RecordPart& part : parts) {
+    const auto at = index_.find(part.shard);
+    if (at == index_.end()) return Fail(Damaged(group, "a record names an unknown shard"));
+    ShardState& state = shards_[at->second];
+    const model::ShardSeq seq = state.next;
+    state.next = seq.Next();
+    if (seq <= state.seq) {
+      ++progress_.skipped;
+      continue;
+    }
+    state.seq = seq;
+    ++progress_.applied;
+    if (Status status = ReplayPart(part, at->second, time); !status.ok()) {
+      return Fail(Damaged(group, status.error().message));
+    }
+  }
+  return Ok();
+}
+
+Status Recovery::ReplayPart(const model::RecordPart& part, size_t index, model::LogTime time) {
+  Lane& lane = *node_.lanes[node_.owners[index].value];
+  Reader reader(part.effects);
+  model::Effect effect;
+  while (!reader.done()) {
+    if (!model::ReadEffect(reader, &effect, &fields_)) {
+      return Fail(Code::kCorrupt, "an effect cannot be read; it may be of a newer version");
+    }
+    if (effect.kind != model::EffectKind::kClearShard) {
+      const auto placed = node_.router->Place(effect.key, &token_);
+      // A producer's slots lie at the shard, wherever its first key was; every other effect at its key.
+      if (!placed.has_value()) return Fail(Code::kCorrupt, placed.error().message);
+    }
+    SLUICE_TRY(lane.shards().Replay(effect, index, token_, time));
+  }
+  return Ok();
+}
+
+Status Recovery::FlushFull() {
+  const auto& shards = node_.router->map().shards();
+  for (Lane* lane : node_.lanes) {
+    if (!lane->shards().WantsFreeze(bytes_)) continue;
+    std::vector<store::Position> positions;
+    for (size_t i = 0; i < shards.size(); ++i) {
+      if (!lane->Owns(i)) continue;
+      positions.push_back(
+          {shards[i].lineage, shards_[i].seq, model::Lsn(progress_.at.value - 1)});
+    }
+    const store::Run run = lane->shards().Freeze(std::move(positions), bytes_);
+    SLUICE_TRY(node_.store.Apply(run));
+    lane->shards().state().Flushed(run);
+    for (size_t i = 0; i < shards.size(); ++i) {
+      if (lane->Owns(i)) shards_[i].stored_lsn = model::Lsn(progress_.at.value - 1);
+    }
+    ++progress_.runs;
+  }
+  return Ok();
+}
+
+std::unordered_map<model::Lineage, model::ShardSeq> Recovery::NextSeq() const {
+  std::unordered_map<model::Lineage, model::ShardSeq> next;
+  const auto& shards = node_.router->map().shards();
+  for (size_t i = 0; i < shards.size(); ++i) next[shards[i].lineage] = shards_[i].seq.Next();
+  return next;
+}
+
+Status Recovery::Finish() {
+  // One millisecond on: generations of the last turns may have run ahead of the log's time.
+  model::LogTime floor = model::LogTime::OfMs(log_.time().ms() + 1);
+  for (Lane* lane : node_.lanes) floor = std::max(floor, lane->shards().clock());
+  for (Lane* lane : node_.lanes) {
+    model::Lsn stored = log_.next();
+    for (size_t i = 0; i < shards_.size(); ++i) {
+      if (lane->Owns(i)) stored = std::min(stored, shards_[i].stored_lsn);
+    }
+    lane->BeginServing(floor, stored);
+  }
+  const auto cursor = node_.store.NewCursor();
+  for (const model::Keyspace& keyspace : node_.router->keyspaces()) {
+    std::string prefix;
+    model::KindPrefix(prefix, keyspace.id, model::Kind::kOnce, {});
+    for (cursor->Seek(prefix); cursor->Valid() && cursor->key().starts_with(prefix);
+         cursor->Next()) {
+      model::StoredKeyParts key;
+      model::OnceRow row;
+      if (!model::SplitStoredKey(keyspace, cursor->key(), &key) ||
+          !model::DecodeOnce(cursor->row(), &row)) {
+        return Fail(Code::kCorrupt, "a once token's row cannot be read");
+      }
+      const size_t shard = node_.router->map().Find(keyspace.id, key.token);
+      shard::Shards& shards = node_.lanes[node_.owners[shard].value]->shards();
+      shards.once_queue().Add(row.number, cursor->key());
+      shards.applier().RememberOnce(cursor->key().size() + cursor->row().size());
+    }
+  }
+  return cursor->status();
+}
+
+}  // namespace sluice::ingest

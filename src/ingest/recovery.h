@@ -1,0 +1,71 @@
+// Recovery: brings the state of all lanes to the end of the log, from where the store stands.
+//
+// A step machine, so that progress can be shown and the simulator can cut the power in between. Replay is
+// idempotent: it skips, per shard, what the store holds already, so it may be repeated any number of
+// times from any crash.
+//
+// Threads:  one, before the lanes serve.
+// Failure:  kCorrupt: the log lacks records that the store's positions need, holds records of shards or
+//           epochs that the map does not know, or a record that cannot be read. Nothing was changed that a
+//           later start could not repeat.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ingest/lane.h"
+#include "log/log.h"
+
+namespace sluice::ingest {
+
+struct RecoveryProgress {
+  uint64_t groups = 0, records = 0, applied = 0, skipped = 0, runs = 0;
+  model::Lsn from, at, to;  // where it began, is, and will end
+};
+
+class Recovery {
+ public:
+  // `node.lanes` are there and have taken no turn.
+  Recovery(Node& node, log::Log& log);
+
+  // The greatest LSN that stored positions speak for: a witness for opening the log.
+  static Result<model::Lsn> Witness(store::Store& store);
+
+  Status Begin();
+  // One group. True when all is replayed.
+  Result<bool> Step();
+  const RecoveryProgress& progress() const { return progress_; }
+
+  // After the last step: the number each lineage's next record will carry.
+  std::unordered_map<model::Lineage, model::ShardSeq> NextSeq() const;
+  // After the last step: lanes learn of the log's time and of once tokens in the store.
+  Status Finish();
+
+ private:
+  struct ShardState {
+    model::ShardSeq seq;     // applied or stored up to here
+    model::Lsn stored_lsn;   // of the position in the store
+    model::ShardSeq next;    // of the group that is replayed
+  };
+  Status Replay(const log::GroupView& group);
+  Status ReplayRecord(const log::GroupView& group, const std::vector<model::RecordPart>& parts,
+                      model::LogTime time);
+  Status ReplayPart(const model::RecordPart& part, size_t index, model::LogTime time);
+  Status BeginGroup(const log::GroupView& group);
+  Status FlushFull();
+  Error Damaged(const log::GroupView& group, const std::string& what) const;
+
+  Node& node_;
+  log::Log& log_;
+  std::unique_ptr<log::Reader> reader_;
+  std::unordered_map<model::ShardId, size_t> index_;
+  std::vector<ShardState> shards_;
+  std::vector<model::Field> fields_;
+  std::string token_;
+  uint64_t bytes_ = 0;
+  RecoveryProgress progress_;
+};
+
+}  // namespace sluice::ingest

@@ -1,0 +1,33 @@
+// Scan: a page of one shard's keys in stored order, of what lies in the buffers and in the store together.
+//
+// Threads:  begun and finished on the lane that owns the shard; the store is read off it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ingest/lane.h"
+
+namespace sluice::ingest {
+
+struct ScanPage {
+  std::vector<ScanItem> items;  // ascending by stored key (descending with `reverse`)
+  std::string next;             // where the next page begins: >= it (reverse: < it)
+  bool complete = false;        // nothing is left in the range
+  std::optional<Error> error;
+};
+
+struct ScanRequest {
+  std::string begin, end;  // stored keys [begin, end); end is never empty
+  size_t limit = 1024;     // items at the most; > 0
+  bool reverse = false;
+  bool with_rows = false;
+};
+
+// Requires: the range lies in one shard of this lane. `then` runs on this lane; what it is given may be
+// revealed once this lane's turn is durable (Lane::AfterTurn).
+void Scan(Lane& lane, ScanRequest request, std::function<void(Lane&, ScanPage)> then);
+
+}  // namespace sluice::ingest
