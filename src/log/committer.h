@@ -115,6 +115,7 @@ class Committer {
   bool no_space() const { return no_space_; }
   bool full() const { return pending_bytes() >= limits_.queue_bytes_max; }
   size_t pending_bytes() const { return pending_bytes_; }  // appended and not yet durable
+  uint64_t appended_bytes() const { return log_bytes_; }  // by all lanes, since this was made
   model::ShardSeq next_seq(model::Lineage lineage) const;  // takes the lock; for freezing and tests
   CommitterStats stats() const;                            // takes the lock
 
@@ -157,7 +158,6 @@ class Committer {
   std::vector<std::unique_ptr<Group>> idle_;   // for use again
   std::unordered_map<model::Lineage, Counter> counters_;
   uint64_t next_number_ = 1;  // of groups
-  uint64_t log_bytes_ = 0;    // appended
   bool writing_ = false;      // the front is being written and takes no more
   bool news_ = false;         // Pump has something to look at
   bool woken_ = false;
@@ -168,7 +168,7 @@ class Committer {
   uint64_t last_group_us_ = 0;
   bool witness_due_ = false;  // the last group has no successor yet
 
-  std::atomic<uint64_t> durable_, appended_;
+  std::atomic<uint64_t> durable_, appended_, log_bytes_{0};
   std::atomic<size_t> pending_bytes_{0};
   std::atomic<bool> failed_{false}, no_space_{false}, closed_{false};
 };

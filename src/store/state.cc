@@ -50,7 +50,9 @@ void State::Flushed(const Run& run) {
 }
 
 Snapshot State::Snap() {
-  return {store_.NewCursor(), {frozen_.rbegin(), frozen_.rend()}};
+  Snapshot snapshot{store_.NewCursor(), {active_}};
+  snapshot.buffers.insert(snapshot.buffers.end(), frozen_.rbegin(), frozen_.rend());
+  return snapshot;
 }
 
 }  // namespace sluice::store

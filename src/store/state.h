@@ -25,8 +25,8 @@ struct Found {
 };
 
 // What a walk over stored rows needs so that nothing slips between buffers and store while it runs
-// elsewhere: a cursor and the frozen buffers of the same moment, newest first. The active buffer is
-// the lane's alone: what a walk must see of it, the lane looks up itself.
+// elsewhere: a cursor and the buffers of the same moment, newest first. The first was active then:
+// only the lane may read it.
 struct Snapshot {
   std::unique_ptr<Cursor> cursor;
   std::vector<std::shared_ptr<const Buffer>> buffers;
