@@ -1,0 +1,169 @@
+"""The servers that are measured: each is started on an empty directory and stopped by its id."""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+START_SECONDS = 120.0
+POLL_SECONDS = 0.002
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """A process that speaks the Redis protocol; subclasses say how it is started."""
+
+    name = "?"
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.port = free_port()
+        self.process = None
+        self.start_seconds = 0.0
+
+    def command(self):
+        raise NotImplementedError
+
+    def start(self, clean=True):
+        if clean:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        begin = time.monotonic()
+        with open(self.directory / "output", "ab") as output:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        while not self.ready():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended: see {self.directory / 'output'}")
+            if time.monotonic() - begin > START_SECONDS:
+                self.kill()
+                raise RuntimeError(f"{self.name}: not ready within {START_SECONDS:g} s")
+            time.sleep(POLL_SECONDS)
+        self.start_seconds = time.monotonic() - begin
+        return self
+
+    def ready(self):
+        """Whether it answers PING with PONG."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False
+
+    def stop(self):
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def remove(self):
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def peak_resident(self):
+        """Bytes, at the highest so far."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        return 0
+
+    def written(self):
+        """Bytes that the process had written to the disk."""
+        for line in Path(f"/proc/{self.process.pid}/io").read_text().splitlines():
+            if line.startswith("write_bytes:"):
+                return int(line.split()[1])
+        return 0
+
+
+class Redis(Server):
+    def __init__(self, directory, appendfsync):
+        super().__init__(directory)
+        self.appendfsync = appendfsync
+        self.name = "Redis, AOF off" if appendfsync == "off" else f"Redis, {appendfsync}"
+
+    def command(self):
+        words = ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "",
+                 "--dir", self.directory, "--daemonize", "no"]
+        if self.appendfsync == "off":
+            words += ["--appendonly", "no"]
+        else:
+            words += ["--appendonly", "yes", "--appendfsync", self.appendfsync]
+        return [str(word) for word in words]
+
+
+class Sluice(Server):
+    binary = "build/release/sluice"
+
+    def __init__(self, directory, ack="durable", lines=()):
+        super().__init__(directory)
+        self.ack = ack
+        self.lines = list(lines)
+        self.name = f"Sluice, {ack}"
+        self.http_port = free_port()
+
+    def config(self):
+        return "\n".join(["[keyspace.default]", f'ack = "{self.ack}"', *self.lines, ""])
+
+    def command(self):
+        config = self.directory / "sluice.toml"
+        config.write_text(self.config())
+        return [self.binary, "serve", "--config", str(config), "--data",
+                str(self.directory / "data"), "--port", str(self.port),
+                "--http-port", str(self.http_port)]
+
+    def ready(self):
+        try:
+            status, _ = self.http("/readyz")
+            return status == 200 and super().ready()
+        except OSError:
+            return False
+
+    def http(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=5)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode(errors="replace")
+        except http.client.HTTPException as error:
+            raise OSError(str(error)) from error
+        finally:
+            connection.close()
+
+    def meters(self):
+        """{name: sum over its labels} of /metrics."""
+        sums = {}
+        for line in self.http("/metrics")[1].splitlines():
+            if line and not line.startswith("#"):
+                name = line.split("{")[0].split(" ")[0]
+                sums[name] = sums.get(name, 0.0) + float(line.rsplit(" ", 1)[1])
+        return sums
+
+    def output(self):
+        return (self.directory / "output").read_text(errors="replace")
+
+
+def peers_missing():
+    found = [name for name in ("redis-server", "redis-benchmark", "db_bench")
+             if shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/bin") is None]
+    return found
