@@ -255,13 +255,14 @@ class Runner:
             return
         with ThreadPoolExecutor(PROGRAMS_AT_ONCE) as pool:
             yield from pool.map(self.unit, self.unit_programs())
-        yield self.tidy()
+        if self.preset == "release":  # the sources are the same under every preset
+            yield self.tidy()
         yield self.sim()
         if self.preset != "tsan":  # Debian's RocksDB is not instrumented
             yield self.e2e()
 
 
-def report(suites):
+def report(suites, started):
     """Prints failures and skips, then the counts; returns the exit status."""
     for suite in suites:
         for test, reason in suite.skips:
@@ -272,6 +273,7 @@ def report(suites):
     passed = sum(suite.passed for suite in suites)
     failed = sum(len(suite.failures) for suite in suites)
     skipped = sum(len(suite.skips) for suite in suites)
+    print(f"({time.monotonic() - started:.0f} s in all)")
     print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
     return 1 if failed or not passed else 0
 
@@ -283,11 +285,12 @@ def main():
     parser.add_argument("--build-dir", type=Path, help="instead of build/PRESET")
     options = parser.parse_args()
     build_dir = (options.build_dir or ROOT / "build" / options.preset).resolve()
+    started = time.monotonic()
     suites = []
     for suite in Runner(options.preset, build_dir, options.long).all():
         print(suite.line(), flush=True)
         suites.append(suite)
-    return report(suites)
+    return report(suites, started)
 
 
 if __name__ == "__main__":
