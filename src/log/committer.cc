@@ -228,7 +228,7 @@ void Committer::Progress() {
 
 void Committer::WaitForWork(uint64_t deadline_us) {
   std::unique_lock lock(mutex_);
-  const auto ready = [this] { return news_ || woken_; };
+  const auto ready = [this] { return news_ || woken_ || closed(); };
   if (deadline_us == kNever) {
     work_.wait(lock, ready);
   } else {

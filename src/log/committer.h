@@ -97,7 +97,8 @@ class Committer {
   // set.
   uint64_t Pump();
 
-  // Blocks the log's thread until something was appended, `deadline_us` passed, or Wake().
+  // Blocks the log's thread until something was appended, `deadline_us` passed, or Wake(). Not at
+  // all once closed().
   void WaitForWork(uint64_t deadline_us);
   void Wake();
 
@@ -115,7 +116,7 @@ class Committer {
   bool no_space() const { return no_space_; }
   bool full() const { return pending_bytes() >= limits_.queue_bytes_max; }
   size_t pending_bytes() const { return pending_bytes_; }  // appended and not yet durable
-  uint64_t appended_bytes() const { return log_bytes_; }  // by all lanes, since this was made
+  uint64_t appended_bytes() const { return log_bytes_; }   // by all lanes, since this was made
   model::ShardSeq next_seq(model::Lineage lineage) const;  // takes the lock; for freezing and tests
   CommitterStats stats() const;                            // takes the lock
 

@@ -1,0 +1,325 @@
+#include "log/committer.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "env/linux/clock.h"
+#include "env/sim/world.h"
+#include "log/memory_log.h"
+#include "log/test_kit.h"
+
+namespace sluice::log {
+namespace {
+
+constexpr uint64_t kNever = ~uint64_t{0};
+
+// A log that answers appends as it is told, and keeps what it took.
+class MoodyLog final : public Log {
+ public:
+  Status Append(model::Lsn first, model::Term term, const GroupToWrite& group) override {
+    if (mood.has_value()) return Fail(*mood, "moody");
+    return log.Append(first, term, group);
+  }
+  Status Seal(model::Term term) override { return log.Seal(term); }
+  Result<std::unique_ptr<Reader>> Read(model::Lsn from) override { return log.Read(from); }
+  Status Trim(model::Lsn below) override { return log.Trim(below); }
+  model::LogId id() const override { return log.id(); }
+  model::Term term() const override { return log.term(); }
+  model::Lsn first() const override { return log.first(); }
+  model::Lsn next() const override { return log.next(); }
+  model::LogTime time() const override { return log.time(); }
+  uint64_t bytes() const override { return log.bytes(); }
+
+  MemoryLog log{model::LogId(1)};
+  std::optional<Code> mood;
+};
+
+struct Bench {
+  explicit Bench(CommitterLimits limits = {}) : committer(log, clock, limits, {}) {
+    committer.OnProgress([this] { ++progress; });
+  }
+
+  Result<Placed> Append(std::string bytes, uint32_t records = 1, uint64_t shard = 1,
+                        uint32_t epoch = 1) {
+    const ShardSpan span{model::ShardId(static_cast<uint32_t>(shard)), model::Epoch(epoch),
+                         model::Lineage(shard), model::ShardSeq(0), records};
+    Batch batch;
+    batch.bytes = bytes;
+    batch.records = records;
+    batch.time = model::LogTime::OfMs(clock.WallMs());
+    batch.shards = {&span, 1};
+    return committer.Append(batch);
+  }
+
+  // All groups in the log, marks too.
+  std::vector<OwnGroup> Groups() {
+    std::vector<OwnGroup> groups;
+    auto reader = log.Read(model::Lsn(1));
+    for (;;) {
+      const auto next = (*reader)->Next();
+      if (*next == nullptr) return groups;
+      groups.push_back(Own(**next));
+    }
+  }
+
+  env::SimClock clock{env::SimWorld::kStartMs};
+  MoodyLog log;
+  Committer committer;
+  int progress = 0;
+};
+
+// Goal:   an idle disk takes at once what is there, in one group.
+TEST(Committer, ClosesAGroupWhenTheDiskIsIdle) {
+  for (int batches = 1; batches <= 20; ++batches) {
+    Bench bench;
+    for (int i = 0; i < batches; ++i) {
+      const auto placed = bench.Append("record", 2);
+      ASSERT_TRUE(placed.has_value());
+      EXPECT_EQ(placed->last.value, 2u * (i + 1));
+      EXPECT_EQ(placed->log_bytes, (i + 1) * (6 + kBatchHeadBytes));
+    }
+    EXPECT_EQ(bench.committer.durable(), model::Lsn(0));
+    bench.committer.Pump();
+    EXPECT_EQ(bench.committer.durable(), bench.committer.appended());
+    EXPECT_EQ(bench.committer.pending_bytes(), 0u);
+    const auto groups = bench.Groups();
+    ASSERT_EQ(groups.size(), 1u);
+    EXPECT_EQ(groups[0].batches.size(), static_cast<size_t>(batches));
+    EXPECT_EQ(bench.committer.stats().closed_by_idle, 1u);
+    EXPECT_EQ(bench.progress, 1);
+  }
+}
+
+// Goal:   a group passes group_bytes by one batch at most, and no batch is divided.
+// Method: batches of all sizes around the limit, queued before the first Pump.
+TEST(Committer, ClosesAGroupAtItsSize) {
+  CommitterLimits limits;
+  limits.group_bytes = 1000;
+  for (size_t size = 1; size < 2200; size += 13) {
+    Bench bench(limits);
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(bench.Append(std::string(size, 'x')).has_value());
+    while (bench.committer.durable() < bench.committer.appended()) bench.committer.Pump();
+    size_t batches = 0;
+    const auto groups = bench.Groups();
+    for (size_t i = 0; i < groups.size(); ++i) {
+      size_t bytes = 0;
+      for (const OwnBatch& batch : groups[i].batches) bytes += batch.bytes.size() + kBatchHeadBytes;
+      EXPECT_LT(bytes - size - kBatchHeadBytes, limits.group_bytes);
+      EXPECT_TRUE(bytes >= limits.group_bytes || i + 1 == groups.size());
+      batches += groups[i].batches.size();
+    }
+    EXPECT_EQ(batches, 10u);
+    EXPECT_GE(bench.committer.stats().closed_by_bytes + 1, groups.size());
+  }
+}
+
+// Goal:   with group_delay, a group waits for company, and no longer than that.
+TEST(Committer, ClosesAGroupAfterItsDelay) {
+  CommitterLimits limits;
+  limits.group_delay_us = 2000;
+  Bench bench(limits);
+  const uint64_t start = bench.clock.MonotonicUs();
+  ASSERT_TRUE(bench.Append("a").has_value());
+  for (int us = 0; us < 2000; us += 100) {
+    EXPECT_EQ(bench.committer.Pump(), start + 2000);
+    EXPECT_EQ(bench.committer.durable(), model::Lsn(0));
+    bench.clock.Advance(100);
+    ASSERT_TRUE(bench.Append("b").has_value());
+  }
+  bench.committer.Pump();
+  EXPECT_EQ(bench.committer.durable(), model::Lsn(21));
+  EXPECT_EQ(bench.committer.stats().closed_by_delay, 1u);
+}
+
+// Goal:   10 ms after the last group a witness is written, once.
+TEST(Committer, WritesAWitnessWhenNothingFollows) {
+  Bench bench;
+  EXPECT_EQ(bench.committer.Pump(), kNever);
+  ASSERT_TRUE(bench.Append("a").has_value());
+  const uint64_t due = bench.committer.Pump();
+  EXPECT_EQ(due, bench.clock.MonotonicUs() + kWitnessDelayUs);
+  bench.clock.Advance(kWitnessDelayUs - 1);
+  EXPECT_EQ(bench.committer.Pump(), due);
+  EXPECT_EQ(bench.Groups().size(), 1u);
+  bench.clock.Advance(1);
+  EXPECT_EQ(bench.committer.Pump(), kNever);
+  const auto groups = bench.Groups();
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_EQ(groups[1].flags, kGroupWitness);
+  bench.clock.Advance(10 * kWitnessDelayUs);
+  EXPECT_EQ(bench.committer.Pump(), kNever);
+  EXPECT_EQ(bench.Groups().size(), 2u);
+  EXPECT_EQ(bench.committer.stats().closed_by_witness, 1u);
+}
+
+// Goal:   closing writes what is queued, then the mark, and nothing after it.
+TEST(Committer, CloseEndsWithTheCleanStop) {
+  for (int batches = 0; batches < 4; ++batches) {
+    CommitterLimits limits;
+    limits.group_delay_us = 1'000'000;
+    Bench bench(limits);
+    for (int i = 0; i < batches; ++i) ASSERT_TRUE(bench.Append("a").has_value());
+    bench.committer.Close();
+    EXPECT_EQ(bench.Append("late").error().code, Code::kUnavailable);
+    for (int i = 0; i < 3 && !bench.committer.closed(); ++i) bench.committer.Pump();
+    EXPECT_TRUE(bench.committer.closed());
+    EXPECT_EQ(bench.committer.durable(), model::Lsn(batches));
+    EXPECT_EQ(bench.Groups().back().flags, kGroupCleanStop);
+    EXPECT_EQ(bench.committer.Pump(), kNever);
+  }
+}
+
+// Goal:   sequence numbers follow log order per lineage, without gaps, from where recovery said.
+// Method: random shards, epochs that move on, groups closed at random; the tables added up.
+TEST(Committer, NumbersRecordsPerLineage) {
+  MemoryLog log{model::LogId(1)};
+  env::SimClock clock(0);
+  std::unordered_map<model::Lineage, model::ShardSeq> start;
+  std::map<uint64_t, uint64_t> next;
+  for (uint64_t lineage = 1; lineage <= 5; ++lineage) {
+    next[lineage] = lineage == 3 ? 1 : 100 * lineage;
+    if (lineage != 3) start[model::Lineage(lineage)] = model::ShardSeq(100 * lineage);
+  }
+  Committer committer(log, clock, {}, start);
+  Prng prng(11);
+  std::map<uint64_t, uint32_t> epochs;
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<ShardSpan> spans;
+    uint32_t records = 0;
+    for (uint64_t lineage = 1; lineage <= 5; ++lineage) {
+      if (!prng.OneIn(2)) continue;
+      if (prng.OneIn(50)) ++epochs[lineage];
+      const uint32_t count = 1 + static_cast<uint32_t>(prng.Below(3));
+      spans.push_back({model::ShardId(7), model::Epoch(epochs[lineage]), model::Lineage(lineage),
+                       model::ShardSeq(0), count});
+      records += count;
+    }
+    if (records == 0) continue;
+    ASSERT_TRUE(committer.Append({"x", records, {}, spans}).has_value());
+    if (prng.OneIn(4)) committer.Pump();
+  }
+  committer.Pump();
+  for (const OwnGroup& group : ReadGroups(log, model::Lsn(1))) {
+    std::set<std::pair<uint64_t, uint32_t>> seen;
+    for (const ShardSpan& span : group.spans) {
+      EXPECT_EQ(span.first_seq.value, next[span.lineage.value]);
+      next[span.lineage.value] += span.records;
+      EXPECT_TRUE(seen.emplace(span.lineage.value, span.epoch.value).second) << "not merged";
+    }
+  }
+  for (uint64_t lineage = 1; lineage <= 5; ++lineage) {
+    EXPECT_EQ(committer.next_seq(model::Lineage(lineage)).value, next[lineage]);
+  }
+}
+
+// Goal:   a full disk refuses what comes, keeps what is queued, and goes on by itself.
+TEST(Committer, WaitsWhileTheDiskIsFull) {
+  Bench bench;
+  ASSERT_TRUE(bench.Append("before").has_value());
+  bench.log.mood = Code::kNoSpace;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(bench.committer.Pump(), bench.clock.MonotonicUs() + kNoSpaceRetryUs);
+    EXPECT_TRUE(bench.committer.no_space());
+    EXPECT_FALSE(bench.committer.failed());
+    EXPECT_EQ(bench.Append("during").error().code, Code::kNoSpace);
+    EXPECT_EQ(bench.committer.durable(), model::Lsn(0));
+    EXPECT_EQ(bench.progress, 1);
+  }
+  bench.log.mood.reset();
+  bench.committer.Pump();
+  EXPECT_FALSE(bench.committer.no_space());
+  EXPECT_EQ(bench.committer.durable(), model::Lsn(1));
+  ASSERT_TRUE(bench.Append("after").has_value());
+  bench.committer.Pump();
+  EXPECT_EQ(bench.Groups().size(), 2u);
+  EXPECT_EQ(bench.committer.stats().closed_by_idle, 2u);
+}
+
+// Goal:   after a failure nothing more is acknowledged or taken, for good.
+TEST(Committer, StopsForGoodWhenTheLogFails) {
+  for (const Code code : {Code::kOutcomeUnknown, Code::kFenced, Code::kConflict}) {
+    Bench bench;
+    ASSERT_TRUE(bench.Append("a").has_value());
+    bench.committer.Pump();
+    ASSERT_TRUE(bench.Append("b").has_value());
+    bench.log.mood = code;
+    EXPECT_EQ(bench.committer.Pump(), kNever);
+    bench.log.mood.reset();
+    EXPECT_TRUE(bench.committer.failed());
+    EXPECT_EQ(bench.progress, 2);
+    EXPECT_EQ(bench.Append("c").error().code, Code::kOutcomeUnknown);
+    EXPECT_EQ(bench.committer.Pump(), kNever);
+    EXPECT_EQ(bench.committer.durable(), model::Lsn(1));
+    EXPECT_EQ(bench.Groups().size(), 1u);
+  }
+}
+
+// Goal:   full() says so at the bound, and clears as groups become durable.
+TEST(Committer, SaysWhenItsQueueIsFull) {
+  CommitterLimits limits;
+  limits.group_bytes = 100;
+  limits.queue_bytes_max = 1000;
+  Bench bench(limits);
+  while (bench.committer.pending_bytes() < 1000) {
+    EXPECT_FALSE(bench.committer.full());
+    ASSERT_TRUE(bench.Append(std::string(50, 'x')).has_value());
+  }
+  EXPECT_TRUE(bench.committer.full());
+  bench.committer.Pump();
+  EXPECT_FALSE(bench.committer.full());
+  while (bench.committer.pending_bytes() > 0) bench.committer.Pump();
+  EXPECT_EQ(bench.committer.durable(), bench.committer.appended());
+}
+
+// Goal:   many lanes append while one thread writes; each finds its records whole and in its order.
+// Method: real threads over a real clock; the log read back and taken apart per lane.
+TEST(Committer, TakesManyLanesAtOnce) {
+  constexpr int kLanes = 4, kBatches = 3000;
+  MemoryLog log{model::LogId(1)};
+  env::LinuxClock clock;
+  CommitterLimits limits;
+  limits.group_bytes = 4096;
+  Committer committer(log, clock, limits, {});
+  std::thread writer([&] {
+    while (!committer.closed()) committer.WaitForWork(committer.Pump());
+  });
+  std::vector<std::thread> lanes;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    lanes.emplace_back([&committer, lane] {
+      model::Lsn last;
+      for (int i = 0; i < kBatches; ++i) {
+        const ShardSpan span{model::ShardId(lane),
+                             model::Epoch(1),
+                             model::Lineage(static_cast<uint64_t>(lane)),
+                             {},
+                             1};
+        const std::string bytes = std::to_string(lane) + ":" + std::to_string(i);
+        const auto placed = committer.Append({bytes, 1, {}, {&span, 1}});
+        ASSERT_TRUE(placed.has_value());
+        ASSERT_GT(placed->last, last);
+        last = placed->last;
+      }
+    });
+  }
+  for (std::thread& lane : lanes) lane.join();
+  committer.Close();
+  writer.join();
+  EXPECT_EQ(committer.durable(), model::Lsn(kLanes * kBatches));
+  int next[kLanes] = {};
+  for (const OwnGroup& group : ReadGroups(log, model::Lsn(1))) {
+    for (const OwnBatch& batch : group.batches) {
+      const int lane = batch.bytes[0] - '0';
+      EXPECT_EQ(batch.bytes, std::to_string(lane) + ":" + std::to_string(next[lane]++));
+    }
+  }
+  for (const int count : next) EXPECT_EQ(count, kBatches);
+}
+
+}  // namespace
+}  // namespace sluice::log
