@@ -14,15 +14,6 @@ model::Effect EffectOn(const Call& call, model::EffectKind kind) {
 
 }  // namespace
 
-bool Is(std::string_view word, std::string_view lower) {
-  if (word.size() != lower.size()) return false;
-  for (size_t i = 0; i < word.size(); ++i) {
-    const char c = word[i];
-    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) != lower[i]) return false;
-  }
-  return true;
-}
-
 void ReplyWrongArity(resp::Reply& reply, std::string_view command) {
   reply.Error(fmt::format("ERR wrong number of arguments for '{}' command", command));
 }

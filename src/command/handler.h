@@ -30,9 +30,6 @@ inline constexpr std::string_view kFieldTooLong = "ERR field exceeds maximum all
 inline constexpr std::string_view kAppendOnly =
     "ERR keyspace is append-only: it refuses deleting and overwriting";
 
-// Whether a word of a command is `lower`, in any case.
-bool Is(std::string_view word, std::string_view lower);
-
 void ReplyWrongArity(resp::Reply& reply, std::string_view command);
 void ReplyBadExpire(resp::Reply& reply, std::string_view command);
 

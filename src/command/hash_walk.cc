@@ -1,11 +1,15 @@
 // Hashes as wholes: HGETALL, HKEYS, HVALS, HRANDFIELD, HSCAN.
 #include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
 
 #include "base/glob.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "command/families.h"
 #include "command/handler.h"
-#include "command/scan.h"
 
 namespace sluice::command {
 namespace {
@@ -97,7 +101,7 @@ std::string_view ParseRandom(Args args, int64_t* count, bool* with_values) {
     return "ERR value is out of range, value must between -9223372036854775807 and "
            "9223372036854775807";
   }
-  if (args.size() > 4 || (args.size() == 4 && !Is(args[3], "withvalues"))) return kSyntax;
+  if (args.size() > 4 || (args.size() == 4 && !EqualFolded(args[3], "withvalues"))) return kSyntax;
   *with_values = args.size() == 4;
   if (*with_values && (*count < -INT64_MAX / 2 || *count > INT64_MAX / 2)) return kOutOfRange;
   return {};
@@ -130,20 +134,46 @@ Outcome HRandField(Call& call) {
   return Sample(call, fields, static_cast<uint64_t>(count), with_values);
 }
 
+// As wide as Redis reads it: "-1" and "+1" are cursors too.
+bool IsCursor(std::string_view word) {
+  const std::string text(word);
+  char* end = nullptr;
+  errno = 0;
+  std::strtoull(text.c_str(), &end, 10);
+  return !std::isspace(static_cast<unsigned char>(text[0])) && *end == '\0' && errno != ERANGE;
+}
+
+// MATCH and COUNT; the count is checked, and of no use. An error to reply, or empty.
+std::string_view ParseScan(Args words, std::optional<std::string_view>* match) {
+  for (size_t at = 0; at < words.size(); at += 2) {
+    if (at + 1 == words.size()) return kSyntax;
+    if (EqualFolded(words[at], "match")) {
+      *match = words[at + 1];
+    } else if (EqualFolded(words[at], "count")) {
+      int64_t count = 0;
+      if (!ParseInt(words[at + 1], &count)) return kNotAnInteger;
+      if (count < 1) return kSyntax;
+    } else {
+      return kSyntax;
+    }
+  }
+  return {};
+}
+
 // All fields come in one turn: the walk ends with its first answer.
 Outcome HScan(Call& call) {
-  uint64_t cursor = 0;
-  if (!ParseCursor(call.args[2], call.reply, &cursor)) return Outcome::kDone;
+  if (!IsCursor(call.args[2])) return Refuse(call, "ERR invalid cursor");
   Key key;
   std::vector<model::Field> fields;
   if (const auto leave = FindAll(call, &key, &fields)) return *leave;
-  ScanWords words;
-  if (key.exists && !ParseScanWords(call.args.subspan(3), ScanOf::kFields, call.reply, &words)) {
-    return Outcome::kDone;
+  std::optional<std::string_view> match;
+  if (key.exists) {  // as in Redis, words after the cursor of nothing are not looked at
+    const std::string_view error = ParseScan(call.args.subspan(3), &match);
+    if (!error.empty()) return Refuse(call, error);
   }
-  if (words.has_match) {
+  if (match) {
     std::erase_if(fields,
-                  [&](const model::Field& field) { return !GlobMatch(words.match, field.name); });
+                  [&](const model::Field& field) { return !GlobMatch(*match, field.name); });
   }
   call.reply.Array(2);
   call.reply.Bulk("0");

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/number.h"
+#include "base/text.h"
 #include "command/families.h"
 #include "command/handler.h"
 
@@ -60,13 +61,13 @@ std::string_view Printable(std::string_view word) {
 
 bool ParseConditions(Call& call, Conditions* conditions) {
   for (const std::string_view word : call.args.subspan(3)) {
-    if (Is(word, "nx")) {
+    if (EqualFolded(word, "nx")) {
       conditions->nx = true;
-    } else if (Is(word, "xx")) {
+    } else if (EqualFolded(word, "xx")) {
       conditions->xx = true;
-    } else if (Is(word, "gt")) {
+    } else if (EqualFolded(word, "gt")) {
       conditions->gt = true;
-    } else if (Is(word, "lt")) {
+    } else if (EqualFolded(word, "lt")) {
       conditions->lt = true;
     } else {
       call.reply.Error(fmt::format("ERR Unsupported option {}", Printable(word)));

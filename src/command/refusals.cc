@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/text.h"
 #include "command/command.h"
 #include "command/handler.h"
 
@@ -73,10 +74,10 @@ Alternatives MakeAlternatives() {
   return made;
 }
 
-std::string Cased(std::string_view name, int (*to)(int)) {
-  std::string cased(name);
-  for (char& c : cased) c = static_cast<char>(to(static_cast<unsigned char>(c)));
-  return cased;
+std::string Upper(std::string_view name) {
+  std::string upper(name);
+  for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+  return upper;
 }
 
 // What is quoted ends at a zero byte, and at most at `max`.
@@ -103,7 +104,7 @@ bool Fits(const Spec& spec, int words) {
 
 std::string_view AlternativeTo(std::string_view name) {
   static const Alternatives alternatives = MakeAlternatives();
-  const auto found = alternatives.find(Cased(name, std::tolower));
+  const auto found = alternatives.find(Lower(name));
   return found == alternatives.end() ? std::string_view() : found->second;
 }
 
@@ -114,14 +115,14 @@ const Spec* Resolve(Args args, resp::Reply& reply) {
     if (alternative.empty()) {
       ReplyUnknown(args, reply);
     } else {
-      reply.Error(fmt::format("ERR '{}' is not offered by Sluice: {}", Cased(args[0], std::toupper),
-                              alternative));
+      reply.Error(
+          fmt::format("ERR '{}' is not offered by Sluice: {}", Upper(args[0]), alternative));
     }
     return nullptr;
   }
   if (spec->flags & kUnavailable) {
-    reply.Error(fmt::format("ERR '{}' is not available yet in this version of Sluice",
-                            Cased(spec->name, std::toupper)));
+    reply.Error(
+        fmt::format("ERR '{}' is not available yet in this version of Sluice", Upper(spec->name)));
     return nullptr;
   }
   if (!Fits(*spec, static_cast<int>(args.size()))) {

@@ -1,5 +1,6 @@
 // Strings as wholes: GET, SET and their relatives.
 #include "base/number.h"
+#include "base/text.h"
 #include "command/families.h"
 #include "command/handler.h"
 
@@ -16,23 +17,23 @@ struct Options {
 };
 
 Clock ClockNamed(std::string_view word) {
-  if (Is(word, "ex")) return Clock::kEx;
-  if (Is(word, "px")) return Clock::kPx;
-  if (Is(word, "exat")) return Clock::kExAt;
-  if (Is(word, "pxat")) return Clock::kPxAt;
+  if (EqualFolded(word, "ex")) return Clock::kEx;
+  if (EqualFolded(word, "px")) return Clock::kPx;
+  if (EqualFolded(word, "exat")) return Clock::kExAt;
+  if (EqualFolded(word, "pxat")) return Clock::kPxAt;
   return Clock::kNone;
 }
 
 // NX, XX and GET of SET; false when the word is none of them or contradicts an earlier one.
 bool ParseCondition(std::string_view word, Options* options) {
-  if (Is(word, "nx")) return !options->xx && (options->nx = true);
-  if (Is(word, "xx")) return !options->nx && (options->xx = true);
-  return Is(word, "get") && (options->get = true);
+  if (EqualFolded(word, "nx")) return !options->xx && (options->nx = true);
+  if (EqualFolded(word, "xx")) return !options->nx && (options->xx = true);
+  return EqualFolded(word, "get") && (options->get = true);
 }
 
 // KEEPTTL of SET or PERSIST of GETEX, and the four clocks, of which one is allowed.
 bool ParseExpiry(Args args, size_t* at, std::string_view keep, bool* kept, Options* options) {
-  if (Is(args[*at], keep)) return options->clock == Clock::kNone && (*kept = true);
+  if (EqualFolded(args[*at], keep)) return options->clock == Clock::kNone && (*kept = true);
   const Clock clock = ClockNamed(args[*at]);
   if (clock == Clock::kNone || *kept || *at + 1 == args.size()) return false;
   if (options->clock != Clock::kNone && options->clock != clock) return false;

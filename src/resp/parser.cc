@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/number.h"
+#include "base/text.h"
 
 namespace sluice::resp {
 namespace {
@@ -60,16 +61,10 @@ const char* ShortLength(const char* from, const char* end, int64_t* value) {
   return at + 2;
 }
 
-bool EqualsNoCase(std::string_view text, std::string_view lower) {
-  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
-  });
-}
-
 // What an HTTP request's first line or header begins with: a web page that talks to this port.
 bool SpeaksHttp(std::string_view name) {
-  return (name.size() == 4 && EqualsNoCase(name, "post")) ||
-         (name.size() == 5 && EqualsNoCase(name, "host:"));
+  return (name.size() == 4 && EqualFolded(name, "post")) ||
+         (name.size() == 5 && EqualFolded(name, "host:"));
 }
 
 }  // namespace

@@ -9,14 +9,15 @@ INTS = [b"0", b"1", b"-1", b"2", b"7", b"-3", b"100", b"-100", b"922337203685477
         b"-9223372036854775808", b"9223372036854775806", b"4611686018427387904"]
 NO_INTS = [b"", b" ", b"abc", b"1.5", b"+1", b"01", b"-0", b"1 ", b" 1", b"0x10", b"1e3", b"nan",
            b"9223372036854775808", b"-9223372036854775809", b"99999999999999999999999", b"1\0", b"-"]
-FLOATS = [b"1.5", b"-0.25", b"1e3", b"1e-5", b"3", b"0", b"-0", b"1e300", b"-1e4000", b".5", b"5.",
-          b"inf", b"-inf", b"infinity", b"0x1p4", b"1.000000000000000001", b"123456789.123456789"]
+FLOATS = [b"1.5", b"-0.25", b"1e3", b"1e-5", b"3", b"0", b"-0", b"1e300", b"-1e4000", b".5",
+          b"5.", b"inf", b"-inf", b"infinity", b"0x1p4", b"1.000000000000000001", b"123456789.123456789"]
 NO_FLOATS = [b"nan", b"-nan", b"", b"x", b"1.5x", b" 1.5", b"1.5 ", b"1e99999", b"1,5", b"--1"]
 VALUES = [b"", b"v", b"hello world", b"\r\n", b"\0\xff\x80", b"x" * 70, b"y" * 3000, b"10", b"-5",
           b"3.14", b"9223372036854775807", "žluťoučký".encode()]
 FIELDS = [b"f", b"g", b"h", b"", b"f\0", b"longer-field-name", b"7", b"z" * 100]
 RELATIVE = [b"1000", b"100000", b"0", b"-1", b"9223372036854775", b"9223372036854775807", b"5000",
             b"-9223372036854775808"]
+PEXPIRES = [b"1000000", b"-1", b"0", b"x", b"9223372036854775807"]
 ABSOLUTE_S = [b"33000000000", b"1", b"0", b"-5", b"9223372036854775807", b"34000000000"]
 ABSOLUTE_MS = [b"33000000000000", b"1", b"0", b"-5", b"34000000000123"]
 
@@ -60,15 +61,16 @@ def getex_words(rng):
 
 
 def expire_words(rng):
-    return [random_case(rng, rng.choice((b"NX", b"XX", b"GT", b"LT", b"FOO" if rng.random() < 0.1 else b"XX")))
-            for _ in range(rng.choice((0, 0, 1, 1, 2)))]
+    names = (b"NX", b"XX", b"GT", b"LT", b"FOO" if rng.random() < 0.1 else b"XX")
+    return [random_case(rng, rng.choice(names)) for _ in range(rng.choice((0, 0, 1, 1, 2)))]
 
 
 def scan_words(rng):
+    match = rng.choice((b"*", b"f*", b"[fg]", b"?", b"", b"\\f", b"[^f]*"))
+    count = rng.choice((b"100", b"1000", b"0", b"-1", b"x", b""))
     words = []
     for _ in range(rng.choice((0, 1, 2))):
-        words += rng.choice(([b"MATCH", rng.choice((b"*", b"f*", b"[fg]", b"?", b"", b"\\f", b"[^f]*"))],
-                             [b"COUNT", rng.choice((b"100", b"1000", b"0", b"-1", b"x", b""))], [b"COUNT"], [b"FOO", b"1"]))
+        words += rng.choice(([b"MATCH", match], [b"COUNT", count], [b"COUNT"], [b"FOO", b"1"]))
     return words
 
 
@@ -78,8 +80,8 @@ def pairs(rng, first, second):
 
 
 def offset(rng):
-    return rng.choice((b"0", b"1", b"5", b"80", b"3000", b"-1", b"536870912", b"9223372036854775807",
-                       rng.choice(NO_INTS)))
+    return rng.choice((b"0", b"1", b"5", b"80", b"3000", b"-1", b"536870912",
+                       b"9223372036854775807", rng.choice(NO_INTS)))
 
 
 def random_command(rng, prefix):
@@ -134,12 +136,15 @@ KEY_COMMANDS = [
     lambda r, k, key, f, v: [r.choice((b"TTL", b"PTTL", b"EXPIRETIME", b"PEXPIRETIME")), k],
     lambda r, k, key, f, v: [r.choice((b"TTL", b"PTTL", b"EXPIRETIME", b"PEXPIRETIME")), k],
     lambda r, k, key, f, v: [b"EXPIRE", k, r.choice(RELATIVE + NO_INTS[:6])] + expire_words(r),
-    lambda r, k, key, f, v: [b"PEXPIRE", k, r.choice((b"1000000", b"-1", b"0", b"x", b"9223372036854775807"))]
-    + expire_words(r),
+    lambda r, k, key, f, v: [b"PEXPIRE", k, r.choice(PEXPIRES)] + expire_words(r),
     lambda r, k, key, f, v: [b"EXPIREAT", k, r.choice(ABSOLUTE_S)] + expire_words(r),
     lambda r, k, key, f, v: [b"PEXPIREAT", k, r.choice(ABSOLUTE_MS)] + expire_words(r),
     lambda r, k, key, f, v: [b"PERSIST", k],
 ]
+
+DRAWS = [[], [b"0"], [b"3"], [b"-4"], [b"100", b"WITHVALUES"], [b"2", b"withvalues"],
+         [b"-3", b"WITHVALUES"], [b"1", b"FOO"]]
+CURSORS = [b"0", b"0", b"0", b"x", b"", b" 0"]
 
 HASH_COMMANDS = [
     lambda r, k, key, f, v: [b"HSET", k] + pairs(r, f, v),
@@ -156,9 +161,6 @@ HASH_COMMANDS = [
     lambda r, k, key, f, v: [r.choice((b"HKEYS", b"HVALS")), k],
     lambda r, k, key, f, v: [b"HINCRBY", k, f(), random_int(r)],
     lambda r, k, key, f, v: [b"HINCRBYFLOAT", k, f(), random_float(r)],
-    lambda r, k, key, f, v: [b"HRANDFIELD", k] + r.choice(
-        ([], [b"0"], [b"3"], [b"-4"], [b"100", b"WITHVALUES"], [b"2", b"withvalues"], [r.choice(NO_INTS)],
-         [b"-3", b"WITHVALUES"], [b"1", b"FOO"])),
-    lambda r, k, key, f, v: [b"HSCAN", k, r.choice((b"0", b"0", b"0", b"x", b"", b" 0"))]
-    + scan_words(r),
+    lambda r, k, key, f, v: [b"HRANDFIELD", k] + r.choice(DRAWS + [[r.choice(NO_INTS)]]),
+    lambda r, k, key, f, v: [b"HSCAN", k, r.choice(CURSORS)] + scan_words(r),
 ]

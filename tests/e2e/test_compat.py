@@ -2,8 +2,8 @@
 
 Goal:   the same replies and error texts, byte by byte, but for what docs/compatibility.md lists.
 Method: each command goes to Debian's redis-server and to Sluice over raw sockets: conversations
-        written by hand in both protocol versions, then random ones from compat_random.py, then bytes
-        that are no proper requests.
+        written by hand in both protocol versions, then random ones from compat_random.py, then
+        bytes that are no proper requests.
 """
 
 import random
@@ -494,9 +494,9 @@ def test_any_bytes_are_keys_fields_and_values(pair):
         key = b"any:" + word
         commands += [[b"SET", key, word], [b"GET", key], [b"APPEND", key, word], [b"GET", key],
                      [b"DEL", key], [b"HSET", key, word, word, b"f", word], [b"HGET", key, word],
-                     [b"HGETALL", key], [b"HSTRLEN", key, word], [b"HSCAN", key, b"0", b"MATCH", word],
-                     [b"ECHO", word], [word, word], [b"EXPIRE", key, b"1", word.replace(b"\0", b"")],
-                     [b"DEL", key]]
+                     [b"HGETALL", key], [b"HSTRLEN", key, word],
+                     [b"HSCAN", key, b"0", b"MATCH", word], [b"ECHO", word], [word, word],
+                     [b"EXPIRE", key, b"1", word.replace(b"\0", b"")], [b"DEL", key]]
     commands += [[b"SET", b"", b"empty key"], [b"GET", b""], [b"MGET", b"", b"x"], [b"DEL", b""]]
     pair.check(commands)
 
