@@ -1,0 +1,50 @@
+// Which path answers what: HTTP without its wire.
+//
+// Borrows:  the Source.
+// Threads:  none of its own; as the Source.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "console/source.h"
+
+namespace sluice::console {
+
+struct Request {
+  std::string_view method;
+  std::string_view target;         // path and query
+  std::string_view authorization;  // the header, empty if there was none
+};
+
+struct Response {
+  int status = 200;
+  std::string_view content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+// Says whether a user with this password may look.
+using Authenticate = std::function<bool(std::string_view user, std::string_view password)>;
+
+class Pages {
+ public:
+  // Without `authenticate` everybody may look.
+  Pages(Source& source, Authenticate authenticate)
+      : source_(source), authenticate_(std::move(authenticate)) {}
+
+  // The whole answer to a GET; of a HEAD the caller leaves the body out. 401 before everything
+  // else (but for /healthz, which tells nothing), so that a stranger learns no paths.
+  Response Answer(const Request& request) const;
+
+ private:
+  bool Allowed(std::string_view authorization) const;
+
+  Source& source_;
+  const Authenticate authenticate_;
+};
+
+// Takes "Basic dXNlcjpwYXNz" apart. False if it is anything else.
+bool ParseBasicAuthorization(std::string_view header, std::string* user, std::string* password);
+
+}  // namespace sluice::console
