@@ -41,7 +41,7 @@ class FunctionSink final : public spdlog::sinks::base_sink<std::mutex> {
 };
 
 uint64_t SystemWallMs() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto now = spdlog::log_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 

@@ -31,8 +31,8 @@ struct LogOptions {
   LogFormat format = LogFormat::kJson;
   LogLevel least = LogLevel::kInfo;
   // Where lines go, without their newline, one call at a time; standard error if empty.
-  std::function<void(std::string_view line)> sink;
-  std::function<uint64_t()> wall_ms;  // the time since 1970; the system's if empty
+  std::function<void(std::string_view line)> sink = {};
+  std::function<uint64_t()> wall_ms = {};  // the time since 1970; the system's if empty
 };
 
 // Replaces how lines are written from now on, and forgets what call sites have used up. Before the

@@ -48,41 +48,77 @@ Pair ConnectPair(Listener& listener) {
   return pair;
 }
 
-// Goal:   bytes arrive whole and in order through partial reads and writes, whatever their sizes.
-// Method: echo random messages over real connections with one loop serving both sides; small
-//         buffers and WriteSpans pieces drawn at random.
-TEST(Loop, EchoesEveryByteInOrder) {
-  auto listener = Listen();
-  auto loop = OpenLoop();
-  ASSERT_TRUE(loop->Add(listener->fd(), 0, Interest::kRead).ok());
-  constexpr uint64_t kClients = 8;
-  constexpr size_t kBytes = 300'000;
+// Clients that send, and servers that send back what they get, all in one loop.
+class Echo {
+ public:
+  static constexpr uint64_t kClients = 8;
+  static constexpr size_t kBytes = 300'000;
+
+  void Start() {
+    ASSERT_TRUE(loop_->Add(listener_->fd(), 0, Interest::kRead).ok());
+    for (uint64_t tag = 1; tag <= kClients; ++tag) {
+      auto fd = Connect(listener_->address(), 5000);
+      ASSERT_TRUE(fd.has_value());
+      std::string text(kBytes, 0);
+      for (char& c : text) c = static_cast<char>(prng_());
+      ASSERT_TRUE(loop_->Add(fd->get(), tag, Interest::kReadWrite).ok());
+      client_of_[LocalAddress(fd->get())] = tag;
+      sides_[tag] = Side{std::move(*fd), text, text, {}, true};
+    }
+  }
+
+  void Run() {
+    std::vector<Ready> ready;
+    while (finished_ < kClients) {
+      ASSERT_GT(loop_->Poll(kLongUs, &ready), 0u) << "the loop lost a readiness";
+      for (const Ready& one : ready) {
+        ASSERT_FALSE(one.broken);
+        if (one.tag == 0) {
+          Accept();
+          continue;
+        }
+        Side& side = sides_.at(one.tag);
+        if (one.readable) Read(one.tag, side);
+        if (one.writable || !side.wants_write) Write(one.tag, side);
+      }
+    }
+    for (uint64_t tag = 1; tag <= kClients; ++tag) {
+      EXPECT_TRUE(sides_[tag].got == sides_[tag].sent) << tag;
+    }
+  }
+
+ private:
   struct Side {
     Fd fd;
-    std::string to_write, got;
+    std::string sent, to_write, got;
     bool wants_write = false;
   };
-  std::map<uint64_t, Side> sides;  // 1..8 the clients, 101.. the servers
-  Prng prng(7);
-  for (uint64_t i = 1; i <= kClients; ++i) {
-    auto fd = Connect(listener->address(), 5000);
-    ASSERT_TRUE(fd.has_value());
-    std::string text(kBytes, 0);
-    for (char& c : text) c = static_cast<char>(prng());
-    ASSERT_TRUE(loop->Add(fd->get(), i, Interest::kReadWrite).ok());
-    sides[i] = Side{std::move(*fd), std::move(text), {}, true};
-  }
-  std::map<uint64_t, std::string> sent;
-  for (auto& [tag, side] : sides) sent[tag] = side.to_write;
-  std::map<std::string, uint64_t> client_of;  // by address
-  for (auto& [tag, side] : sides) client_of[LocalAddress(side.fd.get())] = tag;
+  static constexpr uint64_t kServer = 100;  // plus its client's tag
 
-  auto write = [&](uint64_t tag, Side& side) {
+  void Accept() {
+    Fd fd;
+    while (listener_->Accept(&fd) == Listener::Accepted::kOne) {
+      TuneConnection(fd.get(), 300);
+      const uint64_t tag = kServer + client_of_.at(PeerAddress(fd.get()));
+      ASSERT_TRUE(loop_->Add(fd.get(), tag, Interest::kRead).ok());
+      sides_[tag].fd = std::move(fd);
+    }
+  }
+
+  void Read(uint64_t tag, Side& side) {
+    char bytes[3000];
+    const Transfer got = ReadSome(side.fd.get(), bytes, 1 + prng_.Below(sizeof bytes));
+    ASSERT_EQ(got.result, IoResult::kDone);
+    (tag > kServer ? side.to_write : side.got).append(bytes, got.bytes);
+    if (tag < kServer && side.got.size() == kBytes) ++finished_;
+  }
+
+  void Write(uint64_t tag, Side& side) {
     if (side.to_write.empty()) return;
     std::vector<std::string_view> spans;
     std::string_view rest = side.to_write;
     while (!rest.empty() && spans.size() < kSpansMax + 3) {
-      const size_t size = std::min<size_t>(rest.size(), prng.Below(4000));
+      const size_t size = std::min<size_t>(rest.size(), prng_.Below(4000));
       spans.push_back(rest.substr(0, size));
       rest.remove_prefix(size);
     }
@@ -92,38 +128,26 @@ TEST(Loop, EchoesEveryByteInOrder) {
     side.to_write.erase(0, done.bytes);
     const bool wants = !side.to_write.empty();
     if (wants != side.wants_write) {
-      loop->Modify(side.fd.get(), tag, wants ? Interest::kReadWrite : Interest::kRead);
+      loop_->Modify(side.fd.get(), tag, wants ? Interest::kReadWrite : Interest::kRead);
     }
     side.wants_write = wants;
-  };
-  std::vector<Ready> ready;
-  size_t finished = 0;
-  while (finished < kClients) {
-    ASSERT_GT(loop->Poll(kLongUs, &ready), 0u) << "the loop lost a readiness";
-    for (const Ready& one : ready) {
-      ASSERT_FALSE(one.broken);
-      if (one.tag == 0) {
-        Fd fd;
-        while (listener->Accept(&fd) == Listener::Accepted::kOne) {
-          TuneConnection(fd.get(), 300);
-          const uint64_t tag = 100 + client_of.at(PeerAddress(fd.get()));
-          ASSERT_TRUE(loop->Add(fd.get(), tag, Interest::kRead).ok());
-          sides[tag].fd = std::move(fd);
-        }
-        continue;
-      }
-      Side& side = sides.at(one.tag);
-      if (one.readable) {
-        char bytes[3000];
-        const Transfer got = ReadSome(side.fd.get(), bytes, 1 + prng.Below(sizeof bytes));
-        ASSERT_EQ(got.result, IoResult::kDone);
-        (one.tag > 100 ? side.to_write : side.got).append(bytes, got.bytes);
-        if (one.tag < 100 && side.got.size() == kBytes) ++finished;
-      }
-      if (one.writable || (one.tag > 100 && !side.to_write.empty())) write(one.tag, side);
-    }
   }
-  for (uint64_t i = 1; i <= kClients; ++i) EXPECT_TRUE(sides[i].got == sent[i]) << i;
+
+  std::unique_ptr<Listener> listener_ = Listen();
+  std::unique_ptr<Loop> loop_ = OpenLoop();
+  Prng prng_{7};
+  std::map<uint64_t, Side> sides_;             // by tag
+  std::map<std::string, uint64_t> client_of_;  // by address
+  size_t finished_ = 0;
+};
+
+// Goal:   bytes arrive whole and in order through partial reads and writes, whatever their sizes.
+// Method: echo random messages over real connections with one loop serving both sides; pieces of
+//         reads and of WriteSpans drawn at random.
+TEST(Loop, EchoesEveryByteInOrder) {
+  Echo echo;
+  echo.Start();
+  echo.Run();
 }
 
 // Goal:   a readiness is reported until it is used (level-triggered), only while it is asked for,
