@@ -41,8 +41,21 @@ class Log:
 
 def redis_benchmark(log, server, what, requests, pipeline, keys=KEYS):
     """{"rps", "p50", "p99"}: requests per second, and milliseconds from sending to reply."""
-    command = ["redis-benchmark", "-p", str(server.port), "-c", str(CLIENTS), "-n", str(requests),
-               "-r", str(keys), "-P", str(pipeline), "--csv", *COMMANDS[what]]
+    command = [
+        "redis-benchmark",
+        "-p",
+        str(server.port),
+        "-c",
+        str(CLIENTS),
+        "-n",
+        str(requests),
+        "-r",
+        str(keys),
+        "-P",
+        str(pipeline),
+        "--csv",
+        *COMMANDS[what],
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     log.add(command, done.stdout + done.stderr, server.name)
     # A refused write would look like a fast one.
@@ -54,9 +67,18 @@ def redis_benchmark(log, server, what, requests, pipeline, keys=KEYS):
 
 def db_bench(log, directory, count, batch):
     """Writes per second of RocksDB's own benchmark, each batch synced to its WAL."""
-    command = ["db_bench", "--benchmarks=fillrandom", f"--db={directory}", f"--num={count}",
-               f"--batch_size={batch}", "--sync=1", "--key_size=20", "--value_size=100",
-               "--compression_ratio=0.5", "--threads=1"]
+    command = [
+        "db_bench",
+        "--benchmarks=fillrandom",
+        f"--db={directory}",
+        f"--num={count}",
+        f"--batch_size={batch}",
+        "--sync=1",
+        "--key_size=20",
+        "--value_size=100",
+        "--compression_ratio=0.5",
+        "--threads=1",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     log.add(command, done.stdout + done.stderr, "RocksDB")
     found = re.search(r"fillrandom\s*:.*?(\d+) ops/sec", done.stdout)

@@ -46,8 +46,14 @@ def first_line(command):
 
 
 def machine(directory):
-    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
-                if line.startswith("model name")), platform.machine())
+    cpu = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in open("/proc/cpuinfo", encoding="utf-8")
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     filesystem = first_line(["stat", "-f", "-c", "%T", str(directory)])
     return [
@@ -83,10 +89,23 @@ def main():
         sections = [scenarios.ALL[name](bench) for name in names or scenarios.ALL]
     size = f"{bench.requests} requests a run, {options.runs} runs taking turns"
     text = "\n".join(
-        ["# Sluice beside its peers", "",
-         f"{datetime.date.today()}; {size}; 50 connections, 1M random keys, 100-byte values; the "
-         "generator shares the machine. Medians; ± is half the distance between best and worst.", "",
-         *about, "", *sections, "## The exact commands", "", "```", *log.commands, "```", ""])
+        [
+            "# Sluice beside its peers",
+            "",
+            f"{datetime.date.today()}; {size}; 50 connections, 1M random keys, 100-byte values; "
+            "the generator shares the machine. Medians; ± is half the distance between best and worst.",
+            "",
+            *about,
+            "",
+            *sections,
+            "## The exact commands",
+            "",
+            "```",
+            *log.commands,
+            "```",
+            "",
+        ]
+    )
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text)
     print(text)

@@ -103,8 +103,19 @@ class Redis(Server):
         self.name = "Redis, AOF off" if appendfsync == "off" else f"Redis, {appendfsync}"
 
     def command(self):
-        words = ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "",
-                 "--dir", self.directory, "--daemonize", "no"]
+        words = [
+            "redis-server",
+            "--port",
+            self.port,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+            self.directory,
+            "--daemonize",
+            "no",
+        ]
         if self.appendfsync == "off":
             words += ["--appendonly", "no"]
         else:
@@ -128,9 +139,18 @@ class Sluice(Server):
     def command(self):
         config = self.directory / "sluice.toml"
         config.write_text(self.config())
-        return [self.binary, "serve", "--config", str(config), "--data",
-                str(self.directory / "data"), "--port", str(self.port),
-                "--http-port", str(self.http_port)]
+        return [
+            self.binary,
+            "serve",
+            "--config",
+            str(config),
+            "--data",
+            str(self.directory / "data"),
+            "--port",
+            str(self.port),
+            "--http-port",
+            str(self.http_port),
+        ]
 
     def ready(self):
         try:
@@ -164,6 +184,9 @@ class Sluice(Server):
 
 
 def peers_missing():
-    found = [name for name in ("redis-server", "redis-benchmark", "db_bench")
-             if shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/bin") is None]
+    found = [
+        name
+        for name in ("redis-server", "redis-benchmark", "db_bench")
+        if shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/bin") is None
+    ]
     return found

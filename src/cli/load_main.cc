@@ -2,7 +2,6 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
-#include <map>
 #include <string>
 
 #include "cli/load.h"
@@ -41,9 +40,7 @@ int LoadMain(int argc, const char* const* argv) {
   LoadOptions options;
   std::string url;
   bool resume = false, restart = false;
-  const std::map<std::string, Format> formats = {
-      {"csv", Format::kCsv}, {"tsv", Format::kTsv}, {"ndjson", Format::kNdjson}};
-  Format format = Format::kCsv;
+  std::string format;
 
   CLI::App app("Feeds CSV, TSV or NDJSON to a running server, each row exactly once.",
                "sluice load");
@@ -58,8 +55,8 @@ int LoadMain(int argc, const char* const* argv) {
   app.add_option("--port", options.address.port, "its port")->capture_default_str();
   app.add_option("--url", url, "or both as redis://user:password@host:port");
   app.add_option("--rejects", options.rejects, "takes the rows that could not be applied");
-  app.add_option("--format", format, "csv, tsv or ndjson, if the name does not say")
-      ->transform(CLI::CheckedTransformer(formats));
+  app.add_option("--format", format, "if the name does not say")
+      ->check(CLI::IsMember({"csv", "tsv", "ndjson"}));
   app.add_option("--window", options.window, "commands under way at once")
       ->check(CLI::Range(size_t{1}, kSequenceSpan))
       ->capture_default_str();
@@ -75,7 +72,9 @@ int LoadMain(int argc, const char* const* argv) {
     if (!address.has_value()) return Complain(address.error(), kWrongUsage);
     options.address = std::move(*address);
   }
-  if (app.count("--format") > 0) options.format = format;
+  if (format == "csv") options.format = Format::kCsv;
+  if (format == "tsv") options.format = Format::kTsv;
+  if (format == "ndjson") options.format = Format::kNdjson;
   if (resume) options.begin = LoadOptions::Begin::kResume;
   if (restart) options.begin = LoadOptions::Begin::kRestart;
 
