@@ -1,0 +1,157 @@
+// CONFIG: what the server was told. Names of Redis stand beside Sluice's own, which are
+// section.key.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "base/glob.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "server/connections.h"
+#include "server/handlers.h"
+
+namespace sluice::server {
+namespace {
+
+// What CONFIG SET can change.
+struct Live {
+  std::string_view name;
+  int64_t least, most;
+  int64_t (*get)(const Context&);
+  void (*set)(Context&, int64_t);
+};
+
+constexpr Live kLive[] = {
+    {"maxclients", 1, 1'000'000,
+     [](const Context& context) { return static_cast<int64_t>(context.clients_max.load()); },
+     [](Context& context, int64_t value) {
+       context.clients_max.store(static_cast<uint64_t>(value));
+     }},
+    {"slowlog-log-slower-than", -1, INT64_MAX,
+     [](const Context& context) { return context.slow_log.threshold_us.load(); },
+     [](Context& context, int64_t value) { context.slow_log.threshold_us.store(value); }},
+    {"slowlog-max-len", 0, SlowLog::kEntriesMost,
+     [](const Context& context) { return context.slow_log.max_entries.load(); },
+     [](Context& context, int64_t value) { context.slow_log.max_entries.store(value); }},
+};
+
+const Live* FindLive(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kLive), std::end(kLive),
+                                   [&](const Live& live) { return EqualFolded(name, live.name); });
+  return found == std::end(kLive) ? nullptr : found;
+}
+
+const ConfigItem* FindItem(const Context& context, std::string_view name) {
+  const std::string lower = Lower(name);
+  const auto found = std::find_if(context.config.begin(), context.config.end(),
+                                  [&](const ConfigItem& item) { return item.name == lower; });
+  return found == context.config.end() ? nullptr : &*found;
+}
+
+Answer Get(Call& call) {
+  const command::Args patterns = call.args.subspan(2);
+  const auto wanted = [&](std::string_view name) {
+    return std::any_of(patterns.begin(), patterns.end(), [&](std::string_view pattern) {
+      return GlobMatch(pattern, name, Letters::kAnyCase);
+    });
+  };
+  std::vector<std::pair<std::string_view, std::string>> found;
+  for (const Live& live : kLive) {
+    if (wanted(live.name)) found.emplace_back(live.name, std::to_string(live.get(call.context)));
+  }
+  for (const ConfigItem& item : call.context.config) {
+    if (wanted(item.name)) found.emplace_back(item.name, item.value);
+  }
+  call.reply.Map(found.size());
+  for (const auto& [name, value] : found) {
+    call.reply.Bulk(name);
+    call.reply.Bulk(value);
+  }
+  return {};
+}
+
+std::string Failed(std::string_view name, std::string_view why) {
+  return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why);
+}
+
+// All or nothing, as in Redis: the first pass only looks.
+Answer Set(Call& call) {
+  const command::Args words = call.args.subspan(2);
+  if (words.size() % 2 != 0) {
+    return Refuse(call, "ERR wrong number of arguments for 'config|set' command");
+  }
+  std::vector<std::pair<const Live*, int64_t>> changes;
+  for (size_t at = 0; at < words.size(); at += 2) {
+    const Live* live = FindLive(words[at]);
+    int64_t value = 0;
+    if (live == nullptr) {
+      const ConfigItem* item = FindItem(call.context, words[at]);
+      if (item == nullptr) {
+        return Refuse(call,
+                      fmt::format("ERR Unknown option or number of arguments for CONFIG SET - "
+                                  "'{}'",
+                                  words[at]));
+      }
+      return Refuse(call, Failed(words[at], item->refusal));
+    }
+    if (!ParseInt(words[at + 1], &value)) {
+      return Refuse(call, Failed(words[at], "argument couldn't be parsed into an integer"));
+    }
+    if (value < live->least || value > live->most) {
+      return Refuse(call,
+                    Failed(words[at], fmt::format("argument must be between {} and {} inclusive",
+                                                  live->least, live->most)));
+    }
+    changes.emplace_back(live, value);
+  }
+  for (const auto& [live, value] : changes) live->set(call.context, value);
+  return Okay(call);
+}
+
+Answer ResetStat(Call& call) {
+  return AskLanes(
+      call,
+      [](Connections& connections) {
+        connections.ResetCounts();
+        return std::string();
+      },
+      [](const std::vector<std::string>&, resp::Reply& reply) { reply.Simple("OK"); });
+}
+
+Answer Rewrite(Call& call) {
+  return Refuse(call,
+                "ERR CONFIG REWRITE is not offered by Sluice: the configuration file belongs to "
+                "whoever wrote it");
+}
+
+Answer Help(Call& call) {
+  static constexpr std::string_view kLines[] = {
+      "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+      "GET <pattern> [<pattern> ...]",
+      "    Settings whose names match.",
+      "SET <name> <value> [<name> <value> ...]",
+      "    Changes what can change while running: all of it or nothing.",
+      "RESETSTAT",
+      "    Sets the counts of INFO commandstats to zero.",
+      "HELP",
+      "    This text.",
+  };
+  return Lines(call, kLines);
+}
+
+}  // namespace
+
+std::span<const Subcommand> ConfigCommands() {
+  static constexpr uint32_t kAdmin = command::kAdmin;
+  static constexpr Subcommand kCommands[] = {
+      {"get", -3, kAdmin, Get},
+      {"help", 2, kAdmin, Help},
+      {"resetstat", 2, kAdmin, ResetStat},
+      {"rewrite", 2, kAdmin, Rewrite},
+      {"set", -4, kAdmin, Set},
+  };
+  return kCommands;
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,74 @@
+// Context: what the connections of all lanes share: who the server is, what it was told, who may
+// come in.
+//
+// Made once, before the lanes run, and outlives them.
+//
+// Threads:  any. What is no atomic and has no lock of its own does not change while lanes run.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "auth/users.h"
+#include "env/env.h"
+#include "ingest/lane.h"
+#include "server/slow_log.h"
+
+namespace sluice::server {
+
+class Connections;
+
+inline constexpr std::string_view kRedisVersion = "7.0.15";  // whose replies Sluice's are judged by
+
+// Who the server is. Constant.
+struct Identity {
+  std::string version;  // of Sluice
+  std::string build;    // the commit it was built from
+  std::string run_id;   // 40 hex digits, drawn at each start
+  std::string os;
+  std::string executable;
+  std::string config_file;  // empty: none
+  uint64_t pid = 0;
+  uint16_t port = 0;
+  uint64_t started_ms = 0;  // wall clock
+};
+
+// What the process uses.
+struct ProcessUse {
+  uint64_t resident_bytes = 0, resident_peak_bytes = 0;
+  uint64_t machine_bytes = 0;  // memory of the machine
+  double user_s = 0, system_s = 0;
+};
+
+// One row of CONFIG GET.
+struct ConfigItem {
+  std::string name, value;
+  // Why CONFIG SET refuses it.
+  std::string_view refusal;
+};
+
+struct Context {
+  Context(ingest::Node& node_, env::Clock& clock_, const auth::Users& users_)
+      : node(node_), clock(clock_), users(users_) {}
+
+  ingest::Node& node;
+  env::Clock& clock;
+  const auth::Users& users;
+  Identity identity;
+  std::vector<ConfigItem> config;  // by name
+  uint64_t memory_bytes = 0;       // the bound of server.memory
+  std::function<ProcessUse()> process = [] { return ProcessUse(); };
+  std::function<void()> stop = [] {};     // asks for a clean stop; called on a lane
+  std::vector<Connections*> connections;  // by lane
+
+  std::atomic<uint64_t> clients_max{10'000};
+  std::atomic<uint64_t> clients{0};  // open, or on their way to their lane
+  std::atomic<uint64_t> next_client_id{1};
+  SlowLog slow_log;
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,228 @@
+// INFO: the state of the server as text, in the words of Redis where they mean something here. What
+// Sluice does not have or does not count is left out.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+#include "base/text.h"
+#include "ingest/gather.h"
+#include "server/connections.h"
+#include "server/handlers.h"
+
+namespace sluice::server {
+namespace {
+
+// What the sections are written from.
+struct Facts {
+  const Context& context;
+  std::vector<ingest::ShardStat> shards;
+
+  // Sum of a lane's meter over all lanes.
+  template <class Meter>
+  uint64_t Total(Meter Meters::*meter) const {
+    uint64_t total = 0;
+    for (Connections* connections : context.connections) {
+      total += static_cast<uint64_t>((connections->meters().*meter).value());
+    }
+    return total;
+  }
+};
+
+template <class... Values>
+void Line(std::string& to, fmt::format_string<Values...> format, Values&&... values) {
+  fmt::format_to(std::back_inserter(to), format, std::forward<Values>(values)...);
+  to += "\r\n";
+}
+
+std::string Human(uint64_t bytes) {
+  constexpr std::string_view kUnits = "BKMGT";
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1024 && unit + 1 < kUnits.size()) value /= 1024, ++unit;
+  return unit == 0 ? fmt::format("{}B", bytes) : fmt::format("{:.2f}{}", value, kUnits[unit]);
+}
+
+void ServerSection(const Facts& facts, std::string& to) {
+  const Identity& who = facts.context.identity;
+  const uint64_t now_ms = facts.context.clock.WallMs();
+  const uint64_t uptime_s = now_ms > who.started_ms ? (now_ms - who.started_ms) / 1000 : 0;
+  Line(to, "redis_version:{}", kRedisVersion);
+  Line(to, "sluice_version:{}", who.version);
+  Line(to, "sluice_build:{}", who.build);
+  Line(to, "redis_mode:standalone");
+  Line(to, "os:{}", who.os);
+  Line(to, "arch_bits:64");
+  Line(to, "multiplexing_api:epoll");
+  Line(to, "process_id:{}", who.pid);
+  Line(to, "run_id:{}", who.run_id);
+  Line(to, "tcp_port:{}", who.port);
+  Line(to, "server_time_usec:{}", now_ms * 1000);
+  Line(to, "uptime_in_seconds:{}", uptime_s);
+  Line(to, "uptime_in_days:{}", uptime_s / 86'400);
+  Line(to, "executable:{}", who.executable);
+  Line(to, "config_file:{}", who.config_file);
+  Line(to, "io_threads_active:0");
+}
+
+void ClientsSection(const Facts& facts, std::string& to) {
+  Line(to, "connected_clients:{}", facts.Total(&Meters::connections));
+  Line(to, "cluster_connections:0");
+  Line(to, "maxclients:{}", facts.context.clients_max.load());
+  Line(to, "blocked_clients:0");
+  Line(to, "tracking_clients:0");
+}
+
+void MemorySection(const Facts& facts, std::string& to) {
+  const ProcessUse use = facts.context.process();
+  Line(to, "used_memory:{}", use.resident_bytes);
+  Line(to, "used_memory_human:{}", Human(use.resident_bytes));
+  Line(to, "used_memory_rss:{}", use.resident_bytes);
+  Line(to, "used_memory_rss_human:{}", Human(use.resident_bytes));
+  Line(to, "used_memory_peak:{}", use.resident_peak_bytes);
+  Line(to, "used_memory_peak_human:{}", Human(use.resident_peak_bytes));
+  Line(to, "total_system_memory:{}", use.machine_bytes);
+  Line(to, "total_system_memory_human:{}", Human(use.machine_bytes));
+  Line(to, "maxmemory:{}", facts.context.memory_bytes);
+  Line(to, "maxmemory_human:{}", Human(facts.context.memory_bytes));
+  Line(to, "maxmemory_policy:noeviction");
+}
+
+void PersistenceSection(const Facts& facts, std::string& to) {
+  const log::Committer& committer = *facts.context.node.committer;
+  Line(to, "loading:0");
+  Line(to, "async_loading:0");
+  Line(to, "rdb_changes_since_last_save:0");
+  Line(to, "rdb_bgsave_in_progress:0");
+  Line(to, "rdb_last_save_time:{}", facts.context.clock.WallMs() / 1000);
+  Line(to, "rdb_last_bgsave_status:ok");
+  Line(to, "aof_enabled:1");
+  Line(to, "aof_rewrite_in_progress:0");
+  Line(to, "aof_last_bgrewrite_status:ok");
+  Line(to, "aof_last_write_status:{}", committer.failed() || committer.no_space() ? "err" : "ok");
+}
+
+void StatsSection(const Facts& facts, std::string& to) {
+  Line(to, "total_connections_received:{}", facts.Total(&Meters::opened));
+  Line(to, "total_commands_processed:{}", facts.Total(&Meters::commands));
+  Line(to, "total_net_input_bytes:{}", facts.Total(&Meters::read_bytes));
+  Line(to, "total_net_output_bytes:{}", facts.Total(&Meters::written_bytes));
+  Line(to, "rejected_connections:{}", facts.Total(&Meters::turned_off));
+  Line(to, "evicted_keys:0");
+  Line(to, "pubsub_channels:0");
+  Line(to, "pubsub_patterns:0");
+  Line(to, "acl_access_denied:{}", facts.Total(&Meters::denied));
+  Line(to, "client_output_buffer_limit_disconnections:{}", facts.Total(&Meters::overflows));
+}
+
+void ReplicationSection(const Facts&, std::string& to) {
+  Line(to, "role:master");
+  Line(to, "connected_slaves:0");
+  Line(to, "master_failover_state:no-failover");
+  Line(to, "master_repl_offset:0");
+}
+
+void CpuSection(const Facts& facts, std::string& to) {
+  const ProcessUse use = facts.context.process();
+  Line(to, "used_cpu_sys:{:.6f}", use.system_s);
+  Line(to, "used_cpu_user:{:.6f}", use.user_s);
+}
+
+void CommandsSection(const Facts& facts, std::string& to) {
+  const std::span<const command::Spec> specs = command::AllCommands();
+  for (size_t i = 0; i < specs.size(); ++i) {
+    uint64_t calls = 0, microseconds = 0, rejected = 0, failed = 0;
+    for (Connections* connections : facts.context.connections) {
+      const CommandCount& count = connections->counts().At(i);
+      calls += count.calls.value();
+      microseconds += count.microseconds.value();
+      rejected += count.rejected.value();
+      failed += count.failed.value();
+    }
+    if (calls + rejected == 0) continue;
+    Line(to, "cmdstat_{}:calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}",
+         specs[i].name, calls, microseconds,
+         calls == 0 ? 0.0 : static_cast<double>(microseconds) / static_cast<double>(calls),
+         rejected, failed);
+  }
+}
+
+void ClusterSection(const Facts&, std::string& to) {
+  Line(to, "cluster_enabled:0");
+}
+
+void KeyspaceSection(const Facts& facts, std::string& to) {
+  uint64_t keys = 0;
+  for (const ingest::ShardStat& shard : facts.shards) keys += shard.keys;
+  if (keys > 0) Line(to, "db0:keys={},expires=0,avg_ttl=0", keys);
+}
+
+void SluiceSection(const Facts& facts, std::string& to) {
+  const ingest::Node& node = facts.context.node;
+  const log::Committer& committer = *node.committer;
+  uint64_t bytes = 0;
+  for (const ingest::ShardStat& shard : facts.shards) bytes += shard.bytes;
+  Line(to, "sluice_version:{}", facts.context.identity.version);
+  Line(to, "lanes:{}", node.lanes.size());
+  Line(to, "keyspaces:{}", node.router->keyspaces().size());
+  Line(to, "shards:{}", node.router->map().shards().size());
+  Line(to, "map_epoch:{}", node.router->map().epoch().value);
+  Line(to, "stored_bytes:{}", bytes);
+  Line(to, "log_appended_lsn:{}", committer.appended().value);
+  Line(to, "log_durable_lsn:{}", committer.durable().value);
+  Line(to, "log_pending_bytes:{}", committer.pending_bytes());
+  Line(to, "log_failed:{}", committer.failed() ? 1 : 0);
+  Line(to, "log_no_space:{}", committer.no_space() ? 1 : 0);
+}
+
+struct Section {
+  std::string_view name, title;
+  bool usual;  // shown when none is asked for
+  void (*write)(const Facts&, std::string&);
+};
+
+constexpr Section kSections[] = {
+    {"server", "Server", true, ServerSection},
+    {"clients", "Clients", true, ClientsSection},
+    {"memory", "Memory", true, MemorySection},
+    {"persistence", "Persistence", true, PersistenceSection},
+    {"stats", "Stats", true, StatsSection},
+    {"replication", "Replication", true, ReplicationSection},
+    {"cpu", "CPU", true, CpuSection},
+    {"commandstats", "Commandstats", false, CommandsSection},
+    {"cluster", "Cluster", true, ClusterSection},
+    {"keyspace", "Keyspace", true, KeyspaceSection},
+    {"sluice", "Sluice", true, SluiceSection},
+};
+
+bool Asked(const std::set<std::string>& words, const Section& section) {
+  if (words.contains("all") || words.contains("everything")) return true;
+  if (section.usual && (words.empty() || words.contains("default"))) return true;
+  return words.contains(std::string(section.name));
+}
+
+}  // namespace
+
+Answer Info(Call& call) {
+  std::set<std::string> words;
+  for (const std::string_view word : call.args.subspan(1)) words.insert(Lower(word));
+  ingest::GatherStats(call.lane, [words, origin = call.session.origin(),
+                                  version = call.client.version, &context = call.context](
+                                     ingest::Lane& home, std::vector<ingest::ShardStat> shards) {
+    const Facts facts{context, std::move(shards)};
+    std::string text;
+    for (const Section& section : kSections) {
+      if (!Asked(words, section)) continue;
+      if (!text.empty()) text += "\r\n";
+      Line(text, "# {}", section.title);
+      section.write(facts, text);
+    }
+    std::string bytes;
+    resp::Reply(bytes, version).Verbatim(text);
+    home.Finish(origin, bytes, {});
+  });
+  return {.now = false};
+}
+
+}  // namespace sluice::server

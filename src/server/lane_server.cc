@@ -1,0 +1,297 @@
+#include "server/lane_server.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log_line.h"
+
+namespace sluice::server {
+namespace {
+
+constexpr uint64_t kListenerTag = ~uint64_t{0} - 1;
+constexpr int kAcceptsPerTurn = 64;
+constexpr uint64_t kAcceptPauseUs = 100'000;  // after the kernel had no room for a newcomer
+constexpr int64_t kCrowdedPauseUs = 500;      // other lanes say nothing when they have caught up
+constexpr size_t kSendsPerTurn = 4;           // of one socket
+constexpr std::string_view kTooMany = "-ERR max number of clients reached\r\n";
+
+size_t PlaceOf(uint64_t connection) {
+  return connection & Connections::kPlaceMask;
+}
+
+}  // namespace
+
+void Front::Stop() {
+  stopping.store(true, std::memory_order_release);
+  for (LaneServer* server : servers) server->Wake();
+}
+
+Result<std::unique_ptr<LaneServer>> LaneServer::Open(Context& context, Front& front,
+                                                     ingest::Lane& lane,
+                                                     std::unique_ptr<env::Listener> listener) {
+  SLUICE_ASSIGN(std::unique_ptr<env::Loop> loop, env::Loop::Open());
+  if (listener) SLUICE_TRY(loop->Add(listener->fd(), kListenerTag, env::Interest::kRead));
+  return std::unique_ptr<LaneServer>(
+      new LaneServer(context, front, lane, std::move(loop), std::move(listener)));
+}
+
+LaneServer::LaneServer(Context& context, Front& front, ingest::Lane& lane,
+                       std::unique_ptr<env::Loop> loop, std::unique_ptr<env::Listener> listener)
+    : context_(context),
+      front_(front),
+      lane_(lane),
+      connections_(context, lane),
+      loop_(std::move(loop)),
+      listener_(std::move(listener)),
+      read_buffer_(std::make_unique<char[]>(kReadBytesMax)) {
+  lane.Serve(&connections_);
+}
+
+LaneServer::~LaneServer() = default;
+
+void LaneServer::Run() {
+  const auto over = [this] {
+    return drained_ && front_.drained.load(std::memory_order_acquire) == front_.servers.size();
+  };
+  while (!over()) {
+    loop_->Poll(SleepUs(), &ready_);
+    Turn();
+    if (!draining_ && front_.stopping.load(std::memory_order_acquire)) BeginDrain();
+    if (draining_ && !drained_ && DrainIsOver()) {
+      drained_ = true;
+      // The lanes serve each other until the last of them has nothing left to ask.
+      front_.drained.fetch_add(1, std::memory_order_acq_rel);
+      for (LaneServer* server : front_.servers) server->Wake();
+    }
+  }
+}
+
+int64_t LaneServer::SleepUs() {
+  if (lane_.Busy() || (connections_.WantsTurn() && !crowded_)) return 0;
+  const uint64_t now_us = context_.clock.MonotonicUs();
+  if (now_us >= next_tick_us_) return 0;
+  const auto to_tick = static_cast<int64_t>(next_tick_us_ - now_us);
+  return crowded_ ? std::min(to_tick, kCrowdedPauseUs) : to_tick;
+}
+
+void LaneServer::Turn() {
+  log::Committer& committer = *context_.node.committer;
+  lane_.BeginTurn(context_.clock.WallMs());
+  const bool crowded = lane_.Crowded();
+  if (crowded && !crowded_) connections_.meters().crowded_turns.Add();
+  crowded_ = crowded;
+  if (!crowded_) WakeRested();
+  for (const env::Ready& ready : ready_) HandleReady(ready);
+  if (!crowded_) connections_.Resume();
+  const uint64_t now_us = context_.clock.MonotonicUs();
+  if (now_us >= next_tick_us_) {
+    next_tick_us_ = now_us + ingest::kTickMs * 1000;
+    lane_.Tick();
+  }
+  connections_.SealTurn(lane_.EndTurn());
+  if (committer.failed() && !failed_) {
+    failed_ = true;
+    connections_.FailWaiting();
+    front_.Stop();
+  }
+  serving_.swap(held_);
+  for (const uint64_t connection : serving_) {
+    if (Socket* socket = Find(connection)) socket->waits_for_log = false;
+  }
+  connections_.TakeTouched(&touched_);
+  for (const uint64_t connection : touched_) Serve(connection);
+  for (const uint64_t connection : serving_) Serve(connection);
+  serving_.clear();
+}
+
+void LaneServer::HandleReady(const env::Ready& ready) {
+  if (ready.tag == kListenerTag) return Accept();
+  Socket* socket = Find(ready.tag);
+  if (socket == nullptr) return;
+  if (ready.writable || ready.broken) {
+    socket->full = false;
+    connections_.Touch(ready.tag);
+  }
+  if (ready.broken && !ready.readable) {
+    Close(*socket);
+  } else if (ready.readable) {
+    crowded_ ? Rest(*socket) : Read(*socket);
+  }
+}
+
+void LaneServer::Accept() {
+  for (int i = 0; i < kAcceptsPerTurn && listener_; ++i) {
+    env::Fd fd;
+    switch (listener_->Accept(&fd)) {
+      case env::Listener::Accepted::kOne:
+        HandOut(std::move(fd));
+        break;
+      case env::Listener::Accepted::kTurnedOff:
+        break;
+      case env::Listener::Accepted::kNone:
+        return;
+      case env::Listener::Accepted::kExhausted:
+        // Level-triggered, it would be reported again at once.
+        loop_->Modify(listener_->fd(), kListenerTag, env::Interest::kNone);
+        accept_again_us_ = context_.clock.MonotonicUs() + kAcceptPauseUs;
+        return;
+    }
+  }
+}
+
+void LaneServer::HandOut(env::Fd fd) {
+  if (context_.clients.load() >= context_.clients_max.load()) {
+    connections_.meters().turned_off.Add();
+    LogWarning("server", "maxclients is reached: a connection was refused",
+               {{"peer", env::PeerAddress(fd.get())}, {"maxclients", context_.clients_max.load()}});
+    env::WriteSome(fd.get(), kTooMany);
+    return;
+  }
+  context_.clients.fetch_add(1);
+  const size_t lane = next_lane_++ % front_.servers.size();
+  if (front_.servers[lane] == this) return Adopt(std::move(fd));
+  // A task must be copyable.
+  const auto passed = std::make_shared<env::Fd>(std::move(fd));
+  LaneServer* server = front_.servers[lane];
+  context_.node.fabric.Post(model::LaneId(static_cast<uint16_t>(lane)),
+                            [server, passed](ingest::Lane&) { server->Adopt(std::move(*passed)); });
+}
+
+void LaneServer::Adopt(env::Fd fd) {
+  env::TuneConnection(fd.get(), kKeepaliveS);
+  const uint64_t connection =
+      connections_.Open(env::PeerAddress(fd.get()), env::LocalAddress(fd.get()));
+  auto socket = std::make_unique<Socket>();
+  const Status watched = loop_->Add(fd.get(), connection, env::Interest::kRead);
+  if (!watched.ok() || draining_) {
+    if (!watched.ok()) {
+      LogWarning("server", "a connection could not be watched",
+                 {{"error", watched.error().message}});
+    }
+    connections_.Close(connection);
+    context_.clients.fetch_sub(1);
+    return;
+  }
+  socket->fd = std::move(fd);
+  socket->connection = connection;
+  const size_t place = PlaceOf(connection);
+  if (place >= sockets_.size()) sockets_.resize(place + 1);
+  sockets_[place] = std::move(socket);
+}
+
+LaneServer::Socket* LaneServer::Find(uint64_t connection) {
+  const size_t place = PlaceOf(connection);
+  if (place >= sockets_.size() || !sockets_[place]) return nullptr;
+  Socket& socket = *sockets_[place];
+  return socket.connection == connection ? &socket : nullptr;
+}
+
+void LaneServer::Read(Socket& socket) {
+  const Session* session = connections_.Find(socket.connection);
+  if (!session->WantsInput()) return;  // Serve takes the socket out of what the loop watches
+  const env::Transfer read = env::ReadSome(socket.fd.get(), read_buffer_.get(), kReadBytesMax);
+  switch (read.result) {
+    case env::IoResult::kDone:
+      connections_.Feed(socket.connection, {read_buffer_.get(), read.bytes});
+      break;
+    case env::IoResult::kAgain:
+      break;
+    case env::IoResult::kClosed:
+      connections_.EndInput(socket.connection);
+      break;
+    case env::IoResult::kFailed:
+      Close(socket);
+      break;
+  }
+}
+
+// Level-triggered, a socket that is left unread would end every sleep.
+void LaneServer::Rest(Socket& socket) {
+  if (socket.rests) return;
+  socket.rests = true;
+  rested_.push_back(socket.connection);
+  Watch(socket, socket.full ? env::Interest::kWrite : env::Interest::kNone);
+}
+
+void LaneServer::WakeRested() {
+  for (const uint64_t connection : rested_) {
+    Socket* socket = Find(connection);
+    if (socket == nullptr) continue;
+    socket->rests = false;
+    connections_.Touch(connection);
+    Read(*socket);
+  }
+  rested_.clear();
+}
+
+void LaneServer::Serve(uint64_t connection) {
+  Socket* socket = Find(connection);
+  if (socket == nullptr) return;
+  Session* session = connections_.Find(connection);
+  if (session->dead() || !Send(*socket) || session->Finished()) return Close(*socket);
+  const bool read = session->WantsInput() && !socket->rests;
+  if (socket->full) {
+    Watch(*socket, read ? env::Interest::kReadWrite : env::Interest::kWrite);
+    return;
+  }
+  Watch(*socket, read ? env::Interest::kRead : env::Interest::kNone);
+  if (session->HasOutput() && !socket->waits_for_log) {
+    socket->waits_for_log = true;
+    held_.push_back(connection);
+  }
+}
+
+// False when the socket is broken.
+bool LaneServer::Send(Socket& socket) {
+  const model::Lsn durable = context_.node.committer->durable();
+  for (size_t i = 0; i < kSendsPerTurn && !socket.full; ++i) {
+    const std::string_view bytes = connections_.Output(socket.connection, durable);
+    if (bytes.empty()) return true;
+    const env::Transfer sent = env::WriteSome(socket.fd.get(), bytes);
+    if (sent.result == env::IoResult::kFailed || sent.result == env::IoResult::kClosed)
+      return false;
+    socket.full = sent.result == env::IoResult::kAgain || sent.bytes < bytes.size();
+    if (sent.bytes > 0) connections_.Sent(socket.connection, sent.bytes);
+  }
+  return true;
+}
+
+void LaneServer::Watch(Socket& socket, env::Interest interest) {
+  if (socket.interest == interest) return;
+  loop_->Modify(socket.fd.get(), socket.connection, interest);
+  socket.interest = interest;
+}
+
+void LaneServer::Close(Socket& socket) {
+  const size_t place = PlaceOf(socket.connection);
+  loop_->Remove(socket.fd.get());
+  connections_.Close(socket.connection);
+  context_.clients.fetch_sub(1);
+  sockets_[place].reset();
+}
+
+void LaneServer::StopAccepting() {
+  if (!listener_) return;
+  loop_->Remove(listener_->fd());
+  listener_.reset();
+}
+
+void LaneServer::BeginDrain() {
+  draining_ = true;
+  drain_deadline_us_ = context_.clock.MonotonicUs() + kDrainMsMax * 1000;
+  StopAccepting();
+  connections_.ForEach([](Session& session) { session.EndInput(); });
+}
+
+bool LaneServer::DrainIsOver() {
+  if (connections_.size() == 0) return true;
+  if (context_.clock.MonotonicUs() < drain_deadline_us_) return false;
+  LogWarning("server", "clients that did not read their replies were cut off while stopping",
+             {{"lane", lane_.id().value}, {"connections", connections_.size()}});
+  for (const auto& socket : sockets_) {
+    if (socket) Close(*socket);
+  }
+  return true;
+}
+
+}  // namespace sluice::server

@@ -1,0 +1,112 @@
+// LaneServer: the thread of one lane: waits for sockets, runs the lane's turns, sends what may
+// leave.
+//
+//   Run()    turns until a stop was asked for and every lane has answered what it had read, or the
+//   log
+//            failed.
+//   Wake()   ends the thread's sleep: another lane sent something, the log moved on, a stop was
+//   asked.
+//
+// The lane with a listener accepts and hands newcomers to the lanes in turn. A client that is
+// behind is read no further; a lane that is behind (Lane::Crowded) reads nobody until it has caught
+// up. An idle lane sleeps until its next tick.
+//
+// Owns:     the sockets of its connections. Borrows the lane.
+// Threads:  Run on a thread of its own; Wake from any; the rest before Run.
+// Failure:  a socket that fails is closed; nothing else is touched.
+// Bounds:   kReadBytesMax of a socket in a turn; kDrainMsMax for clients that do not read while
+// stopping.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "env/linux/loop.h"
+#include "env/linux/socket.h"
+#include "ingest/lane.h"
+#include "server/connections.h"
+#include "server/context.h"
+
+namespace sluice::server {
+
+inline constexpr uint64_t kDrainMsMax = 5'000;  // then unsent replies are given up
+inline constexpr int kKeepaliveS = 300;
+
+class LaneServer;
+
+// What the lane servers of a node share.
+struct Front {
+  std::vector<LaneServer*> servers;  // by lane; filled in before the first Run
+  std::atomic<bool> stopping{false};
+  std::atomic<size_t> drained{0};  // lanes that have answered all that they had read
+
+  // Asks for a clean stop, from any thread.
+  void Stop();
+};
+
+class LaneServer {
+ public:
+  // `listener`: on one lane only; null on the others.
+  static Result<std::unique_ptr<LaneServer>> Open(Context& context, Front& front,
+                                                  ingest::Lane& lane,
+                                                  std::unique_ptr<env::Listener> listener);
+  ~LaneServer();
+
+  void Run();
+  void Wake() { loop_->Notify(); }
+
+  Connections& connections() { return connections_; }
+
+ private:
+  // A connection's socket, in the same place as its session.
+  struct Socket {
+    env::Fd fd;
+    uint64_t connection = 0;
+    env::Interest interest = env::Interest::kRead;
+    bool waits_for_log = false;  // in held_
+    bool rests = false;          // in rested_
+    bool full = false;           // the kernel takes no more: wait until it is writable
+  };
+
+  LaneServer(Context& context, Front& front, ingest::Lane& lane, std::unique_ptr<env::Loop> loop,
+             std::unique_ptr<env::Listener> listener);
+
+  int64_t SleepUs();
+  void Turn();
+  void HandleReady(const env::Ready& ready);
+  void Accept();
+  void HandOut(env::Fd fd);
+  void Adopt(env::Fd fd);
+  void Read(Socket& socket);
+  void Rest(Socket& socket);
+  void WakeRested();
+  // Sends what may leave and says what the loop should watch; closes what is finished.
+  void Serve(uint64_t connection);
+  bool Send(Socket& socket);
+  void Close(Socket& socket);
+  void Watch(Socket& socket, env::Interest interest);
+  Socket* Find(uint64_t connection);
+  void BeginDrain();
+  bool DrainIsOver();
+  void StopAccepting();
+
+  Context& context_;
+  Front& front_;
+  ingest::Lane& lane_;
+  Connections connections_;
+  std::unique_ptr<env::Loop> loop_;
+  std::unique_ptr<env::Listener> listener_;
+  std::vector<std::unique_ptr<Socket>> sockets_;  // by place of the connection
+  std::vector<env::Ready> ready_;
+  std::vector<uint64_t> touched_, held_, serving_;
+  std::vector<uint64_t> rested_;  // readable, but the lane was crowded
+  std::unique_ptr<char[]> read_buffer_;
+  size_t next_lane_ = 0;
+  bool crowded_ = false;
+  bool draining_ = false, drained_ = false, failed_ = false;
+  uint64_t next_tick_us_ = 0, drain_deadline_us_ = 0, accept_again_us_ = 0;
+};
+
+}  // namespace sluice::server

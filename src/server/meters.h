@@ -1,0 +1,58 @@
+// What the connections of one lane count.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "command/command.h"
+#include "meter/meter.h"
+
+namespace sluice::server {
+
+struct Meters : meter::Set {
+  meter::Counter opened{*this, "sluice_server_connections_total", "Connections accepted."};
+  meter::Counter turned_off{*this, "sluice_server_refused_connections_total",
+                            "Connections refused: maxclients was reached."};
+  meter::Gauge connections{*this, "sluice_server_open_connections", "Connections that are open."};
+  meter::Counter commands{*this, "sluice_server_commands_total", "Commands taken from clients."};
+  meter::Counter errors{*this, "sluice_server_errors_total",
+                        "Commands refused before they reached a shard."};
+  meter::Counter denied{*this, "sluice_server_denied_total",
+                        "Commands and logins refused for want of permission."};
+  meter::Counter protocol_errors{*this, "sluice_server_protocol_errors_total",
+                                 "Connections closed because what came was no request."};
+  meter::Counter overflows{*this, "sluice_server_overflows_total",
+                           "Connections closed because their replies passed the bound."};
+  meter::Counter read_bytes{*this,
+                            "sluice_server_read_bytes_total",
+                            "Bytes read from clients.",
+                            {.unit = meter::Unit::kBytes}};
+  meter::Counter written_bytes{*this,
+                               "sluice_server_written_bytes_total",
+                               "Bytes written to clients.",
+                               {.unit = meter::Unit::kBytes}};
+  meter::Counter crowded_turns{*this, "sluice_server_crowded_turns_total",
+                               "Turns that left sockets unread because log, store or another lane "
+                               "was behind."};
+};
+
+// What became of the calls of one command. For INFO commandstats; not among the meters, as there
+// are some two hundred of them.
+struct CommandCount {
+  meter::CounterCell calls, microseconds, rejected, failed;
+};
+
+// One per entry of the command table.
+class CommandCounts {
+ public:
+  CommandCounts() : counts_(std::make_unique<CommandCount[]>(command::AllCommands().size())) {}
+  CommandCount& Of(const command::Spec& spec) {
+    return counts_[&spec - command::AllCommands().data()];
+  }
+  const CommandCount& At(size_t index) const { return counts_[index]; }
+
+ private:
+  std::unique_ptr<CommandCount[]> counts_;
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,114 @@
+// ReplyQueue: the replies of one connection, in the order of its commands, each held back until
+// what it reveals is durable.
+//
+//   Begin()     the next command: says where its reply is to be appended.
+//   End()       the reply is written; or
+//   EndLater()  it will come with Fulfil, and replies behind it wait.
+//   SealTurn()  the lane's turn has its LSN: so have the replies that wait for it.
+//   Sendable()  the bytes that may leave now.
+//
+// A reply never overtakes an earlier one, so what it waits for is at least what they wait for. A
+// reply that is there at once, with nothing unanswered before it, is written straight behind the
+// others; one behind an unanswered command rests in a slot whose memory serves the next.
+//
+// Owns:     the bytes.
+// Threads:  none; the lane's own.
+// Bounds:   the owner stops running commands at in_flight() and bytes() of its choice.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/keyspace.h"
+#include "shard/turns.h"
+
+namespace sluice::server {
+
+// How a reply leaves.
+struct Terms {
+  model::Ack ack = model::Ack::kDurable;  // memory: it waits for no disk
+  bool write = false;   // its command may have changed something: what a failed log makes unknown
+  bool silent = false;  // it does not leave (CLIENT REPLY)
+  bool after_all = false;  // it waits for whatever this connection did before, memory or not
+};
+
+class ReplyQueue {
+ public:
+  // The slot of the next command, for Fulfil.
+  uint64_t next_slot() const { return next_; }
+
+  // The string behind whose end the next command's reply is to be written. End or EndLater follows
+  // before anything else is called.
+  std::string& Begin();
+  // The reply stands there, and waits for `gate`.
+  void End(const shard::Gate& gate, const Terms& terms);
+  // No reply yet; what was appended since Begin counts for nothing.
+  void EndLater(const Terms& terms);
+
+  // The reply of an unanswered slot. Nothing happens if there is no such slot (any more).
+  void Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& gate);
+
+  // The turn that ran until now ended at `lsn`.
+  void SealTurn(model::Lsn lsn);
+
+  // What may leave once all up to `durable` is; valid until the next call of anything else.
+  std::string_view Sendable(model::Lsn durable);
+  // The first `bytes` of it left.
+  void Sent(size_t bytes);
+
+  // The log failed: every reply that is still held back, or missing, becomes an error that says
+  // what is now known of its command. All of it may leave.
+  void FailWaiting(std::string_view write_error, std::string_view read_error);
+
+  size_t in_flight() const { return next_ - first_; }  // commands without a reply, or behind one
+  size_t bytes() const { return out_.size() - begin_ + slot_bytes_; }
+  bool empty() const { return in_flight() == 0 && begin_ == out_.size(); }
+  size_t waiting() const { return stretches_used_; }  // stretches that are held back
+
+ private:
+  // One command behind an unanswered one, or unanswered itself.
+  struct Slot {
+    std::string bytes;
+    shard::Gate gate;
+    Terms terms;
+    bool answered = false;
+  };
+  // Replies of one kind that wait for the same, up to `end`.
+  struct Stretch {
+    uint64_t end = 0;  // counted from the first byte this connection ever got
+    shard::Gate gate;
+    uint64_t replies = 0;
+    bool write = false;
+  };
+
+  Slot& At(uint64_t slot) { return slots_[slot & (slots_.size() - 1)]; }
+  Stretch& StretchAt(size_t i) {
+    return stretches_[(stretches_first_ + i) & (stretches_.size() - 1)];
+  }
+  void GrowSlots();
+  // What stands between `from` and the end of out_ is the next reply.
+  void Place(size_t from, const shard::Gate& gate, const Terms& terms);
+  void PushStretch(const Stretch& stretch);
+  void ReleaseAnswered();
+  void Compact();
+
+  std::string out_;  // [begin_, end) has not left; up to free_ (absolute) nothing waits
+  size_t begin_ = 0;
+  uint64_t passed_ = 0;  // bytes that left and are no longer in out_
+  uint64_t free_ = 0;
+  size_t mark_ = 0;      // where the reply in hand began
+  bool direct_ = false;  // the reply in hand goes straight to out_
+
+  std::vector<Slot> slots_;  // a ring; its size is a power of two
+  uint64_t first_ = 0, next_ = 0;
+  size_t slot_bytes_ = 0;
+  size_t unsealed_slots_ = 0;
+
+  std::vector<Stretch> stretches_;  // a ring; its size is a power of two
+  size_t stretches_first_ = 0, stretches_used_ = 0;
+  shard::Gate seen_;  // what every reply so far looked at, whatever its terms
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,271 @@
+#include "server/session.h"
+
+#include <algorithm>
+
+#include "base/log_line.h"
+#include "server/handlers.h"
+
+namespace sluice::server {
+namespace {
+
+constexpr size_t kInputKept = 8 << 10;  // capacity that an empty input buffer keeps
+constexpr std::string_view kReserved = "sluice:";
+
+constexpr std::string_view kWriteLost =
+    "INDOUBT the log failed while it held this write; it may or may not have been applied; ask "
+    "again "
+    "with the same ONCE token once the server is back";
+constexpr std::string_view kReadLost =
+    "ERR the log failed before this reply could be given; nothing is known to be wrong with the "
+    "data";
+
+// Calls `visit` with each key of the command until it answers false; answers what it answered last.
+template <class Visit>
+bool AllKeys(const command::Spec& spec, command::Args args, Visit visit) {
+  if (spec.first_key == 0) return true;
+  const auto size = static_cast<int>(args.size());
+  const int last = spec.last_key < 0 ? size + spec.last_key : spec.last_key;
+  for (int i = spec.first_key; i <= last && i < size; i += spec.key_step) {
+    if (!visit(args[static_cast<size_t>(i)])) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Session::Session(Context& context, ingest::Lane& lane, Meters& meters, CommandCounts& counts,
+                 uint64_t connection, std::string peer, std::string local)
+    : context_(context),
+      lane_(lane),
+      meters_(meters),
+      counts_(counts),
+      connection_(connection),
+      parser_(resp::kLimitsBeforeAuth) {
+  client_.id = context.next_client_id.fetch_add(1, std::memory_order_relaxed);
+  client_.peer = std::move(peer);
+  client_.local = std::move(local);
+  client_.opened_us = client_.active_us = context.clock.MonotonicUs();
+  Welcome();
+}
+
+void Session::Welcome() {
+  client_.user = context_.users.Unauthenticated();
+  client_.authenticated = client_.user != nullptr;
+  parser_.set_limits(client_.authenticated ? resp::kLimits : resp::kLimitsBeforeAuth);
+}
+
+void Session::LogIn(const auth::User& user) {
+  client_.user = &user;
+  client_.authenticated = true;
+  parser_.set_limits(resp::kLimits);
+}
+
+void Session::Reset() {
+  client_.name.clear();
+  client_.version = resp::Version::k2;
+  client_.ack = model::Ack::kMemory;
+  client_.replies = Replies::kOn;
+  client_.no_evict = client_.no_touch = false;
+  Welcome();
+}
+
+void Session::Feed(std::string_view bytes) {
+  if (phase_ != Phase::kOpen || input_ended_) return;
+  if (more_ || Blocked()) {
+    in_.append(bytes);
+    more_ = true;
+    return;
+  }
+  if (in_at_ == in_.size()) {
+    Keep(bytes.substr(Run(bytes)));
+    return;
+  }
+  in_.append(bytes);
+  Resume();
+}
+
+void Session::Resume() {
+  in_at_ += Run(std::string_view(in_).substr(in_at_));
+  if (in_at_ == in_.size()) {
+    Keep({});
+  } else if (in_at_ >= in_.size() / 2) {
+    in_.erase(0, in_at_);
+    in_at_ = 0;
+  }
+}
+
+void Session::Keep(std::string_view rest) {
+  in_at_ = 0;
+  in_.assign(rest);
+  if (in_.empty() && in_.capacity() > kInputKept) in_.shrink_to_fit();
+}
+
+void Session::EndInput() {
+  input_ended_ = true;
+}
+
+void Session::CloseAfterReplies() {
+  if (phase_ == Phase::kOpen) phase_ = Phase::kClosing;
+}
+
+size_t Session::Run(std::string_view bytes) {
+  size_t done = 0;
+  more_ = false;
+  now_us_ = client_.active_us = context_.clock.MonotonicUs();
+  for (size_t commands = 0; phase_ == Phase::kOpen; ++commands) {
+    if (commands == kCommandsPerTurn || Blocked()) {
+      more_ = done < bytes.size();
+      return done;
+    }
+    size_t consumed = 0;
+    const resp::Parser::Got got = parser_.Next(bytes.substr(done), &consumed, &args_);
+    done += consumed;
+    switch (got) {
+      case resp::Parser::Got::kNeedMore:
+        return done;
+      case resp::Parser::Got::kCommand:
+        Execute(args_);
+        break;
+      case resp::Parser::Got::kError:
+        ProtocolError();
+        break;
+      case resp::Parser::Got::kCrossProtocol:
+        meters_.protocol_errors.Add();
+        LogWarning("server", "HTTP was sent to the port of Redis clients; connection closed",
+                   {{"peer", client_.peer}});
+        Kill();
+        break;
+    }
+  }
+  return bytes.size();
+}
+
+void Session::ProtocolError() {
+  meters_.protocol_errors.Add();
+  resp::Reply(replies_.Begin(), client_.version).Error(parser_.error());
+  replies_.End({}, {.ack = model::Ack::kMemory});
+  CloseAfterReplies();
+}
+
+void Session::Execute(command::Args args) {
+  meters_.commands.Add();
+  std::string& to = replies_.Begin();
+  const size_t begin = to.size();
+  resp::Reply reply(to, client_.version);
+  const bool skipped = client_.replies == Replies::kSkipNext;
+  if (skipped) client_.replies = Replies::kOn;
+  const command::Spec* spec = command::Resolve(args, reply);
+  Answer answer;
+  const bool runs = spec != nullptr && Permits(*spec, args, reply);
+  if (runs) {
+    client_.last = spec;
+    client_.last_sub = {};
+    answer = Dispatch(*spec, args, to);
+  }
+  const bool failed = answer.now && to.size() > begin && to[begin] == '-';
+  answer.terms.silent = answer.terms.silent || skipped || client_.replies != Replies::kOn;
+  if (answer.now) {
+    replies_.End(answer.gate, answer.terms);
+  } else {
+    replies_.EndLater(answer.terms);
+  }
+  if (!runs) {
+    meters_.errors.Add();
+    if (spec != nullptr) counts_.Of(*spec).rejected.Add();
+  } else {
+    Count(*spec, args, failed);
+  }
+  CheckOutput();
+}
+
+void Session::Count(const command::Spec& spec, command::Args args, bool failed) {
+  const uint64_t now_us = context_.clock.MonotonicUs();
+  const uint64_t took_us = now_us - now_us_;
+  now_us_ = now_us;
+  CommandCount& count = counts_.Of(spec);
+  count.calls.Add();
+  count.microseconds.Add(took_us);
+  if (failed) count.failed.Add();
+  if (context_.slow_log.IsSlow(took_us)) {
+    context_.slow_log.Add(args, context_.clock.WallMs() / 1000, took_us, client_.peer,
+                          client_.name);
+  }
+}
+
+Answer Session::Dispatch(const command::Spec& spec, command::Args args, std::string& to) {
+  if (spec.face != command::Face::kSession) return Submit(spec, args, {}, to);
+  resp::Reply reply(to, client_.version);
+  Call call{*this, client_, context_, lane_, spec, args, reply};
+  return Handle(call);
+}
+
+Answer Session::Submit(const command::Spec& spec, command::Args args, const shard::Once& once,
+                       std::string& to) {
+  const shard::Command command{&spec, args, client_.version, once};
+  const ingest::Submitted submitted = lane_.Submit(command, origin(), to);
+  return {
+      submitted.done,
+      submitted.gate,
+      {.ack = std::max(client_.ack, submitted.ack), .write = (spec.flags & command::kWrite) != 0}};
+}
+
+bool Session::Permits(const command::Spec& spec, command::Args args, resp::Reply& reply) {
+  if (!client_.authenticated) {
+    if (spec.flags & command::kNoAuth) return true;
+    return Deny(reply, auth::kNoAuth);
+  }
+  const auth::User& user = *client_.user;
+  // What a container's commands need differs from one to the next: Handle asks for each.
+  if (SubcommandsOf(spec).empty() && !auth::MayRun(user, CategoriesOf(spec.flags))) {
+    return Deny(reply, auth::NoPermCommand(spec.name));
+  }
+  if (!user.all_keys) {
+    const bool named = spec.face != command::Face::kGather;
+    if (!named ||
+        !AllKeys(spec, args, [&](std::string_view key) { return auth::MayUse(user, key); })) {
+      return Deny(reply, auth::kNoPermKeys);
+    }
+  }
+  if ((spec.flags & command::kWrite) &&
+      !AllKeys(spec, args, [](std::string_view key) { return !key.starts_with(kReserved); })) {
+    reply.Error("ERR keys that begin with 'sluice:' are reserved");
+    return false;
+  }
+  return true;
+}
+
+bool Session::Deny(resp::Reply& reply, std::string_view error) {
+  meters_.denied.Add();
+  reply.Error(error);
+  return false;
+}
+
+void Session::Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& gate) {
+  if (phase_ == Phase::kDead) return;
+  replies_.Fulfil(slot, bytes, gate);
+  CheckOutput();
+}
+
+void Session::Sent(size_t bytes) {
+  meters_.written_bytes.Add(bytes);
+  replies_.Sent(bytes);
+}
+
+void Session::CheckOutput() {
+  const size_t most = client_.authenticated ? kOutputBytesMax : kOutputBytesMaxBeforeAuth;
+  if (replies_.bytes() <= most) return;
+  meters_.overflows.Add();
+  LogWarning("server", "a client's replies passed the bound; connection closed",
+             {{"peer", client_.peer},
+              {"bytes", replies_.bytes()},
+              {"most", most},
+              {"command", client_.last == nullptr ? std::string_view() : client_.last->name}});
+  Kill();
+}
+
+void Session::FailWaiting() {
+  replies_.FailWaiting(kWriteLost, kReadLost);
+  CloseAfterReplies();
+}
+
+}  // namespace sluice::server

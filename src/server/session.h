@@ -1,0 +1,133 @@
+// Session: one connection as a step machine: bytes in, commands out, replies back in order.
+//
+//   Feed()      takes received bytes and runs the whole commands among them.
+//   Resume()    goes on with what could not run yet.
+//   Fulfil()    the reply of a command that was on its way.
+//   SealTurn()  the lane's turn ended; then Sendable() says what may be sent.
+//
+// A session stops reading and running while too much of its own is unanswered or unsent, and after
+// kCommandsPerTurn, so that one client's pipeline does not starve the others.
+//
+// Owns:     received bytes that are no whole command yet, and unsent replies. Borrows the lane.
+// Threads:  none; the lane's own.
+// Failure:  a request that is none, or that passes a bound, ends the connection after its error was
+// sent;
+//           replies beyond kOutputBytesMax end it at once, with a line in the log.
+// Bounds:   input resp::Limits::command_bytes_max and one read; output kOutputBytesMax.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ingest/lane.h"
+#include "resp/parser.h"
+#include "server/client.h"
+#include "server/context.h"
+#include "server/meters.h"
+#include "server/reply_queue.h"
+
+namespace sluice::server {
+
+inline constexpr size_t kReadBytesMax = 256 << 10;  // from one socket in one turn
+inline constexpr size_t kCommandsPerTurn = 1024;  // of one connection; the rest waits for the next
+inline constexpr size_t kInFlightMax = 1024;      // commands without a reply, or behind one
+inline constexpr size_t kOutputBytesPause = 4 << 20;  // unsent replies: nothing is read meanwhile
+inline constexpr size_t kOutputBytesMax = 64 << 20;   // beyond it the connection is closed
+inline constexpr size_t kOutputBytesMaxBeforeAuth = 1 << 20;
+
+// What became of a command: its reply is written and waits for `gate`, or comes later.
+struct Answer {
+  bool now = true;
+  shard::Gate gate = {};
+  Terms terms = {.ack = model::Ack::kMemory};
+};
+
+class Session {
+ public:
+  Session(Context& context, ingest::Lane& lane, Meters& meters, CommandCounts& counts,
+          uint64_t connection, std::string peer, std::string local);
+
+  void Feed(std::string_view bytes);
+  // Nothing more will come: answers what came, then ends.
+  void EndInput();
+  void Resume();
+
+  void Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& gate);
+  void SealTurn(model::Lsn lsn) { replies_.SealTurn(lsn); }
+  std::string_view Sendable(model::Lsn durable) { return replies_.Sendable(durable); }
+  void Sent(size_t bytes);
+
+  // Takes nothing more, sends the replies of what ran, then ends.
+  void CloseAfterReplies();
+  // Ends it, whatever is unsent.
+  void Kill() { phase_ = Phase::kDead; }
+  // The log failed: whatever still waits says so, then the connection ends.
+  void FailWaiting();
+
+  bool WantsInput() const {
+    return phase_ == Phase::kOpen && !input_ended_ && !more_ && !Blocked();
+  }
+  bool WantsTurn() const { return phase_ == Phase::kOpen && more_ && !Blocked(); }
+  bool Finished() const {
+    if (phase_ == Phase::kOpen) return input_ended_ && !more_ && replies_.empty();
+    return phase_ == Phase::kDead || replies_.empty();
+  }
+  bool dead() const { return phase_ == Phase::kDead; }
+  bool HasOutput() const { return replies_.bytes() > 0; }
+
+  Client& client() { return client_; }
+  const Client& client() const { return client_; }
+  size_t input_bytes() const { return in_.size() - in_at_; }
+  const ReplyQueue& replies() const { return replies_; }
+
+  // --- For the commands of this room. ---
+
+  // Hands a command to the lane. Its arity holds and the client may run it.
+  Answer Submit(const command::Spec& spec, command::Args args, const shard::Once& once,
+                std::string& reply);
+  // False, and why is written, if this client may not run the command.
+  bool Permits(const command::Spec& spec, command::Args args, resp::Reply& reply);
+  // Becomes that user.
+  void LogIn(const auth::User& user);
+  // As it was when it connected.
+  void Reset();
+  // Writes the refusal and counts it. Always false.
+  bool Deny(resp::Reply& reply, std::string_view error);
+  ingest::Origin origin() const { return {lane_.id(), connection_, replies_.next_slot()}; }
+
+ private:
+  enum class Phase : uint8_t { kOpen, kClosing, kDead };
+
+  bool Blocked() const {
+    return replies_.in_flight() >= kInFlightMax || replies_.bytes() >= kOutputBytesPause;
+  }
+  // Runs commands at the front of `bytes`; returns how many bytes are done with.
+  size_t Run(std::string_view bytes);
+  void Keep(std::string_view rest);
+  void Execute(command::Args args);
+  void Count(const command::Spec& spec, command::Args args, bool failed);
+  Answer Dispatch(const command::Spec& spec, command::Args args, std::string& to);
+  void ProtocolError();
+  void CheckOutput();
+  void Welcome();  // as whom a connection begins
+
+  Context& context_;
+  ingest::Lane& lane_;
+  Meters& meters_;
+  CommandCounts& counts_;
+  const uint64_t connection_;
+  Client client_;
+  resp::Parser parser_;
+  ReplyQueue replies_;
+  Phase phase_ = Phase::kOpen;
+  bool input_ended_ = false;
+  bool more_ = false;  // `in_` may begin with a whole command
+  std::string in_;     // received, from in_at_ on not taken yet
+  size_t in_at_ = 0;
+  std::vector<std::string_view> args_;
+  uint64_t now_us_ = 0;
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,207 @@
+// SLUICE: what only Sluice does.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/text.h"
+#include "ingest/gather.h"
+#include "server/handlers.h"
+#include "server/once.h"
+
+namespace sluice::server {
+namespace {
+
+// Arrive with later versions.
+constexpr std::string_view kLater[] = {
+    "asof", "history",     "wait",       "hotkeys", "split", "merge", "move",     "reshard", "jobs",
+    "job",  "projections", "projection", "dead",    "saga",  "txn",   "priority", "why",
+};
+
+std::string Hex(std::string_view bytes) {
+  std::string hex;
+  for (const char byte : bytes) hex += fmt::format("{:02x}", static_cast<uint8_t>(byte));
+  return hex;
+}
+
+Answer Once(Call& call) {
+  OnceRequest request = ReadOnce(call.args);
+  if (!request.error.empty()) return Refuse(call, request.error);
+  request.once.user = call.client.user->name;
+  const command::Spec* inner = command::Resolve(request.inner, call.reply);
+  if (inner == nullptr) return {};
+  const bool keyed = inner->face == command::Face::kKey || inner->face == command::Face::kMulti;
+  if (!keyed || !(inner->flags & command::kWrite)) {
+    return Refuse(call, fmt::format("ERR SLUICE ONCE runs commands that write keys; '{}' does not",
+                                    inner->name));
+  }
+  if (!call.session.Permits(*inner, request.inner, call.reply)) return {};
+  return call.session.Submit(*inner, request.inner, request.once, call.reply.bytes());
+}
+
+Answer Range(Call& call) {
+  // It shows keys that it was not given by name.
+  if (!call.client.user->all_keys) {
+    call.session.Deny(call.reply, auth::kNoPermKeys);
+    return {};
+  }
+  const shard::Command command{&call.spec, call.args.subspan(1), call.client.version, {}};
+  const ingest::Submitted submitted =
+      ingest::SubmitRange(call.lane, command, call.session.origin(), call.reply.bytes());
+  return {submitted.done, submitted.gate, {.ack = std::max(call.client.ack, submitted.ack)}};
+}
+
+Answer Route(Call& call) {
+  const std::string_view key = call.args[2];
+  const route::Router& router = call.lane.router();
+  std::string token;
+  const auto placed = router.Place(key, &token);
+  if (!placed.has_value()) return Refuse(call, placed.error().message);
+  const model::Shard& shard = router.map().shards()[placed->shard];
+  const std::vector<route::Segment> segments = router.SegmentsOf(key);
+  resp::Reply& reply = call.reply;
+  reply.Map(8);
+  reply.Bulk("keyspace");
+  reply.Bulk(placed->keyspace->name);
+  reply.Bulk("segments");
+  reply.Map(segments.size());
+  for (const route::Segment& segment : segments) {
+    reply.Bulk(segment.name);
+    reply.Bulk(segment.value);
+  }
+  reply.Bulk("token");
+  reply.Bulk(Hex(token));
+  reply.Bulk("shard");
+  reply.Int(shard.id.value);
+  reply.Bulk("region");
+  reply.Bulk(shard.region);
+  reply.Bulk("owner");
+  reply.Bulk(shard.owner);
+  reply.Bulk("lane");
+  reply.Int(call.lane.OwnerOf(placed->shard).value);
+  reply.Bulk("epoch");
+  reply.Int(shard.epoch.value);
+  return {};
+}
+
+void DescribeShard(resp::Reply& reply, const route::Router& router, const ingest::ShardStat& stat) {
+  const model::Shard& shard = router.map().shards()[stat.shard];
+  reply.Map(11);
+  reply.Bulk("shard");
+  reply.Int(shard.id.value);
+  reply.Bulk("keyspace");
+  reply.Bulk(router.keyspace(shard.keyspace).name);
+  reply.Bulk("range");
+  reply.Array(2);
+  reply.Bulk(Hex(shard.begin));
+  reply.Bulk(Hex(shard.end));
+  reply.Bulk("region");
+  reply.Bulk(shard.region);
+  reply.Bulk("owner");
+  reply.Bulk(shard.owner);
+  reply.Bulk("lane");
+  reply.Int(stat.lane.value);
+  reply.Bulk("epoch");
+  reply.Int(shard.epoch.value);
+  reply.Bulk("records");
+  reply.Int(static_cast<int64_t>(stat.seq));
+  reply.Bulk("keys");
+  reply.Int(static_cast<int64_t>(stat.keys));
+  reply.Bulk("size");
+  reply.Int(static_cast<int64_t>(stat.bytes));
+  reply.Bulk("state");
+  reply.Bulk("serving");
+}
+
+Answer Shards(Call& call) {
+  if (call.args.size() > 3) {
+    return Refuse(call, "ERR wrong number of arguments for 'sluice|shards' command");
+  }
+  const model::Keyspace* keyspace = nullptr;
+  if (call.args.size() == 3) {
+    keyspace = call.lane.router().FindKeyspace(call.args[2]);
+    if (keyspace == nullptr) {
+      return Refuse(call, fmt::format("ERR there is no keyspace '{}'", call.args[2]));
+    }
+  }
+  ingest::GatherStats(
+      call.lane, [origin = call.session.origin(), version = call.client.version, keyspace](
+                     ingest::Lane& home, std::vector<ingest::ShardStat> stats) {
+        const route::Router& router = home.router();
+        std::erase_if(stats, [&](const ingest::ShardStat& stat) {
+          return keyspace != nullptr && router.map().shards()[stat.shard].keyspace != keyspace->id;
+        });
+        std::sort(stats.begin(), stats.end(),
+                  [](const auto& a, const auto& b) { return a.shard < b.shard; });
+        std::string bytes;
+        resp::Reply reply(bytes, version);
+        reply.Array(stats.size());
+        for (const ingest::ShardStat& stat : stats) DescribeShard(reply, router, stat);
+        home.Finish(origin, bytes, {});
+      });
+  return {.now = false};
+}
+
+Answer Ack(Call& call) {
+  const std::string_view level = call.args[2];
+  if (EqualFolded(level, "memory")) {
+    call.client.ack = model::Ack::kMemory;
+  } else if (EqualFolded(level, "durable")) {
+    call.client.ack = model::Ack::kDurable;
+  } else if (EqualFolded(level, "replicated")) {
+    return Refuse(call,
+                  "ERR 'SLUICE ACK replicated' is not available yet in this version of Sluice");
+  } else {
+    return Refuse(call, fmt::format("ERR there is no ack level '{}': memory or durable", level));
+  }
+  return Okay(call);
+}
+
+Answer NotYet(Call& call) {
+  std::string name(call.args[1]);
+  std::transform(name.begin(), name.end(), name.begin(), ::toupper);
+  return Refuse(
+      call, fmt::format("ERR 'SLUICE {}' is not available yet in this version of Sluice", name));
+}
+
+Answer Help(Call& call) {
+  static constexpr std::string_view kLines[] = {
+      "SLUICE <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+      "ACK (memory|durable)",
+      "    Replies of this connection wait at least for that.",
+      "ONCE <token> <command ...>",
+      "ONCE @<producer> <seq> <command ...>",
+      "    Runs a write at most once; a retry gets the first reply.",
+      "RANGE <keyspace> FROM <a> TO <b> [COUNT <n>] [REV] [VALUES] [AFTER <next>]",
+      "    Keys in token order.",
+      "ROUTE <key>",
+      "    Where a key lives.",
+      "SHARDS [<keyspace>]",
+      "    The shards, their ranges and sizes.",
+      "HELP",
+      "    This text.",
+  };
+  return Lines(call, kLines);
+}
+
+std::vector<Subcommand> MakeCommands() {
+  std::vector<Subcommand> commands = {
+      {"ack", 3, 0, Ack},
+      {"help", 2, 0, Help},
+      {"once", -4, command::kWrite, Once},
+      {"range", -3, command::kRead, Range},
+      {"route", 3, 0, Route},
+      {"shards", -2, 0, Shards},
+  };
+  for (const std::string_view name : kLater) commands.push_back({name, -2, 0, NotYet});
+  return commands;
+}
+
+}  // namespace
+
+std::span<const Subcommand> SluiceCommands() {
+  static const std::vector<Subcommand> commands = MakeCommands();
+  return commands;
+}
+
+}  // namespace sluice::server
