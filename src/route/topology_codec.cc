@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -134,8 +135,6 @@ model::Keyspace DecodeKeyspace(Reader& reader, bool* sound) {
   }
   keyspace.unknown_region = reader.Sized();
   keyspace.shard_spec = reader.Sized();
-  const bool geo = !keyspace.token.empty() && keyspace.token[0].kind == model::TokenPartKind::kGeo;
-  if (keyspace.token.empty() || geo == keyspace.regions.empty()) *sound = false;
   return keyspace;
 }
 
@@ -150,6 +149,63 @@ model::Shard DecodeShard(Reader& reader) {
   shard.owner = reader.Sized();
   shard.region = reader.Sized();
   return shard;
+}
+
+// geo then one other, or one other alone; with regions exactly when geo comes first.
+bool IsTokenShape(const model::Keyspace& keyspace) {
+  const auto is_geo = [](const model::TokenPart& part) {
+    return part.kind == model::TokenPartKind::kGeo;
+  };
+  const auto& parts = keyspace.token;
+  if (parts.empty() || is_geo(parts.back())) return false;
+  const bool geo = parts.size() == 2 && is_geo(parts[0]) && parts[0].segments.size() == 1;
+  return (geo || parts.size() == 1) && geo == !keyspace.regions.empty();
+}
+
+bool AreRegionsSound(const model::Keyspace& keyspace) {
+  std::set<uint16_t> numbers = {0};  // 0 is none
+  std::set<std::string_view> names = {""}, values = {""};
+  for (const model::Region& region : keyspace.regions) {
+    if (!numbers.insert(region.number).second || !names.insert(region.name).second) return false;
+    for (const std::string& value : region.match) {
+      if (!values.insert(value).second) return false;
+    }
+  }
+  return names.contains(keyspace.unknown_region);
+}
+
+// What Router and Reconcile rely on.
+Status CheckSound(const TopologyContent& content) {
+  std::set<model::KeyspaceId> keyspaces;
+  std::set<std::string_view> names;
+  for (const model::Keyspace& keyspace : content.catalogue) {
+    const bool is_default = keyspace.id == model::KeyspaceId(0);
+    const auto [first, last] = content.map->OfKeyspace(keyspace.id);
+    if (is_default != keyspace.key.segments.empty() || !IsTokenShape(keyspace) ||
+        !AreRegionsSound(keyspace) || keyspace.id.value >= content.next_keyspace_id ||
+        !keyspaces.insert(keyspace.id).second || !names.insert(keyspace.name).second ||
+        first == last) {
+      return Fail(Code::kCorrupt,
+                  fmt::format("keyspace {} does not make sense", keyspace.id.value));
+    }
+  }
+  if (!keyspaces.contains(model::KeyspaceId(0)))
+    return Fail(Code::kCorrupt, "has no default keyspace");
+  std::set<model::ShardId> ids;
+  for (const model::Shard& shard : content.map->shards()) {
+    if (!keyspaces.contains(shard.keyspace) || shard.id.value >= content.next_shard_id ||
+        !ids.insert(shard.id).second) {
+      return Fail(Code::kCorrupt, fmt::format("shard {} does not make sense", shard.id.value));
+    }
+  }
+  return Ok();
+}
+
+Result<std::shared_ptr<const model::ShardMap>> MakeMap(model::Epoch epoch,
+                                                       std::vector<model::Shard> shards) {
+  auto map = model::ShardMap::Make(epoch, std::move(shards));
+  if (!map) return Fail(Code::kCorrupt, map.error().message);
+  return map;
 }
 
 Result<TopologyContent> DecodeBody(std::string_view body) {
@@ -171,15 +227,8 @@ Result<TopologyContent> DecodeBody(std::string_view body) {
   if (!sound || !reader.ok() || !reader.done()) {
     return Fail(Code::kCorrupt, "its content does not decode");
   }
-  auto map = model::ShardMap::Make(epoch, std::move(shards));
-  if (!map) return Fail(Code::kCorrupt, map.error().message);
-  content.map = *std::move(map);
-  for (const model::Keyspace& keyspace : content.catalogue) {
-    const auto [first, last] = content.map->OfKeyspace(keyspace.id);
-    if (first == last) {
-      return Fail(Code::kCorrupt, fmt::format("keyspace {} has no shards", keyspace.name));
-    }
-  }
+  SLUICE_ASSIGN(content.map, MakeMap(epoch, std::move(shards)));
+  SLUICE_TRY(CheckSound(content));
   return content;
 }
 
