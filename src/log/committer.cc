@@ -1,7 +1,6 @@
 #include "log/committer.h"
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <utility>
 
@@ -98,11 +97,11 @@ Committer::Group* Committer::TakeDue(uint64_t now_us, uint64_t* wait_until) {
   if (writing_) return &group;  // again, after the disk was full
   const uint64_t due_us = group.since_us + limits_.group_delay_us;
   if (group.by_bytes) {
-    ++stats_.closed_by_bytes;
+    meters_.closes[Close::kBytes].Add();
   } else if (limits_.group_delay_us == 0 || closing_) {
-    ++stats_.closed_by_idle;
+    meters_.closes[Close::kIdle].Add();
   } else if (now_us >= due_us) {
-    ++stats_.closed_by_delay;
+    meters_.closes[Close::kDelay].Add();
   } else {
     *wait_until = due_us;
     return nullptr;
@@ -153,13 +152,15 @@ uint64_t Committer::WriteGroup(Group& group) {
   if (!appended.ok()) return Refused(appended.error());
   last_group_us_ = clock_.MonotonicUs();
   witness_due_ = true;
+  const size_t bytes = to_write.batches.size();
+  CountSync(began_us);
+  meters_.records.Add(group.records);
+  meters_.bytes.Add(bytes);
+  meters_.group_bytes.Record(bytes);
   bool more;
   {
     const std::lock_guard lock(mutex_);
-    CountSync(began_us);
-    stats_.records += group.records;
-    stats_.bytes += to_write.batches.size();
-    pending_bytes_ -= to_write.batches.size();
+    pending_bytes_ -= bytes;
     durable_ = group.first.value + group.records - 1;
     no_space_ = false;
     writing_ = false;
@@ -182,12 +183,12 @@ uint64_t Committer::WriteMark(uint16_t flags) {
   const Status appended = log_.Append(mark.first, log_.term(), mark);
   if (!appended.ok()) return Refused(appended.error());
   witness_due_ = false;
+  CountSync(began_us);
+  meters_.closes[Close::kWitness].Add();
   const bool had_no_space = no_space_.exchange(false);
   bool more;
   {
     const std::lock_guard lock(mutex_);
-    CountSync(began_us);
-    ++stats_.closed_by_witness;
     more = !groups_.empty();
   }
   if (had_no_space) Progress();
@@ -197,10 +198,7 @@ uint64_t Committer::WriteMark(uint16_t flags) {
 uint64_t Committer::Refused(const Error& error) {
   if (error.code == Code::kNoSpace) {
     const bool was_known = no_space_.exchange(true);
-    {
-      const std::lock_guard lock(mutex_);
-      ++stats_.no_space_waits;
-    }
+    meters_.no_space.Add();
     if (!was_known) Progress();
     return clock_.MonotonicUs() + kNoSpaceRetryUs;
   }
@@ -214,12 +212,8 @@ uint64_t Committer::Refused(const Error& error) {
 }
 
 void Committer::CountSync(uint64_t began_us) {
-  const uint64_t took_us = clock_.MonotonicUs() - began_us;
-  ++stats_.groups;
-  stats_.sync_us_total += took_us;
-  stats_.sync_us_max = std::max(stats_.sync_us_max, took_us);
-  const size_t bucket = std::min<size_t>(std::bit_width(took_us), CommitterStats::kBuckets - 1);
-  ++stats_.sync_us_log2[bucket];
+  meters_.groups.Add();
+  meters_.sync.Record(clock_.MonotonicUs() - began_us);
 }
 
 void Committer::Progress() {
@@ -265,11 +259,6 @@ model::ShardSeq Committer::next_seq(model::Lineage lineage) const {
   const std::lock_guard lock(mutex_);
   const auto found = counters_.find(lineage);
   return found == counters_.end() ? model::ShardSeq(1) : found->second.next;
-}
-
-CommitterStats Committer::stats() const {
-  const std::lock_guard lock(mutex_);
-  return stats_;
 }
 
 }  // namespace sluice::log

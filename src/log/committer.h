@@ -16,7 +16,6 @@
 //           kNoSpace and what was queued before waits; Pump tries again.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -32,6 +31,7 @@
 #include "env/env.h"
 #include "log/group_buffer.h"
 #include "log/log.h"
+#include "log/meters.h"
 #include "model/ids.h"
 
 namespace sluice::log {
@@ -64,17 +64,6 @@ inline constexpr uint64_t kNoSpaceRetryUs = 100'000;  // while the disk is full
 inline constexpr size_t kIdleBuffersMax = 4;          // kept for later groups; more are freed
 // A buffer that one huge batch blew up beyond this is not kept either.
 inline constexpr size_t kIdleBufferBytesMax = 4 << 20;
-
-// Why groups closed, and what it took to write them. Witnesses and marks count as groups.
-struct CommitterStats {
-  uint64_t groups = 0, records = 0, bytes = 0;  // durable; bytes of batches
-  uint64_t closed_by_idle = 0, closed_by_bytes = 0, closed_by_delay = 0, closed_by_witness = 0;
-  uint64_t no_space_waits = 0;  // times that writing was put off for a full disk
-  // Of writing and syncing one group.
-  uint64_t sync_us_total = 0, sync_us_max = 0;
-  static constexpr size_t kBuckets = 24;
-  std::array<uint64_t, kBuckets> sync_us_log2{};  // [i]: below 2^i us and not below 2^(i-1)
-};
 
 class Committer {
  public:
@@ -118,7 +107,7 @@ class Committer {
   size_t pending_bytes() const { return pending_bytes_; }  // appended and not yet durable
   uint64_t appended_bytes() const { return log_bytes_; }   // by all lanes, since this was made
   model::ShardSeq next_seq(model::Lineage lineage) const;  // takes the lock; for freezing and tests
-  CommitterStats stats() const;                            // takes the lock
+  const LogMeters& meters() const { return meters_; }
 
  private:
   struct Group {
@@ -145,7 +134,7 @@ class Committer {
   uint64_t WriteMark(uint16_t flags);
   uint64_t PumpIdle(uint64_t now_us);
   uint64_t Refused(const Error& error);
-  void CountSync(uint64_t began_us);  // requires the lock
+  void CountSync(uint64_t began_us);
   void Progress();
 
   Log& log_;
@@ -163,11 +152,11 @@ class Committer {
   bool news_ = false;         // Pump has something to look at
   bool woken_ = false;
   bool closing_ = false;
-  CommitterStats stats_;
 
   // The log thread's own.
   uint64_t last_group_us_ = 0;
   bool witness_due_ = false;  // the last group has no successor yet
+  LogMeters meters_;
 
   std::atomic<uint64_t> durable_, appended_, log_bytes_{0};
   std::atomic<size_t> pending_bytes_{0};

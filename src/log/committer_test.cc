@@ -11,8 +11,8 @@
 
 #include "env/linux/clock.h"
 #include "env/sim/world.h"
+#include "log/kit_test.h"
 #include "log/memory_log.h"
-#include "log/test_kit.h"
 
 namespace sluice::log {
 namespace {
@@ -57,6 +57,8 @@ struct Bench {
     return committer.Append(batch);
   }
 
+  uint64_t Closes(Close reason) const { return committer.meters().closes[reason].value(); }
+
   // All groups in the log, marks too.
   std::vector<OwnGroup> Groups() {
     std::vector<OwnGroup> groups;
@@ -91,7 +93,7 @@ TEST(Committer, ClosesAGroupWhenTheDiskIsIdle) {
     const auto groups = bench.Groups();
     ASSERT_EQ(groups.size(), 1u);
     EXPECT_EQ(groups[0].batches.size(), static_cast<size_t>(batches));
-    EXPECT_EQ(bench.committer.stats().closed_by_idle, 1u);
+    EXPECT_EQ(bench.Closes(Close::kIdle), 1u);
     EXPECT_EQ(bench.progress, 1);
   }
 }
@@ -115,7 +117,7 @@ TEST(Committer, ClosesAGroupAtItsSize) {
       batches += groups[i].batches.size();
     }
     EXPECT_EQ(batches, 10u);
-    EXPECT_GE(bench.committer.stats().closed_by_bytes + 1, groups.size());
+    EXPECT_GE(bench.Closes(Close::kBytes) + 1, groups.size());
   }
 }
 
@@ -134,7 +136,7 @@ TEST(Committer, ClosesAGroupAfterItsDelay) {
   }
   bench.committer.Pump();
   EXPECT_EQ(bench.committer.durable(), model::Lsn(21));
-  EXPECT_EQ(bench.committer.stats().closed_by_delay, 1u);
+  EXPECT_EQ(bench.Closes(Close::kDelay), 1u);
 }
 
 // Goal:   10 ms after the last group a witness is written, once.
@@ -155,7 +157,7 @@ TEST(Committer, WritesAWitnessWhenNothingFollows) {
   bench.clock.Advance(10 * kWitnessDelayUs);
   EXPECT_EQ(bench.committer.Pump(), kNever);
   EXPECT_EQ(bench.Groups().size(), 2u);
-  EXPECT_EQ(bench.committer.stats().closed_by_witness, 1u);
+  EXPECT_EQ(bench.Closes(Close::kWitness), 1u);
 }
 
 // Goal:   closing writes what is queued, then the mark, and nothing after it.
@@ -238,7 +240,7 @@ TEST(Committer, WaitsWhileTheDiskIsFull) {
   ASSERT_TRUE(bench.Append("after").has_value());
   bench.committer.Pump();
   EXPECT_EQ(bench.Groups().size(), 2u);
-  EXPECT_EQ(bench.committer.stats().closed_by_idle, 2u);
+  EXPECT_EQ(bench.Closes(Close::kIdle), 2u);
 }
 
 // Goal:   after a failure nothing more is acknowledged or taken, for good.

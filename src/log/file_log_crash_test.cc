@@ -9,7 +9,7 @@
 
 #include "env/sim/world.h"
 #include "log/file_log.h"
-#include "log/test_kit.h"
+#include "log/kit_test.h"
 
 namespace sluice::log {
 namespace {

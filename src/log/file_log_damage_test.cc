@@ -10,8 +10,8 @@
 #include "env/sim/world.h"
 #include "log/file_log.h"
 #include "log/format.h"
+#include "log/kit_test.h"
 #include "log/recovery.h"
-#include "log/test_kit.h"
 
 namespace sluice::log {
 namespace {

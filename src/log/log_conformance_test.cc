@@ -13,8 +13,8 @@
 #include "env/linux/file_system.h"
 #include "env/sim/world.h"
 #include "log/file_log.h"
+#include "log/kit_test.h"
 #include "log/memory_log.h"
-#include "log/test_kit.h"
 
 namespace sluice::log {
 namespace {

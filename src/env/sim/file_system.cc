@@ -204,13 +204,13 @@ void SimFileSystem::Restart() {
     if (node != nullptr && nodes.insert(node.get()).second) node->LosePower(prng_);
   }
   powered_ = true;
+  cut_at_ = fail_at_ = 0;
   RestartProcess();
 }
 
 void SimFileSystem::RestartProcess() {
   SLUICE_CHECK(powered_);
   ++life_;
-  cut_at_ = fail_at_ = 0;
 }
 
 // What lies in a directory whose own name was lost.

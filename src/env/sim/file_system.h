@@ -44,7 +44,8 @@ class SimFileSystem final : public FileSystem {
   void CutPowerAt(uint64_t step) { cut_at_ = steps_ + step; }
   void CutPower() { powered_ = false; }
   bool powered() const { return powered_; }
-  // Power comes back. Files that were open stay dead. Unsynced content is decided now, by the seed.
+  // Power comes back. Files that were open stay dead. Unsynced content is decided now, by the seed;
+  // faults that were ordered and did not come are forgotten.
   void Restart();
   // The process died, the machine did not: as Restart(), and nothing is lost.
   void RestartProcess();

@@ -1,0 +1,37 @@
+// What the log counts.
+//
+// Threads:  written by the log's own thread.
+#pragma once
+
+#include <cstdint>
+
+#include "meter/meter.h"
+
+namespace sluice::log {
+
+// What closed a group. Witnesses, and the mark of a clean stop, are groups without records.
+enum class Close : uint8_t { kIdle, kBytes, kDelay, kWitness };
+inline constexpr meter::Label<Close, 4> kClose{"reason", {"idle", "bytes", "delay", "witness"}};
+
+struct LogMeters : meter::Set {
+  meter::Per<meter::Counter, kClose> closes{*this, "sluice_log_group_closes_total",
+                                            "Groups closed, by what closed them."};
+  meter::Counter groups{*this, "sluice_log_groups_total", "Groups made durable: one sync each."};
+  meter::Counter records{*this, "sluice_log_records_total", "Records made durable."};
+  meter::Counter bytes{*this,
+                       "sluice_log_written_bytes_total",
+                       "Bytes of batches made durable, without headers and padding.",
+                       {.unit = meter::Unit::kBytes}};
+  meter::Counter no_space{*this, "sluice_log_no_space_total",
+                          "Times that writing was put off because the disk is full."};
+  meter::Histogram sync{*this,
+                        "sluice_log_sync_seconds",
+                        "Time to write and sync one group.",
+                        {.unit = meter::Unit::kMicroseconds}};
+  meter::Histogram group_bytes{*this,
+                               "sluice_log_group_bytes",
+                               "Bytes of batches in a group with records.",
+                               {.unit = meter::Unit::kBytes}};
+};
+
+}  // namespace sluice::log
