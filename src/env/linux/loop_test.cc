@@ -27,7 +27,7 @@ std::unique_ptr<Loop> OpenLoop() {
 }
 
 std::unique_ptr<Listener> Listen(const std::string& address = "127.0.0.1:0") {
-  auto listener = Listener::Open(address, 128);
+  auto listener = Listener::Open(address);
   EXPECT_TRUE(listener.has_value()) << listener.error().message;
   return std::move(*listener);
 }
@@ -306,7 +306,8 @@ TEST(Socket, TellsHowAConnectionEnds) {
 TEST(Socket, ListensWhereItIsTold) {
   for (const char* address : {"127.0.0.1:0", "localhost:0", "*:0", ":0", "0.0.0.0:0"}) {
     auto listener = Listen(address);
-    EXPECT_FALSE(listener->address().ends_with(":0")) << listener->address();
+    EXPECT_GT(listener->port(), 0);
+    EXPECT_TRUE(listener->address().ends_with(":" + std::to_string(listener->port())));
     auto client =
         Connect("127.0.0.1" + listener->address().substr(listener->address().find(':')), 5000);
     EXPECT_TRUE(client.has_value()) << address;

@@ -84,10 +84,10 @@ Result<AddressList> Resolve(const std::string& address, int flags) {
 }
 
 std::string AddressText(const sockaddr_storage& storage) {
-  char text[INET6_ADDRSTRLEN + 1] = "";
+  char text[NI_MAXHOST] = "";
   const auto* any = reinterpret_cast<const sockaddr*>(&storage);
   const socklen_t size = storage.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-  char port[8] = "";
+  char port[NI_MAXSERV] = "";
   if (getnameinfo(any, size, text, sizeof text, port, sizeof port,
                   NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
     return "?";
@@ -218,6 +218,11 @@ Listener::Listener(Fd socket, Fd reserve)
     : socket_(std::move(socket)),
       reserve_(std::move(reserve)),
       address_(LocalAddress(socket_.get())) {}
+
+uint16_t Listener::port() const {
+  // A bound socket knows its address, so the text ends in the port.
+  return static_cast<uint16_t>(std::stoi(address_.substr(address_.rfind(':') + 1)));
+}
 
 Listener::Accepted Listener::Accept(Fd* connection) {
   for (int attempt = 0; attempt < kAcceptAttemptsMax; ++attempt) {

@@ -79,15 +79,20 @@ std::string LocalAddress(int fd);
 // A connected socket that does not block. Waits at most `timeout_ms`.
 Result<Fd> Connect(const std::string& address, int timeout_ms);
 
+// Connections that wait to be accepted; the kernel turns those beyond away, and they try again.
+inline constexpr int kBacklogUsual = 511;
+
 class Listener {
  public:
   // Listens at `address` (port 0: a free one). SO_REUSEADDR is set, so a restart need not wait for
   // old connections to fade.
-  static Result<std::unique_ptr<Listener>> Open(const std::string& address, int backlog);
+  static Result<std::unique_ptr<Listener>> Open(const std::string& address,
+                                                int backlog = kBacklogUsual);
 
   int fd() const { return socket_.get(); }
   // Where it listens, with the true port.
   const std::string& address() const { return address_; }
+  uint16_t port() const;
 
   enum class Accepted : uint8_t {
     kOne,        // `*connection` is a new connection, not blocking
