@@ -1,6 +1,5 @@
 #include "meter/registry.h"
 
-#include <fmt/format.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
@@ -49,16 +48,6 @@ namespace {
 
 double ScaleOf(Unit unit) {
   return unit == Unit::kMicroseconds ? 1e-6 : 1;
-}
-
-std::string_view KindName(Kind kind) {
-  constexpr std::string_view kNames[] = {"counter", "gauge", "histogram"};
-  return kNames[static_cast<int>(kind)];
-}
-
-std::string_view UnitName(Unit unit) {
-  constexpr std::string_view kNames[] = {"", "bytes", "seconds"};
-  return kNames[static_cast<int>(unit)];
 }
 
 bool SameMeter(const Description& a, const Description& b) {
@@ -173,16 +162,6 @@ double Registry::Total(std::string_view name, std::optional<Where> where) const 
 
 Distribution Registry::TotalDistribution(std::string_view name, std::optional<Where> where) const {
   return Collect(name, where).distribution.value_or(Distribution{});
-}
-
-std::string Registry::Markdown() const {
-  const std::lock_guard lock(mutex_);
-  std::string text = "| name | kind | unit | label | what it says |\n|---|---|---|---|---|\n";
-  for (const auto& [name, description] : descriptions_) {
-    text += fmt::format("| `{}` | {} | {} | {} | {} |\n", name, KindName(description.kind),
-                        UnitName(description.options.unit), description.label, description.help);
-  }
-  return text;
 }
 
 }  // namespace sluice::meter

@@ -1,4 +1,4 @@
-// The Registry knows every Set and shows what they hold: to Prometheus, to INFO, to the manual.
+// The Registry knows every Set and shows what they hold, to Prometheus and to INFO.
 //
 // Cells of one name and equal labels are added up (gauges as their Merge says), so lanes that are
 // added without a label appear as one.
@@ -40,9 +40,6 @@ class Registry {
   };
   double Total(std::string_view name, std::optional<Where> where = {}) const;
   Distribution TotalDistribution(std::string_view name, std::optional<Where> where = {}) const;
-
-  // The table of the manual: one row per name.
-  std::string Markdown() const;
 
  private:
   struct Source {

@@ -106,21 +106,6 @@ TEST(Registry, KeepsLabelsApart) {
   EXPECT_EQ(registry.Total("sluice_ingest_commands_total"), 1);
 }
 
-// Goal:   the manual's table has one row per name, in order.
-TEST(Registry, PrintsTheManual) {
-  LaneMeters lanes[2];
-  Registry registry;
-  registry.Add(lanes[0]);
-  registry.Add(lanes[1]);
-  const std::string table = registry.Markdown();
-  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 2 + 7);
-  EXPECT_THAT(table, HasSubstr("| `sluice_ingest_closes_total` | counter |  | reason | Groups "
-                               "closed, and why. |\n"
-                               "| `sluice_ingest_commands_total` | counter |  |  | Commands "
-                               "executed. |\n"));
-  EXPECT_THAT(table, HasSubstr("| `sluice_ingest_wait_seconds` | histogram | seconds |  |"));
-}
-
 // Goal:   a reader beside a writer sees numbers that only grow, and the writer is not held up.
 // Method: one thread counts, the other renders and reads; exact at the end. For the sanitizers too.
 TEST(Registry, ReadsWhileOthersCount) {
@@ -150,7 +135,8 @@ TEST(Registry, ReadsWhileOthersCount) {
   EXPECT_EQ(registry.TotalDistribution("sluice_ingest_wait_seconds").count, kCount);
 }
 
-// Goal:   no name, help or second meaning that the manual could not print gets into a build.
+// Goal:   no name against the rules, no help that the manual could not print and no second meaning
+//         of a name gets into a build.
 TEST(MeterDeathTest, RefusesNamesAgainstTheRules) {
   struct Bad {
     const char* name;
