@@ -136,17 +136,24 @@ TEST(Config, PrintsWhatLoadsAgain) {
   EXPECT_THAT(ToToml(Good(kWhole)), HasSubstr("region of country (2 bytes), then hash of user_id"));
 }
 
-struct Mistake {
-  std::string_view text, error;
-};
+using Mistakes = std::vector<std::pair<std::string, std::string>>;
 
-constexpr std::string_view kLikes = "[keyspace.likes]\nkey = \"likes:{post_id}\"\n";
+const std::string kLikes = "[keyspace.likes]\nkey = \"likes:{post_id}\"\n";
+
+// Each text has one mistake: the error is one line, with its place, and holds what is expected.
+void ExpectMistakes(const Mistakes& mistakes) {
+  for (const auto& [text, error] : mistakes) {
+    const std::string found = ErrorOf(text);
+    EXPECT_THAT(found, HasSubstr(error)) << text;
+    EXPECT_EQ(found.find('\n'), std::string::npos) << text << "\n" << found;
+    EXPECT_TRUE(found.starts_with("f.toml:")) << found;
+  }
+}
 
 // Goal:   each single mistake is named with its place, and what was meant.
-// Method: one mistake a file; the error is exactly one line and holds the text.
-TEST(Config, NamesEachMistake) {
-  const std::string likes(kLikes);
-  const std::vector<std::pair<std::string, std::string>> mistakes = {
+// Method: one mistake a file; the same in the tests that follow.
+TEST(Config, NamesMistakesOfServerAndLog) {
+  ExpectMistakes({
       {"[server]\nlisten = ", "f.toml:2:10: "},
       {"[server\n", "f.toml:1:8: "},
       {"[server]\nlanez = 2",
@@ -182,52 +189,73 @@ TEST(Config, NamesEachMistake) {
       {"[log]\nkeep = \"25%\"", "f.toml:2:1: log.keep is not available yet in this version"},
       {"[log]\nsegment = \"1MiB\"\ngroup_bytes = \"2MiB\"", "f.toml:3:15: log.group_bytes must"},
       {"[projection.x]\nfrom = \"likes\"", "f.toml:1:2: [projection] is not available yet"},
-      {likes + "hot_key = \"off\"", "f.toml:3:1: keyspace.likes.hot_key is not available yet"},
-      {likes + "limit_by = { segment = \"a\", rate = \"1/s\" }", "limit_by is not available yet"},
-      {likes + "ack = \"replicated\"",
+  });
+}
+
+TEST(Config, NamesMistakesOfKeyspaces) {
+  ExpectMistakes({
+      {kLikes + "hot_key = \"off\"", "f.toml:3:1: keyspace.likes.hot_key is not available yet"},
+      {kLikes + "limit_by = { segment = \"a\", rate = \"1/s\" }", "limit_by is not available yet"},
+      {kLikes + "ack = \"replicated\"",
        "f.toml:3:7: keyspace.likes.ack = \"replicated\" is not "
        "available yet"},
-      {likes + "ack = \"durible\"", "did you mean \"durable\"?"},
-      {likes + "sharsd = 3", "did you mean \"shards\"?"},
-      {likes + "shards = 0", "f.toml:3:10: keyspace.likes.shards must be from 1 to 4096"},
-      {likes + "shards = 4097", "must be from 1 to 4096, and is 4097"},
-      {likes + "shard = \"hash(post)\"",
-       "f.toml:3:9: keyspace.likes.shard: key "
-       "\"likes:{post_id}\" has no segment \"post\"; did you mean "
-       "\"post_id\"?"},
-      {likes + "shard = \"hsh(post_id)\"", "expected hash(a), range(a), geo(a) then hash(b)"},
-      {likes + "shard = \"hash post_id\"", "expected ( after hash"},
-      {likes + "shard = \"hash()\"", "expected a segment's name"},
-      {likes + "shard = \"hash(post_id\"", "expected , or ) after \"post_id\""},
-      {likes + "shard = \"hash(post_id) x\"", "expected nothing more"},
-      {likes + "shard = \"hash(post_id, post_id)\"", "names segment \"post_id\" twice"},
-      {likes + "shard = \"geo(post_id)\"", "needs `then hash"},
-      {likes + "shard = \"geo(post_id) then geo(post_id)\"", "only come first"},
-      {likes + "shard = \"geo(a, b) then hash(a)\"", "geo(…) takes one segment"},
-      {likes + "shard = \"geo(post_id) then hash(post_id)\"", "needs keyspace.likes.regions"},
-      {likes + "regions = { EU = {} }", "f.toml:3:11: keyspace.likes.regions: only geo"},
-      {likes + "unknown_region = \"reject\"", "unknown_region: only geo"},
-      {likes + "split_points = [5]", "only range(…) takes split points"},
-      {likes + "shard = \"range(post_id)\"\nshards = 3",
-       "f.toml:4:10: keyspace.likes.shards = 3 "
-       "needs 2 split_points, and has 0"},
-      {likes + "shard = \"range(post_id)\"\nshards = 2\nsplit_points = [1, 2]",
-       "needs 1 split_points, and has 2"},
-      {likes + "shard = \"range(post_id)\"\nsplit_points = [10, 9]",
-       "\"9\" does not come after "
-       "\"10\""},
-      {likes + "shard = \"range(post_id)\"\nsplit_points = [7, \"7\"]", "does not come after"},
-      {likes + "shard = \"range(post_id)\"\nsplit_points = [\"a\", \"10\"]", "does not come after"},
-      {likes + "shard = \"range(post_id)\"\nsplit_points = [[1, 2]]", "a point has 2 values"},
-      {likes + "shard = \"range(post_id)\"\nsplit_points = [\"\"]", "an array of segment values"},
-      {likes + "shard = \"range(post_id)\"\nsplit_points = [-1]", "an array of segment values"},
-      {likes + "shard = \"range(post_id)\"\nsplit_points = 5", "an array of segment values"},
-      {likes + "ttl = \"0ms\"", "must be from 1ms to"},
-      {likes + "append_only = \"yes\"", "must be true or false"},
-      {likes + "key2 = \"x\"", "did you mean \"key\"?"},
+      {kLikes + "ack = \"durible\"", "did you mean \"durable\"?"},
+      {kLikes + "sharsd = 3", "did you mean \"shards\"?"},
+      {kLikes + "ttl = \"0ms\"", "must be from 1ms to"},
+      {kLikes + "append_only = \"yes\"", "must be true or false"},
+      {kLikes + "key2 = \"x\"", "did you mean \"key\"?"},
       {"[keyspace.likes]\nshards = 1", "f.toml:1:11: [keyspace.likes] needs a key"},
       {"[keyspace]\nlikes = 5", "f.toml:2:9: keyspace.likes must be a table"},
       {"[keyspace.\"a b\"]\nkey = \"x:{y}\"", "f.toml:1:11: the name \"a b\""},
+      {"[keyspace.default]\nkey = \"a:{x}\"",
+       "f.toml:2:7: keyspace.default.key: keyspace default "
+       "takes every key"},
+      {"[keyspace.default]\nshard = \"hash(x)\"", "keyspace default takes every key"},
+      {"[keyspace.default]\nsplit_points = [5]", "keyspace default is hashed"},
+  });
+}
+
+TEST(Config, NamesMistakesOfShards) {
+  ExpectMistakes({
+      {kLikes + "shards = 0", "f.toml:3:10: keyspace.likes.shards must be from 1 to 4096"},
+      {kLikes + "shards = 4097", "must be from 1 to 4096, and is 4097"},
+      {kLikes + "shard = \"hash(post)\"",
+       "f.toml:3:9: keyspace.likes.shard: key "
+       "\"likes:{post_id}\" has no segment \"post\"; did you mean "
+       "\"post_id\"?"},
+      {kLikes + "shard = \"hsh(post_id)\"", "expected hash(a), range(a), geo(a) then hash(b)"},
+      {kLikes + "shard = \"hash post_id\"", "expected ( after hash"},
+      {kLikes + "shard = \"hash()\"", "expected a segment's name"},
+      {kLikes + "shard = \"hash(post_id\"", "expected , or ) after \"post_id\""},
+      {kLikes + "shard = \"hash(post_id) x\"", "expected nothing more"},
+      {kLikes + "shard = \"hash(post_id, post_id)\"", "names segment \"post_id\" twice"},
+      {kLikes + "shard = \"geo(post_id)\"", "needs `then hash"},
+      {kLikes + "shard = \"geo(post_id) then geo(post_id)\"", "only come first"},
+      {kLikes + "shard = \"geo(a, b) then hash(a)\"", "geo(…) takes one segment"},
+      {kLikes + "shard = \"geo(post_id) then hash(post_id)\"", "needs keyspace.likes.regions"},
+      {kLikes + "regions = { EU = {} }", "f.toml:3:11: keyspace.likes.regions: only geo"},
+      {kLikes + "unknown_region = \"reject\"", "unknown_region: only geo"},
+      {kLikes + "split_points = [5]", "only range(…) takes split points"},
+      {kLikes + "shard = \"range(post_id)\"\nshards = 3",
+       "f.toml:4:10: keyspace.likes.shards = 3 "
+       "needs 2 split_points, and has 0"},
+      {kLikes + "shard = \"range(post_id)\"\nshards = 2\nsplit_points = [1, 2]",
+       "needs 1 split_points, and has 2"},
+      {kLikes + "shard = \"range(post_id)\"\nsplit_points = [10, 9]",
+       "\"9\" does not come after "
+       "\"10\""},
+      {kLikes + "shard = \"range(post_id)\"\nsplit_points = [7, \"7\"]", "does not come after"},
+      {kLikes + "shard = \"range(post_id)\"\nsplit_points = [\"a\", \"10\"]",
+       "does not come after"},
+      {kLikes + "shard = \"range(post_id)\"\nsplit_points = [[1, 2]]", "a point has 2 values"},
+      {kLikes + "shard = \"range(post_id)\"\nsplit_points = [\"\"]", "an array of segment values"},
+      {kLikes + "shard = \"range(post_id)\"\nsplit_points = [-1]", "an array of segment values"},
+      {kLikes + "shard = \"range(post_id)\"\nsplit_points = 5", "an array of segment values"},
+  });
+}
+
+TEST(Config, NamesMistakesOfTemplates) {
+  ExpectMistakes({
       {"[keyspace.a]\nkey = \"{x}\"",
        "f.toml:2:7: keyspace.a.key: template \"{x}\" must begin "
        "with a literal"},
@@ -241,11 +269,11 @@ TEST(Config, NamesEachMistake) {
       {"[keyspace.a]\nkey = \"\"", "has no segment"},
       {"[keyspace.a]\nkey = \"sluice:{x}\"", "those are reserved"},
       {"[keyspace.a]\nkey = \"sl{x}:{y}\"", "those are reserved"},
-      {"[keyspace.default]\nkey = \"a:{x}\"",
-       "f.toml:2:7: keyspace.default.key: keyspace default "
-       "takes every key"},
-      {"[keyspace.default]\nshard = \"hash(x)\"", "keyspace default takes every key"},
-      {"[keyspace.default]\nsplit_points = [5]", "keyspace default is hashed"},
+  });
+}
+
+TEST(Config, NamesMistakesOfUsers) {
+  ExpectMistakes({
       {"[user.app]\ncommands = [\"read\"]", "f.toml:1:7: user.app.password_sha256: is needed"},
       {"[user.default]\npassword_sha256 = \"secret\"",
        "f.toml:2:19: user.default.password_sha256: "
@@ -255,13 +283,7 @@ TEST(Config, NamesEachMistake) {
       {"[user.default]\ncommands = []", "must not be empty"},
       {"[user.default]\nkeys = \"*\"", "must be an array of strings"},
       {"[user.default]\nkeys = [1]", "f.toml:2:9: user.default.keys must be an array of strings"},
-  };
-  for (const auto& [text, error] : mistakes) {
-    const std::string found = ErrorOf(text);
-    EXPECT_THAT(found, HasSubstr(error)) << text;
-    EXPECT_EQ(found.find('\n'), std::string::npos) << text << "\n" << found;
-    EXPECT_TRUE(found.starts_with("f.toml:")) << found;
-  }
+  });
 }
 
 // Goal:   the geo rules hold in each combination.
@@ -339,8 +361,7 @@ TEST(Config, OverridesWin) {
       "user.default.keys=[\"x\"]"};
   overrides.port = "1234";
   overrides.http_port = "0";
-  const Config config =
-      Good(std::string(kLikes) + "ack = \"durable\"\n[server]\nlanes = 1", overrides);
+  const Config config = Good(kLikes + "ack = \"durable\"\n[server]\nlanes = 1", overrides);
   EXPECT_EQ(config.server.lanes, 7u);
   EXPECT_EQ(config.log.segment_bytes, 64u << 20);
   EXPECT_EQ(config.server.listen, (Address{"127.0.0.1", 1234}));

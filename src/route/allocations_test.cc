@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "route/test_world.h"
+#include "route/world_test.h"
 
 namespace {
 std::atomic<uint64_t> allocations{0};

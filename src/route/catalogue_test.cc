@@ -8,7 +8,7 @@
 #include <string>
 
 #include "route/matcher.h"
-#include "route/test_world.h"
+#include "route/world_test.h"
 #include "route/topology_codec.h"
 
 namespace sluice::route {

@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "route/test_world.h"
+#include "route/world_test.h"
 #include "route/token.h"
 
 namespace sluice::route {

@@ -11,7 +11,7 @@
 
 #include "base/bytes.h"
 #include "env/sim/file_system.h"
-#include "route/test_world.h"
+#include "route/world_test.h"
 #include "route/topology_codec.h"
 #include "route/topology_file.h"
 #include "route/topology_memory.h"
