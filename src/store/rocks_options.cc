@@ -5,6 +5,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
+#include <chrono>
 #include <limits>
 
 namespace sluice::store {
@@ -14,6 +15,8 @@ constexpr size_t kBlockBytes = size_t{4} << 10;
 constexpr double kFilterBitsPerKey = 10;  // one missing key in a hundred costs a look into a table
 constexpr double kCacheShareOfHeads = 0.5;  // kept for index and filter blocks
 constexpr uint64_t kSyncBytes = uint64_t{1} << 20;
+constexpr uint64_t kResumeUs = 100'000;  // between RocksDB's attempts at a new manifest
+constexpr std::chrono::milliseconds kRecoveryWait{2000};
 
 rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -39,20 +42,66 @@ void NeverDelayWrites(rocksdb::Options& to) {
 
 }  // namespace
 
+void Watcher::OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) {
+  const std::lock_guard lock(mutex_);
+  error_ = status->ToString();
+  if (reason == rocksdb::BackgroundErrorReason::kManifestWrite ||
+      reason == rocksdb::BackgroundErrorReason::kManifestWriteNoWAL) {
+    manifest_failed_ = true;
+    files_->KeepTables(true);
+  }
+}
+
+void Watcher::OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) {
+  if (!info.new_bg_error.ok()) return;
+  const std::lock_guard lock(mutex_);
+  // After a new manifest this is called twice, the first time with the old error; before the second
+  // time RocksDB would still take a run amiss.
+  if (manifest_failed_ && !info.old_bg_error.ok()) return;
+  manifest_failed_ = false;
+  files_->KeepTables(false);
+  error_.clear();
+  recovered_.notify_all();
+}
+
+Status Watcher::AwaitRecovery() {
+  std::unique_lock lock(mutex_);
+  if (recovered_.wait_for(lock, kRecoveryWait, [&] { return !manifest_failed_; })) return Ok();
+  return Fail(files_->manifest_full() ? Code::kNoSpace : Code::kIo, error_);
+}
+
+bool Watcher::recovering() const {
+  const std::lock_guard lock(mutex_);
+  return manifest_failed_;
+}
+
+void Watcher::Forget() {
+  const std::lock_guard lock(mutex_);
+  if (!manifest_failed_) error_.clear();
+}
+
+std::string Watcher::error() const {
+  const std::lock_guard lock(mutex_);
+  return error_;
+}
+
 RocksSetup SetUp(const RocksStore::Options& options) {
   RocksSetup setup;
   setup.cache = rocksdb::NewLRUCache(options.block_cache_bytes, -1, false, kCacheShareOfHeads);
-  setup.watcher = std::make_shared<Watcher>();
+  setup.files =
+      std::make_shared<RocksFiles>(options.files ? options.files : rocksdb::FileSystem::Default());
+  setup.env = rocksdb::NewCompositeEnv(setup.files);
+  setup.watcher = std::make_shared<Watcher>(setup.files);
   setup.filters = std::make_shared<GenerationFilterFactory>(options.keyspaces);
-  if (options.files) setup.env = rocksdb::NewCompositeEnv(options.files);
 
   rocksdb::Options& to = setup.database;
-  if (setup.env) to.env = setup.env.get();
+  to.env = setup.env.get();
   to.create_if_missing = true;
   to.paranoid_checks = true;
   to.force_consistency_checks = true;
   to.max_open_files = options.open_files_max;
   to.max_background_jobs = options.background_jobs;
+  to.bgerror_resume_retry_interval = kResumeUs;
   to.bytes_per_sync = kSyncBytes;  // so that the last sync of a large file is short
   to.info_log_level = rocksdb::WARN_LEVEL;
   to.keep_log_file_num = 2;

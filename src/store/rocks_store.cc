@@ -149,15 +149,27 @@ struct RocksStore::Rocks {
     db->GetProperty(rocksdb::DB::Properties::kNumFilesAtLevelPrefix + "0", &files);
     return std::strtoull(files.c_str(), nullptr, 10);
   }
-  // Leaves the read-only state that RocksDB enters at an error, if the reason is gone.
-  void Resume() {
-    if (!setup.watcher->error().empty() && db->Resume().ok()) setup.watcher->Remember({});
+  // Makes RocksDB take runs and compact again after an error, if its reason is gone.
+  Status Recover() {
+    SLUICE_TRY(setup.watcher->AwaitRecovery());
+    if (!setup.watcher->error().empty() && db->Resume().ok()) setup.watcher->Forget();
+    return Ok();
+  }
+  Error IngestError(const rocksdb::Status& status, const std::string& path) const {
+    Error error = ErrorOf(status, path);
+    if (error.code == Code::kIo && setup.files->manifest_full()) error.code = Code::kNoSpace;
+    return error;
   }
 };
 
 RocksStore::RocksStore(std::unique_ptr<Rocks> rocks) : rocks_(std::move(rocks)) {}
 
-RocksStore::~RocksStore() = default;
+RocksStore::~RocksStore() {
+  if (!rocks_->setup.watcher->recovering()) return;
+  // Closing would never end, so RocksDB stays behind with files that it cannot change.
+  rocks_->setup.files->Fence();
+  (void)rocks_.release();
+}
 
 Result<std::unique_ptr<RocksStore>> RocksStore::Open(const std::string& dir,
                                                      const Options& options) {
@@ -250,7 +262,7 @@ Status RocksStore::WriteTable(const Run& run, const std::string& path) {
 
 Status RocksStore::Apply(const Run& run) {
   if (rocks_->to_read) return Fail(Code::kInvalid, "the store is open to read");
-  rocks_->Resume();
+  SLUICE_TRY(rocks_->Recover());
   const std::string path = fmt::format("{}/tmp/{:06}.sst", rocks_->dir, ++rocks_->tables_made);
   Status written = WriteTable(run, path);
   if (written.ok()) {
@@ -258,11 +270,10 @@ Status RocksStore::Apply(const Run& run) {
     how.move_files = true;
     how.write_global_seqno = false;
     const auto status = rocks_->db->IngestExternalFile({path}, how);
-    if (!status.ok()) written = Fail(ErrorOf(status, path));
+    if (!status.ok()) written = Fail(rocks_->IngestError(status, path));
   }
   if (!written.ok()) {
     (void)rocks_->env()->DeleteFile(path);  // else Open will
-    rocks_->Resume();
     return written;
   }
   if (!run.buffer) return Ok();
@@ -318,6 +329,8 @@ uint64_t RocksStore::ApproximateBytes(std::string_view begin, std::string_view e
 }
 
 bool RocksStore::Stalled() const {
+  // While RocksDB stands still, only an Apply can bring it back or say why not.
+  if (!rocks_->setup.watcher->error().empty()) return false;
   return rocks_->Level0Files() >= rocks_->options.level0_files_stall ||
          rocks_->Count(rocksdb::DB::Properties::kEstimatePendingCompactionBytes) >=
              rocks_->options.pending_bytes_stall;

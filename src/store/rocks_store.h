@@ -6,7 +6,10 @@
 // one sequence number, so its puts survive its own cleared ranges and older rows do not.
 //
 // Threads:  as Store. RocksDB compacts on threads of its own.
-// Failure:  after an error Apply brings RocksDB back from its read-only state if that can be.
+// Failure:  a full disk, and any error of the manifest, is lived through: an Apply that finds the
+//           disk well again succeeds. When reading for a compaction fails, RocksDB answers every
+//           Apply with the error until the store is opened anew. A run whose Apply failed may be in
+//           the store after it was opened anew, as a whole.
 // Format:   docs/formats/keys.md; RocksDB tables, block format version 5.
 #pragma once
 
