@@ -69,7 +69,7 @@ void SegmentReader::Describe() {
 Result<OpenSegment> OpenSegmentFile(env::FileSystem& files, const std::string& dir,
                                     uint64_t number) {
   const std::string path = dir + "/" + SegmentName(number);
-  SLUICE_ASSIGN(std::shared_ptr<env::File> file, files.Open(path, env::OpenMode::kReadWrite));
+  SLUICE_ASSIGN(std::shared_ptr<env::File> file, files.Open(path, env::OpenMode::kRead));
   std::string page(kSegmentHeaderBytes, '\0');
   SLUICE_ASSIGN(const size_t got, file->ReadAt(0, page.data(), page.size()));
   auto header = DecodeSegmentHeader(std::string_view(page).substr(0, got));
