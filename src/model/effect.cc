@@ -161,8 +161,11 @@ bool ReadEffect(Reader& reader, Effect* effect, std::vector<Field>* scratch) {
   *effect = Effect();
   const uint8_t kind = reader.Le<uint8_t>();
   effect->kind = static_cast<EffectKind>(kind & ~kHasWrites);
-  if (kind & kHasWrites) effect->writes = static_cast<uint32_t>(reader.Varint());
-  effect->keyspace = KeyspaceId(static_cast<uint16_t>(reader.Varint()));
+  const uint64_t writes = kind & kHasWrites ? reader.Varint() : 1;
+  const uint64_t keyspace = reader.Varint();
+  if (writes == 0 || writes > UINT32_MAX || keyspace > UINT16_MAX) return false;
+  effect->writes = static_cast<uint32_t>(writes);
+  effect->keyspace = KeyspaceId(static_cast<uint16_t>(keyspace));
   effect->key = reader.Sized();
   return reader.ok() && ReadBody(reader, effect, scratch);
 }
@@ -195,8 +198,9 @@ bool ReadRecord(Reader& reader, std::vector<RecordPart>* parts) {
   const uint64_t n = body.Varint();
   if (n > body.left()) return false;
   for (uint64_t i = 0; i < n; ++i) {
-    const ShardId shard(static_cast<uint32_t>(body.Varint()));
-    parts->push_back({shard, body.Sized()});
+    const uint64_t shard = body.Varint();
+    if (shard > UINT32_MAX) return false;
+    parts->push_back({ShardId(static_cast<uint32_t>(shard)), body.Sized()});
   }
   return body.ok() && body.done() && n > 0;
 }

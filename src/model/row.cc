@@ -18,7 +18,7 @@ bool DecodeRow(std::string_view bytes, RowView* row) {
     row->count = reader.Varint();
   }
   row->body = reader.rest();
-  return reader.ok();
+  return reader.ok() && (row->type != RowType::kLargeHash || row->body.empty());
 }
 
 char* StoreStringHead(char* to, uint64_t expire_at_ms) {

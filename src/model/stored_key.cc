@@ -87,13 +87,27 @@ std::string PrefixEnd(std::string_view prefix) {
 bool SplitStoredKey(const Keyspace& keyspace, std::string_view stored, StoredKeyParts* parts) {
   if (stored.size() < 3 || KeyspaceOf(stored) != keyspace.id) return false;
   Reader reader(stored.substr(3));
-  if (KindOf(stored) == Kind::kExpiry) parts->expire_at_ms = reader.Be64();
+  parts->expire_at_ms = KindOf(stored) == Kind::kExpiry ? reader.Be64() : 0;
   const size_t token_size = TokenSize(keyspace, reader.rest());
   if (token_size == 0) return false;
   parts->token = reader.Bytes(token_size);
   parts->key = reader.Bytes(reader.Be16());
   parts->rest = reader.rest();
-  return reader.ok();
+  if (!reader.ok()) return false;
+  switch (KindOf(stored)) {
+    case Kind::kValue:
+    case Kind::kExpiry:
+      return parts->rest.empty();
+    case Kind::kField:
+      return parts->rest.size() >= sizeof(Generation);
+    case Kind::kOnce:
+    case Kind::kProducer:
+      return !parts->rest.empty();
+    case Kind::kPosition:
+    case Kind::kFormat:
+      return false;
+  }
+  return false;
 }
 
 }  // namespace sluice::model
