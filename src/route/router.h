@@ -49,7 +49,7 @@ class Router {
   std::vector<Segment> SegmentsOf(std::string_view key) const;
 
   const model::ShardMap& map() const { return *map_; }
-  std::shared_ptr<const model::ShardMap> map_ptr() const;
+  std::shared_ptr<const model::ShardMap> map_ptr() const { return map_; }
   // nullptr when there is none of that name.
   const model::Keyspace* FindKeyspace(std::string_view name) const;
   // Requires: the catalogue holds the id.
