@@ -92,8 +92,9 @@ def main():
         [
             "# Sluice beside its peers",
             "",
-            f"{datetime.date.today()}; {size}; 50 connections, 1M random keys, 100-byte values; "
-            "the generator shares the machine. Medians; ± is half the distance between best and worst.",
+            f"{datetime.date.today()}; {size}; 50 connections, 1M random keys, 100-byte "
+            "values; the generator shares the machine. Medians; ± is half the distance between "
+            "best and worst.",
             "",
             *about,
             "",

@@ -86,8 +86,8 @@ def s1(bench):
         "## S1: pipelined writes\n\n"
         + table(head, rows)
         + (
-            "\n\n`SET, one value` is what redis-benchmark itself sends with `-d 100`: the same bytes "
-            "in every command. The other rows send a different value each time.\n"
+            "\n\n`SET, one value` is what redis-benchmark itself sends with `-d 100`: the same "
+            "bytes in every command. The other rows send a different value each time.\n"
         )
     )
 
