@@ -17,9 +17,9 @@ class Background {
   virtual ~Background() = default;
   // Runs `work` on some thread, then posts `then` to the lane.
   virtual void Offload(model::LaneId lane, std::function<void(store::Store&)> work, Task then) = 0;
-  // Brings a run into the store once the log is durable up to `last`, then posts `then`. Runs of one
-  // lane go in order. It is tried again until it succeeds: the run stays readable in the lane's state
-  // meanwhile, and the log is not trimmed.
+  // Brings a run into the store once the log is durable up to `last`, then posts `then`. Runs of
+  // one lane go in order. It is tried again until it succeeds: the run stays readable in the lane's
+  // state meanwhile, and the log is not trimmed.
   virtual void Store(model::LaneId lane, store::Run run, model::Lsn last, Task then) = 0;
 };
 

@@ -1,9 +1,12 @@
-// Cursors: where each SCAN under way stands, held by the server, as clients take cursors for numbers.
+// Cursors: where each SCAN under way stands, held by the server, as clients take cursors for
+// numbers.
 //
-// A cursor keeps the rest of the page read for it, so that SCAN with a small COUNT reads the store seldom.
+// A cursor keeps the rest of the page read for it, so that SCAN with a small COUNT reads the store
+// seldom.
 //
 // Threads:  any; one lock, held briefly.
-// Bounds:   kCursorsMax; beyond it the one unused for longest is forgotten, and going on with it is an
+// Bounds:   kCursorsMax; beyond it the one unused for longest is forgotten, and going on with it is
+// an
 //           error that says so.
 #pragma once
 

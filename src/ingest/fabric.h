@@ -1,7 +1,8 @@
 // Fabric: the mailboxes between lanes. A packet a turn and pair of lanes, not a message a command.
 //
-// Threads:  Send by the sending lane, Receive by the receiving one, Post by any. One short lock a packet.
-// Bounds:   a lane stops reading its sockets while kPacketsMax of its packets wait at another lane
+// Threads:  Send by the sending lane, Receive by the receiving one, Post by any. One short lock a
+// packet. Bounds:   a lane stops reading its sockets while kPacketsMax of its packets wait at
+// another lane
 //           (Crowded), so what waits here is bounded by that and one turn's worth.
 #pragma once
 
@@ -28,7 +29,8 @@ class Fabric {
   std::unique_ptr<Packet> Send(model::LaneId from, model::LaneId to,
                                std::unique_ptr<Packet> packet);
   // Packets for `to`, in order per sender. Give each back with Recycle.
-  void Receive(model::LaneId to, std::vector<std::pair<model::LaneId, std::unique_ptr<Packet>>>* in);
+  void Receive(model::LaneId to,
+               std::vector<std::pair<model::LaneId, std::unique_ptr<Packet>>>* in);
   void Recycle(model::LaneId from, model::LaneId to, std::unique_ptr<Packet> packet);
   bool Crowded(model::LaneId from) const;
 

@@ -10,14 +10,16 @@
 namespace sluice::ingest {
 namespace {
 
-constexpr size_t kScanPage = 1024;         // keys read at once for SCAN with a smaller COUNT
-constexpr size_t kWalkPage = 16'384;       // for KEYS and DBSIZE
-constexpr size_t kKeysBytesMax = 48 << 20;  // a longer reply of KEYS is refused
+constexpr size_t kScanPage = 1024;              // keys read at once for SCAN with a smaller COUNT
+constexpr size_t kWalkPage = 16'384;            // for KEYS and DBSIZE
+constexpr size_t kKeysBytesMax = 48 << 20;      // a longer reply of KEYS is refused
 constexpr uint64_t kCountExactMax = 2'000'000;  // DBSIZE counts up to here, and estimates beyond
 
 using Submit = Submitted (*)(Lane&, const shard::Command&, const Origin&, std::string&);
 
-Submitted Pending() { return {false, {}, model::Ack::kDurable}; }
+Submitted Pending() {
+  return {false, {}, model::Ack::kDurable};
+}
 Submitted Refuse(std::string& reply, const shard::Command& command, std::string_view error) {
   resp::Reply(reply, command.version).Error(error);
   return {true, {}, model::Ack::kMemory};
@@ -214,8 +216,9 @@ Submitted SubmitRandomKey(Lane& lane, const shard::Command& command, const Origi
                           std::string&) {
   auto stretches = AllShards(lane, 16);
   const uint64_t random = lane.shards().Random();
-  std::rotate(stretches.begin(), stretches.begin() + static_cast<ptrdiff_t>(
-                                     random % stretches.size()), stretches.end());
+  std::rotate(stretches.begin(),
+              stretches.begin() + static_cast<ptrdiff_t>(random % stretches.size()),
+              stretches.end());
   auto whole = stretches.front();
   std::string from = whole.second.begin;
   AppendBe64(from, lane.shards().Random());  // somewhere behind where the shard begins
@@ -262,15 +265,16 @@ void ClearLane(Lane& lane) {
 Submitted SubmitFlush(Lane& lane, const shard::Command& command, const Origin& origin,
                       std::string& reply) {
   const size_t n = command.args.size();
-  if (n > 2 || (n == 2 && !EqualFolded(command.args[1], "sync") &&
-                !EqualFolded(command.args[1], "async"))) {
+  if (n > 2 ||
+      (n == 2 && !EqualFolded(command.args[1], "sync") && !EqualFolded(command.args[1], "async"))) {
     return Refuse(reply, command, "ERR syntax error");
   }
   for (const model::Keyspace& keyspace : lane.router().keyspaces()) {
     if (!lane.router().policy(keyspace.id).append_only) continue;
-    return Refuse(reply, command, "ERR keyspace " + keyspace.name +
-                                      " is append-only: its keys cannot be deleted; "
-                                      "nothing was applied");
+    return Refuse(reply, command,
+                  "ERR keyspace " + keyspace.name +
+                      " is append-only: its keys cannot be deleted; "
+                      "nothing was applied");
   }
   if (lane.node().committer->no_space()) {
     return Refuse(reply, command,
@@ -313,7 +317,7 @@ ShardStat StatOf(Lane& lane, size_t i) {
 Submitted SubmitGather(Lane& lane, const shard::Command& command, const Origin& origin,
                        std::string& reply) {
   static constexpr std::pair<std::string_view, Submit> kSubmits[] = {
-      {"scan", SubmitScan},           {"keys", SubmitKeys},       {"dbsize", SubmitDbSize},
+      {"scan", SubmitScan},           {"keys", SubmitKeys},      {"dbsize", SubmitDbSize},
       {"randomkey", SubmitRandomKey}, {"flushall", SubmitFlush}, {"flushdb", SubmitFlush},
   };
   for (const auto& [name, submit] : kSubmits) {

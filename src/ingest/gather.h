@@ -1,4 +1,5 @@
-// Commands over many shards: SCAN, KEYS, DBSIZE, RANDOMKEY, FLUSHALL, FLUSHDB, SLUICE RANGE, SLUICE SHARDS.
+// Commands over many shards: SCAN, KEYS, DBSIZE, RANDOMKEY, FLUSHALL, FLUSHDB, SLUICE RANGE, SLUICE
+// SHARDS.
 //
 // They visit shard after shard as tasks; what they read is durable before the reply leaves.
 //

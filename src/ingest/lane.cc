@@ -9,7 +9,7 @@ namespace sluice::ingest {
 
 namespace {
 
-constexpr size_t kSweepMax = 500;         // keys a tick, so that expiry never holds up a turn
+constexpr size_t kSweepMax = 500;          // keys a tick, so that expiry never holds up a turn
 constexpr uint64_t kIndexSweepTicks = 10;  // the store's index is read once a second
 
 }  // namespace
@@ -26,8 +26,12 @@ struct Lane::Parked {
   uint64_t clears = 0;  // Lane::clears_ when the fetch began
 
   Parked(const shard::Command& from, const shard::KeyPlace& at, const Origin& to)
-      : user(from.once.user), once_token(from.once.token), token(at.token), command(from),
-        place(at), origin(to) {
+      : user(from.once.user),
+        once_token(from.once.token),
+        token(at.token),
+        command(from),
+        place(at),
+        origin(to) {
     bytes.reserve(from.args.size());
     for (const std::string_view arg : from.args) args.emplace_back(bytes.emplace_back(arg));
     command.args = args;
@@ -54,10 +58,8 @@ class Lane::Inbox final : public Packet::Handler {
   Lane& lane_;
 };
 
-Lane::Lane(model::LaneId id, Node& node, model::LogTime floor, uint64_t seed)
-    : id_(id),
-      node_(node),
-      shards_(node.store, node.router->map_ptr(), node.limits, floor, seed) {
+Lane::Lane(model::LaneId id, Node& node, uint64_t seed)
+    : id_(id), node_(node), shards_(node.store, node.router->map_ptr(), node.limits, seed) {
   for (size_t i = 0; i < node.fabric.lanes(); ++i) out_.push_back(std::make_unique<Packet>());
 }
 
@@ -83,20 +85,21 @@ void Lane::BeginTurn(uint64_t wall_ms) {
 shard::KeyPlace Lane::PlaceOf(const route::Placed& placed, std::string_view token,
                               std::string_view key) const {
   const model::Shard& shard = node_.router->map().shards()[placed.shard];
-  return {placed.keyspace->id, placed.policy, token,    key,
-          placed.shard,        shard.begin,   shard.end};
+  return {placed.keyspace->id, placed.policy, token, key, placed.shard, shard.begin, shard.end};
 }
 
 Submitted Lane::Submit(const shard::Command& command, const Origin& origin, std::string& reply) {
   switch (command.spec->face) {
-    case command::Face::kKey: return SubmitKey(command, origin, reply);
-    case command::Face::kMulti: return SubmitMulti(*this, command, origin, reply);
-    default: return SubmitGather(*this, command, origin, reply);
+    case command::Face::kKey:
+      return SubmitKey(command, origin, reply);
+    case command::Face::kMulti:
+      return SubmitMulti(*this, command, origin, reply);
+    default:
+      return SubmitGather(*this, command, origin, reply);
   }
 }
 
-Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin,
-                          std::string& reply) {
+Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, std::string& reply) {
   const std::string_view key = command.args[static_cast<size_t>(command.spec->first_key)];
   if (key.size() > model::kKeyBytesMax) {
     resp::Reply(reply, command.version).Error("ERR key is longer than 60000 bytes");
@@ -109,8 +112,8 @@ Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin,
   }
   Submitted submitted{false, {}, placed->policy->ack};
   if ((command.spec->flags & command::kWrite) && node_.committer->no_space()) {
-    resp::Reply(reply, command.version).Error(
-        "NOSPACE the disk of the log is full; nothing was applied; reads go on");
+    resp::Reply(reply, command.version)
+        .Error("NOSPACE the disk of the log is full; nothing was applied; reads go on");
     submitted.done = true;
     return submitted;
   }
@@ -119,8 +122,7 @@ Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin,
     out_[owner.value]->AddCommand(command, origin);
     return submitted;
   }
-  const shard::Outcome outcome =
-      RunOrPark(command, PlaceOf(*placed, token_, key), origin, reply);
+  const shard::Outcome outcome = RunOrPark(command, PlaceOf(*placed, token_, key), origin, reply);
   submitted.done = outcome.done;
   submitted.gate = outcome.gate;
   return submitted;
@@ -144,8 +146,7 @@ shard::Outcome Lane::RunOrPark(const shard::Command& command, const shard::KeyPl
 
 void Lane::RunParked(const std::shared_ptr<Parked>& parked) {
   std::string reply;
-  const shard::Outcome outcome =
-      shards_.Run(parked->command, parked->place, &parked->fetch, reply);
+  const shard::Outcome outcome = shards_.Run(parked->command, parked->place, &parked->fetch, reply);
   if (outcome.done) {
     Finish(parked->origin, reply, outcome.gate);
     return;
@@ -230,8 +231,8 @@ void Lane::HandOver() {
       const model::Shard& shard = node_.router->map().shards()[i];
       spans_.push_back({shard.id, shard.epoch, shard.lineage, {}, batch.count(i)});
     }
-    const auto placed = node_.committer->Append(
-        {batch.bytes(), batch.records(), shards_.turn_time(), spans_});
+    const auto placed =
+        node_.committer->Append({batch.bytes(), batch.records(), shards_.turn_time(), spans_});
     // A failed log ends the process; until then nothing that depends on this turn may be revealed.
     last = placed.has_value() ? placed->last : model::Lsn(~uint64_t{0});
     if (placed.has_value()) log_bytes_ = placed->log_bytes;
@@ -284,6 +285,10 @@ void Lane::Tick() {
     return parking_.Held(keyspace, key);
   };
   shards_.Sweep(kSweepMax, held, [this](std::string_view key) { return Locate(key); });
+  shard::Meters& meters = shards_.meters();
+  meters.buffer_bytes.Set(static_cast<int64_t>(shards_.state().bytes()));
+  meters.once_bytes.Set(static_cast<int64_t>(shards_.applier().once_bytes()));
+  meters.parked.Set(static_cast<int64_t>(parking_.size()));
   if (++ticks_ % kIndexSweepTicks == 0 && !index_sweep_running_) SweepIndex();
 }
 
@@ -313,8 +318,8 @@ void Lane::SweepIndex() {
         std::string prefix;
         for (const model::Keyspace& keyspace : router->keyspaces()) {
           model::KindPrefix(prefix, keyspace.id, model::Kind::kExpiry, {});
-          for (cursor->Seek(prefix); cursor->Valid() && cursor->key().starts_with(prefix) &&
-                                     due->size() < kSweepMax;
+          for (cursor->Seek(prefix);
+               cursor->Valid() && cursor->key().starts_with(prefix) && due->size() < kSweepMax;
                cursor->Next()) {
             model::StoredKeyParts parts;
             if (!model::SplitStoredKey(keyspace, cursor->key(), &parts)) break;

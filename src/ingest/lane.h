@@ -4,15 +4,17 @@
 // commands), runs it, and hands all records of the turn to the log at once:
 //
 //   BeginTurn()  take the time, then packets and tasks.
-//   Submit()     a command of one of this lane's connections: runs here, or goes to the shard's lane.
-//   EndTurn()    hand over to the log; send packets; settle which LSN the turn's replies wait for.
+//   Submit()     a command of one of this lane's connections: runs here, or goes to the shard's
+//   lane. EndTurn()    hand over to the log; send packets; settle which LSN the turn's replies wait
+//   for.
 //
-// A command over several keys locks them lane by lane in one order (ingest/multi.h); what must wait for
-// a key is parked with it (shard/parking.h).
+// A command over several keys locks them lane by lane in one order (ingest/multi.h); what must wait
+// for a key is parked with it (shard/parking.h).
 //
 // Owns:     its Shards, parking and outgoing packets. Borrows log, fabric, background.
 // Threads:  its own. Everything from outside comes through Fabric::Post.
-// Failure:  when the log fails, every reply that still waits becomes -INDOUBT (server) and the process
+// Failure:  when the log fails, every reply that still waits becomes -INDOUBT (server) and the
+// process
 //           stops; no reply leaves early.
 #pragma once
 
@@ -45,18 +47,26 @@ class Sessions {
 
 // What Submit found.
 struct Submitted {
-  bool done = false;      // the reply stands in `reply`; else Sessions::Deliver brings it
-  shard::Gate gate;       // what must be durable before it leaves
+  bool done = false;  // the reply stands in `reply`; else Sessions::Deliver brings it
+  shard::Gate gate;   // what must be durable before it leaves
   model::Ack ack = model::Ack::kMemory;  // the strictest of the keyspaces it touches
 };
 
 // What all lanes of a node share. Each member outlives the lanes.
 struct Node {
+  Node(store::Store& store_, Fabric& fabric_, Background& background_,
+       std::shared_ptr<const route::Router> router_, shard::Limits limits_)
+      : store(store_),
+        fabric(fabric_),
+        background(background_),
+        router(std::move(router_)),
+        limits(limits_) {}
+
   log::Committer* committer = nullptr;  // set once recovery knows where the log ends
   store::Store& store;
   Fabric& fabric;
   Background& background;
-  std::vector<Lane*> lanes;         // by id; filled in before the first turn
+  std::vector<Lane*> lanes;           // by id; filled in before the first turn
   std::vector<model::LaneId> owners;  // of each shard, by index in the map
   std::shared_ptr<const route::Router> router;
   shard::Limits limits;
@@ -65,15 +75,15 @@ struct Node {
 
 class Lane {
  public:
-  Lane(model::LaneId id, Node& node, model::LogTime floor, uint64_t seed);
+  Lane(model::LaneId id, Node& node, uint64_t seed);
 
   void Serve(Sessions* sessions) { sessions_ = sessions; }
   // Recovery is over: no time before `floor` is taken; the store holds all records up to `stored`.
   void BeginServing(model::LogTime floor, model::Lsn stored);
 
   void BeginTurn(uint64_t wall_ms);
-  // Requires: command.spec is of face kKey, kMulti or kGather and its arity holds. Views in `command`
-  // are copied if they are needed after the call.
+  // Requires: command.spec is of face kKey, kMulti or kGather and its arity holds. Views in
+  // `command` are copied if they are needed after the call.
   Submitted Submit(const shard::Command& command, const Origin& origin, std::string& reply);
   // Returns what replies of this turn wait for.
   model::Lsn EndTurn();
@@ -96,8 +106,8 @@ class Lane {
 
   // Runs the task on that lane: now if it is this one, else with the next packet.
   void Call(model::LaneId lane, Task task);
-  // Runs at the end of this turn with the LSN that its replies wait for; packets leave after it. It may
-  // Call and Later, but neither write nor Finish with a gate on `this_turn`: that turn is over.
+  // Runs at the end of this turn with the LSN that its replies wait for; packets leave after it. It
+  // may Call and Later, but neither write nor Finish with a gate on `this_turn`: that turn is over.
   void AfterTurn(std::function<void(Lane&, model::Lsn)> then);
   // Runs at the beginning of the next turn.
   void Later(Task task) { later_.push_back(std::move(task)); }

@@ -26,10 +26,10 @@ struct Flow {
   std::string user, once_token;
   shard::Command command;
   Origin origin;
-  std::vector<Key> keys;          // in the command's order
+  std::vector<Key> keys;           // in the command's order
   std::vector<size_t> hold_order;  // indexes of first ones, by lane, keyspace and bytes
-  size_t held = 0;                // of hold_order
-  model::Lsn gate;                // what the facts wait for
+  size_t held = 0;                 // of hold_order
+  model::Lsn gate;                 // what the facts wait for
   shard::Fetch fetch;
   bool once_seen = false;
   std::string once_reply;
@@ -38,8 +38,12 @@ struct Flow {
 };
 using FlowPtr = std::shared_ptr<Flow>;
 
-bool Needs(const Flow& flow, uint32_t flag) { return (flow.command.spec->flags & flag) != 0; }
-bool Writes(const Flow& flow) { return Needs(flow, command::kWrite); }
+bool Needs(const Flow& flow, uint32_t flag) {
+  return (flow.command.spec->flags & flag) != 0;
+}
+bool Writes(const Flow& flow) {
+  return Needs(flow, command::kWrite);
+}
 bool HasOnce(const Flow& flow) {
   return flow.command.once.kind != shard::Once::Kind::kNone;
 }
@@ -192,8 +196,8 @@ void LookAtHeld(Lane& lane, const FlowPtr& flow) {
     flow->once_seen = seen == shard::Shards::Seen::kYes;
   }
   if (!cold && Needs(*flow, command::kNeedsFacts | command::kNeedsValues)) {
-    const auto looked = lane.shards().Look(place, Needs(*flow, command::kNeedsValues),
-                                           &flow->fetch, &key.fact);
+    const auto looked =
+        lane.shards().Look(place, Needs(*flow, command::kNeedsValues), &flow->fetch, &key.fact);
     if (!looked.has_value()) {
       flow->once_seen = true;  // the error is the reply; nothing is written
       flow->once_reply = "-ERR " + looked.error().message + "; nothing was applied\r\n";
@@ -260,8 +264,8 @@ bool RunInPlace(Lane& lane, Flow& flow, std::string& reply, shard::Gate* gate) {
   for (const size_t i : flow.hold_order) {
     if (!look) break;
     Key& key = flow.keys[i];
-    const auto looked = lane.shards().Look(PlaceOf(lane, key),
-                                           Needs(flow, command::kNeedsValues), nullptr, &key.fact);
+    const auto looked = lane.shards().Look(PlaceOf(lane, key), Needs(flow, command::kNeedsValues),
+                                           nullptr, &key.fact);
     if (!looked.has_value() || !looked->done) {
       lane.shards().TakeMissing();
       return false;

@@ -58,8 +58,8 @@ Result<bool> Recovery::Step() {
 }
 
 Error Recovery::Damaged(const log::GroupView& group, const std::string& what) const {
-  return Error{Code::kCorrupt, fmt::format("segment {:016x}, offset {}: {}", group.segment,
-                                           group.offset, what)};
+  return Error{Code::kCorrupt,
+               fmt::format("segment {:016x}, offset {}: {}", group.segment, group.offset, what)};
 }
 
 Status Recovery::BeginGroup(const log::GroupView& group) {
@@ -67,8 +67,8 @@ Status Recovery::BeginGroup(const log::GroupView& group) {
   for (const log::ShardSpan& span : group.shards) {
     const auto at = index_.find(span.shard);
     if (at == index_.end()) {
-      return Fail(Damaged(group, fmt::format("shard {} is not in the shard map",
-                                             span.shard.value)));
+      return Fail(
+          Damaged(group, fmt::format("shard {} is not in the shard map", span.shard.value)));
     }
     const model::Shard& shard = shards[at->second];
     if (span.lineage != shard.lineage || span.epoch > shard.epoch) {
@@ -80,9 +80,9 @@ Status Recovery::BeginGroup(const log::GroupView& group) {
     ShardState& state = shards_[at->second];
     state.next = span.first_seq;
     if (span.first_seq > state.seq.Next()) {
-      return Fail(Damaged(group, fmt::format("shard {} goes on with record {} after {}",
-                                             span.shard.value, span.first_seq.value,
-                                             state.seq.value)));
+      return Fail(
+          Damaged(group, fmt::format("shard {} goes on with record {} after {}", span.shard.value,
+                                     span.first_seq.value, state.seq.value)));
     }
   }
   return Ok();
@@ -138,7 +138,8 @@ Status Recovery::ReplayPart(const model::RecordPart& part, size_t index, model::
     }
     if (effect.kind != model::EffectKind::kClearShard) {
       const auto placed = node_.router->Place(effect.key, &token_);
-      // A producer's slots lie at the shard, wherever its first key was; every other effect at its key.
+      // A producer's slots lie at the shard, wherever its first key was; every other effect at its
+      // key.
       if (!placed.has_value()) return Fail(Code::kCorrupt, placed.error().message);
     }
     SLUICE_TRY(lane.shards().Replay(effect, index, token_, time));
@@ -153,8 +154,7 @@ Status Recovery::FlushFull() {
     std::vector<store::Position> positions;
     for (size_t i = 0; i < shards.size(); ++i) {
       if (!lane->Owns(i)) continue;
-      positions.push_back(
-          {shards[i].lineage, shards_[i].seq, model::Lsn(progress_.at.value - 1)});
+      positions.push_back({shards[i].lineage, shards_[i].seq, model::Lsn(progress_.at.value - 1)});
     }
     const store::Run run = lane->shards().Freeze(std::move(positions), bytes_);
     SLUICE_TRY(node_.store.Apply(run));

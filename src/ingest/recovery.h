@@ -1,13 +1,14 @@
 // Recovery: brings the state of all lanes to the end of the log, from where the store stands.
 //
-// A step machine, so that progress can be shown and the simulator can cut the power in between. Replay is
-// idempotent: it skips, per shard, what the store holds already, so it may be repeated any number of
-// times from any crash.
+// A step machine, so that progress can be shown and the simulator can cut the power in between.
+// Replay is idempotent: it skips, per shard, what the store holds already, so it may be repeated
+// any number of times from any crash.
 //
 // Threads:  one, before the lanes serve.
-// Failure:  kCorrupt: the log lacks records that the store's positions need, holds records of shards or
-//           epochs that the map does not know, or a record that cannot be read. Nothing was changed that a
-//           later start could not repeat.
+// Failure:  kCorrupt: the log lacks records that the store's positions need, holds records of
+// shards or
+//           epochs that the map does not know, or a record that cannot be read. Nothing was changed
+//           that a later start could not repeat.
 #pragma once
 
 #include <memory>
@@ -45,9 +46,9 @@ class Recovery {
 
  private:
   struct ShardState {
-    model::ShardSeq seq;     // applied or stored up to here
-    model::Lsn stored_lsn;   // of the position in the store
-    model::ShardSeq next;    // of the group that is replayed
+    model::ShardSeq seq;    // applied or stored up to here
+    model::Lsn stored_lsn;  // of the position in the store
+    model::ShardSeq next;   // of the group that is replayed
   };
   Status Replay(const log::GroupView& group);
   Status ReplayRecord(const log::GroupView& group, const std::vector<model::RecordPart>& parts,

@@ -45,13 +45,17 @@ struct Known {
 };
 using KnownMap = std::map<std::string_view, Known>;
 
-constexpr size_t kKnownSlack = 1024;  // deleted keys of buffers that a page may look at besides its items
+constexpr size_t kKnownSlack =
+    1024;  // deleted keys of buffers that a page may look at besides its items
 
 // The merge of one page: what buffers and store know of a stretch of keys.
 class Merge {
  public:
-  explicit Merge(const Walk& walk) : request_(walk.request), begin_(walk.request.begin),
-                                     end_(walk.request.end), complete_(walk.complete) {
+  explicit Merge(const Walk& walk)
+      : request_(walk.request),
+        begin_(walk.request.begin),
+        end_(walk.request.end),
+        complete_(walk.complete) {
     // Beyond the last stored key of an incomplete walk nothing is known of the store yet.
     if (!complete_ && request_.reverse) begin_ = walk.stored.back().first;
     if (!complete_ && !request_.reverse) end_ = walk.stored.back().first + '\0';
@@ -85,8 +89,9 @@ class Merge {
     });
   }
 
-  // Adds what a buffer knows and no newer one does. A page looks at limit + kKnownSlack keys of buffers
-  // at the most: the stretch is cut where it would be more, and later pages go on from there.
+  // Adds what a buffer knows and no newer one does. A page looks at limit + kKnownSlack keys of
+  // buffers at the most: the stretch is cut where it would be more, and later pages go on from
+  // there.
   void AddBuffer(const store::Buffer& buffer) {
     buffer.ForEach([&](std::string_view key, std::string_view row, bool deleted, model::Turn) {
       if (!Inside(key) || Hidden(key)) return true;
@@ -117,8 +122,8 @@ class Merge {
     model::RowView row;
     if (known.deleted || !model::DecodeRow(known.row, &row)) return true;
     if (row.expire_at_ms != 0 && row.expire_at_ms <= now_ms) return true;
-    page->items.push_back({std::string(key), request_.with_rows ? std::string(known.row) : "",
-                           row.type});
+    page->items.push_back(
+        {std::string(key), request_.with_rows ? std::string(known.row) : "", row.type});
     return true;
   }
 

@@ -1,4 +1,5 @@
-// Scan: a page of one shard's keys in stored order, of what lies in the buffers and in the store together.
+// Scan: a page of one shard's keys in stored order, of what lies in the buffers and in the store
+// together.
 //
 // Threads:  begun and finished on the lane that owns the shard; the store is read off it.
 #pragma once
@@ -26,8 +27,8 @@ struct ScanRequest {
   bool with_rows = false;
 };
 
-// Requires: the range lies in one shard of this lane. `then` runs on this lane; what it is given may be
-// revealed once this lane's turn is durable (Lane::AfterTurn).
+// Requires: the range lies in one shard of this lane. `then` runs on this lane; what it is given
+// may be revealed once this lane's turn is durable (Lane::AfterTurn).
 void Scan(Lane& lane, ScanRequest request, std::function<void(Lane&, ScanPage)> then);
 
 }  // namespace sluice::ingest

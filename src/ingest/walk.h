@@ -15,13 +15,13 @@ namespace sluice::ingest {
 // The stretch of one shard's value keys that lies in [from, to); empty `from`, `to`: all of it.
 ScanRequest StretchOf(const model::Shard& shard, std::string_view from, std::string_view to);
 
-// Reads a page of a shard, wherever it lives, and runs `then` on `home` with what must be durable before the
-// page is revealed.
+// Reads a page of a shard, wherever it lives, and runs `then` on `home` with what must be durable
+// before the page is revealed.
 using PageThen = std::function<void(Lane& home, ScanPage page, model::Lsn gate)>;
 void ReadPage(Lane& home, size_t shard, ScanRequest request, PageThen then);
 
-// Reads all pages of the shards, in their order. `take` gets each page's items and says whether to go on;
-// `end` runs once, with what the whole waits for, or an error.
+// Reads all pages of the shards, in their order. `take` gets each page's items and says whether to
+// go on; `end` runs once, with what the whole waits for, or an error.
 struct WalkEnd {
   model::Lsn gate;
   std::optional<Error> error;

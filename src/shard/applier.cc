@@ -136,8 +136,8 @@ Status Applier::PutFields(const Effect& effect, const At& at, const KnownRow* kn
   if (same) {
     model::FieldWalk walk(base.row.body);
     while (walk.Next()) {
-      const bool replaced = std::any_of(put.begin(), put.end(),
-                                        [&](const auto& f) { return f.name == walk.field; });
+      const bool replaced =
+          std::any_of(put.begin(), put.end(), [&](const auto& f) { return f.name == walk.field; });
       if (!replaced) fields_.append(base.row.body.substr(walk.at, walk.size));
     }
   }

@@ -1,5 +1,5 @@
-// Applier: carries one effect over into the rows of the state. The same code serves a write that just
-// happened and the replay of the log, so both end in the same rows.
+// Applier: carries one effect over into the rows of the state. The same code serves a write that
+// just happened and the replay of the log, so both end in the same rows.
 //
 // Threads:  none; the lane's own (recovery: before the lanes run).
 // Failure:  kIo, kCorrupt from reading a row that the effect builds on; the state is unchanged.
@@ -21,7 +21,7 @@ struct At {
   std::string_view token;
   std::string_view shard_begin, shard_end;  // the shard's range of tokens, as in the map
   model::Turn turn;
-  uint64_t now_ms;               // log time: what expired before it is not built upon
+  uint64_t now_ms;  // log time: what expired before it is not built upon
 };
 
 // The value row that the caller already has at hand; an absent row is exists = false.
@@ -39,7 +39,9 @@ class Applier {
   // `known` may be null: then a row that is needed is looked up, on disk if it must be.
   Status Apply(const model::Effect& effect, const At& at, const KnownRow* known = nullptr);
 
-  uint64_t once_bytes() const { return once_bytes_; }  // put by this applier and not forgotten since
+  uint64_t once_bytes() const {
+    return once_bytes_;
+  }  // put by this applier and not forgotten since
   void ForgetOnce(uint64_t bytes) { once_bytes_ -= bytes < once_bytes_ ? bytes : once_bytes_; }
   void RememberOnce(uint64_t bytes) { once_bytes_ += bytes; }
 

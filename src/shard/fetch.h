@@ -1,7 +1,7 @@
 // Fetch: rows that a parked command needs from disk, read off the lane.
 //
-// The lane makes a Fetch, a pool thread runs it, the lane takes the result back and runs the command
-// again. While a fetch is out, no command on its key runs, so what it read stays true.
+// The lane makes a Fetch, a pool thread runs it, the lane takes the result back and runs the
+// command again. While a fetch is out, no command on its key runs, so what it read stays true.
 //
 // Threads:  Run on any one thread, with no other access to the fetch at that time.
 #pragma once

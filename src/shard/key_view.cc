@@ -108,8 +108,8 @@ command::View::Have KeyView::AllFields(std::string_view key, const model::RowVie
     missing_.snapshot = state_.Snap();
     return Have::kCold;
   }
-  // The newest buffer that names a field decides; what none names is as stored. The views point into
-  // buffers that the snapshot holds.
+  // The newest buffer that names a field decides; what none names is as stored. The views point
+  // into buffers that the snapshot holds.
   std::unordered_set<std::string_view> decided;
   for (const auto& buffer : fetch_->snapshot.buffers) {
     buffer->ForEachOf(other_key_, [&](std::string_view stored, std::string_view value, bool deleted,

@@ -1,7 +1,7 @@
 // KeyView: what a command handler sees of the one key it was called for, and where its effects go.
 //
-// It remembers the latest turn of everything it looked at: the reply waits for that turn (a nil or an
-// error reveals state as much as a value does).
+// It remembers the latest turn of everything it looked at: the reply waits for that turn (a nil or
+// an error reveals state as much as a value does).
 //
 // Threads:  none; the lane's own. One KeyView serves one command after another.
 #pragma once

@@ -1,7 +1,7 @@
 // Parking: commands that must wait for something on their key, in the order they came.
 //
-// One mechanism for every reason to wait: a read from disk, a lock of a command over several keys. While
-// a key is held, whatever comes for it queues behind; everything else goes on.
+// One mechanism for every reason to wait: a read from disk, a lock of a command over several keys.
+// While a key is held, whatever comes for it queues behind; everything else goes on.
 //
 // Threads:  none; the lane's own.
 // Bounds:   the sessions' bounds on commands in flight bound what waits here.

@@ -32,14 +32,11 @@ constexpr std::string_view kOnceFull =
 }  // namespace
 
 Shards::Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, Limits limits,
-               model::LogTime floor, uint64_t seed)
+               uint64_t seed)
     : map_(std::move(map)),
       limits_(limits),
       state_(store),
       applier_(state_, expiries_, once_queue_),
-      clock_(floor),
-      turn_time_(floor),
-      now_ms_(floor.ms()),
       view_(state_, applier_, clock_, seed),
       batch_(map_->shards().size()) {}
 
@@ -60,9 +57,12 @@ Outcome Shards::Run(const Command& command, const KeyPlace& place, Fetch* fetch,
   if (command.once.kind != Once::Kind::kNone) {
     Gate gate;
     switch (FindOnce(command.once, place, command.version, fetch, reply, &gate)) {
-      case Seen::kYes: return {true, gate};
-      case Seen::kCold: return {};
-      case Seen::kNo: break;
+      case Seen::kYes:
+        return {true, gate};
+      case Seen::kCold:
+        return {};
+      case Seen::kNo:
+        break;
     }
   }
   return RunHandler(command, place, reply);
@@ -74,10 +74,10 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
   resp::Reply writer(reply, once ? resp::Version::k2 : command.version);
   command::Call call{command.args, view_, writer};
   if (command.spec->handler(call) == command::Outcome::kCold) {
-    ++counts_.cold_reads;
+    meters_.cold_reads.Add();
     return {};
   }
-  ++counts_.commands;
+  meters_.commands.Add();
   if (view_.error()) {
     reply.resize(begin);
     ReadFailed(*view_.error(), writer);
@@ -93,7 +93,7 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
   }
   if (!view_.effects().empty()) {
     batch_.Add(place.shard, map_->shards()[place.shard].id, view_.effects());
-    ++counts_.writes;
+    meters_.writes.Add();
   }
   return {true, turns_.GateOf(view_.wait())};
 }
@@ -135,14 +135,15 @@ Shards::Seen Shards::FindOnce(const Once& once, const KeyPlace& place, resp::Ver
                     (by_token ? row.number > now_ms_ : row.number >= once.seq);
   if (!kept) {
     if (!by_token || applier_.once_bytes() < limits_.once_bytes) return Seen::kNo;
-    ++counts_.once_refused;
+    meters_.once_refused.Add();
     writer.Error(kOnceFull);
     return Seen::kYes;
   }
-  ++counts_.once_replays;
+  meters_.once_replays.Add();
   if (!by_token && row.number > once.seq) {
-    writer.Error("ERR sequence number is older than the last 1024 of this producer; "
-                 "whether it was applied is no longer known");
+    writer.Error(
+        "ERR sequence number is older than the last 1024 of this producer; "
+        "whether it was applied is no longer known");
   } else if (row.digest != once.digest) {
     writer.Error(by_token ? "TOKENMISMATCH this token was used with other arguments"
                           : "TOKENMISMATCH this sequence number was used with other arguments");
@@ -155,8 +156,8 @@ Shards::Seen Shards::FindOnce(const Once& once, const KeyPlace& place, resp::Ver
 model::Effect Shards::OnceEffect(const Once& once, const KeyPlace& place,
                                  std::string_view reply) const {
   model::Effect effect;
-  effect.kind = once.kind == Once::Kind::kToken ? model::EffectKind::kOnce
-                                                : model::EffectKind::kProducer;
+  effect.kind =
+      once.kind == Once::Kind::kToken ? model::EffectKind::kOnce : model::EffectKind::kProducer;
   effect.keyspace = place.keyspace;
   effect.key = place.key;
   effect.user = once.user;
@@ -180,8 +181,8 @@ void Shards::Write(std::span<const Change> changes, const std::function<bool(siz
     }
     model::AppendEffect(encoded[i], change.effect);
     if (!owns(change.shard)) continue;
-    const Status applied = applier_.Apply(
-        change.effect, AtOf(change.shard, change.token, turns_.current(), now_ms_));
+    const Status applied =
+        applier_.Apply(change.effect, AtOf(change.shard, change.token, turns_.current(), now_ms_));
     SLUICE_CHECK_MSG(applied.ok(), "a write over several keys builds on no row");
   }
   std::vector<model::RecordPart> parts;
@@ -189,22 +190,25 @@ void Shards::Write(std::span<const Change> changes, const std::function<bool(siz
     parts.push_back({map_->shards()[shards[i]].id, encoded[i]});
   }
   batch_.Add(shards, parts);
-  ++counts_.writes;
+  meters_.writes.Add();
 }
 
 void Shards::ApplyForeign(std::span<const Change> changes, model::Lsn lsn, model::LogTime time) {
   clock_ = std::max(clock_, time);
   turns_.CoverForeign(lsn);
   for (const Change& change : changes) {
-    const Status applied = applier_.Apply(
-        change.effect, AtOf(change.shard, change.token, turns_.current(), now_ms_));
+    const Status applied =
+        applier_.Apply(change.effect, AtOf(change.shard, change.token, turns_.current(), now_ms_));
     SLUICE_CHECK_MSG(applied.ok(), "a write over several keys builds on no row");
   }
 }
 
 model::Lsn Shards::EndTurn(model::Lsn last) {
-  counts_.records += batch_.records();
-  batch_.Clear();
+  if (!batch_.empty()) {
+    meters_.records.Add(batch_.records());
+    meters_.log_bytes.Add(batch_.bytes().size());
+    batch_.Clear();
+  }
   return turns_.End(last);
 }
 
@@ -216,7 +220,7 @@ void Shards::Expire(const KeyPlace& place) {
   effect.key = place.key;
   view_.Emit(effect);
   batch_.Add(place.shard, map_->shards()[place.shard].id, view_.effects());
-  ++counts_.expired;
+  meters_.expired.Add();
 }
 
 void Shards::Sweep(size_t max, const Held& held, const Locate& locate) {
@@ -273,7 +277,7 @@ bool Shards::WantsFreeze(uint64_t log_bytes) {
 }
 
 store::Run Shards::Freeze(std::vector<store::Position> positions, uint64_t log_bytes) {
-  ++counts_.freezes;
+  meters_.runs.Add();
   buffer_began_ = log_bytes;
   expiries_.Clear();  // the store's index will know of these keys
   return state_.Freeze(std::move(positions));

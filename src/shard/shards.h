@@ -1,5 +1,5 @@
-// Shards: everything that one lane owns of the state. It runs commands on their keys, collects their
-// records for the log, and keeps the write buffer in front of the store.
+// Shards: everything that one lane owns of the state. It runs commands on their keys, collects
+// their records for the log, and keeps the write buffer in front of the store.
 //
 //   BeginTurn()  takes the time that the turn's commands will see.
 //   Run()        one command on one key: reply, records, and the turn the reply waits for.
@@ -24,6 +24,7 @@
 #include "shard/batch.h"
 #include "shard/fetch.h"
 #include "shard/key_view.h"
+#include "shard/meters.h"
 #include "shard/turns.h"
 #include "store/expiry_queue.h"
 #include "store/state.h"
@@ -47,10 +48,10 @@ struct Command {
 };
 
 struct Limits {
-  size_t buffer_bytes = 64 << 20;          // the write buffer is frozen at this size,
-  uint64_t log_bytes = 192 << 20;          // or when the log grew by this much since it was new
-  uint64_t once_window_ms = 10 * 60'000;   // how long a once token is remembered
-  uint64_t once_bytes = 64 << 20;          // per lane: at this, a new token is refused
+  size_t buffer_bytes = 64 << 20;         // the write buffer is frozen at this size,
+  uint64_t log_bytes = 192 << 20;         // or when the log grew by this much since it was new
+  uint64_t once_window_ms = 10 * 60'000;  // how long a once token is remembered
+  uint64_t once_bytes = 64 << 20;         // per lane: at this, a new token is refused
 };
 
 struct Outcome {
@@ -65,22 +66,17 @@ struct Change {
   model::Effect effect;
 };
 
-struct Counts {  // since the start; read by the lane's meters
-  uint64_t commands = 0, writes = 0, records = 0, cold_reads = 0;
-  uint64_t expired = 0, once_replays = 0, once_refused = 0, freezes = 0;
-};
-
 class Shards {
  public:
   // `map` may be replaced by Adopt; `seed` feeds the commands that choose at random.
   Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, Limits limits,
-         model::LogTime floor, uint64_t seed);
+         uint64_t seed);
 
   void BeginTurn(uint64_t wall_ms);
   uint64_t now_ms() const { return now_ms_; }
 
-  // Runs the command. When done, its reply is appended to `reply` and its effects are in the state and the
-  // turn's batch, all or none. `fetch` holds rows read for it before, or is null.
+  // Runs the command. When done, its reply is appended to `reply` and its effects are in the state
+  // and the turn's batch, all or none. `fetch` holds rows read for it before, or is null.
   Outcome Run(const Command& command, const KeyPlace& place, Fetch* fetch, std::string& reply);
   Fetch TakeMissing() { return view_.TakeMissing(); }
 
@@ -98,8 +94,9 @@ class Shards {
   // The effect that remembers `reply` for a once token.
   model::Effect OnceEffect(const Once& once, const KeyPlace& place, std::string_view reply) const;
 
-  // Adds one record of several shards to the turn. Each of `changes` may belong to any shard of the node;
-  // those of this lane's shards (`owns`) are applied, the others are for their lanes (ApplyForeign).
+  // Adds one record of several shards to the turn. Each of `changes` may belong to any shard of the
+  // node; those of this lane's shards (`owns`) are applied, the others are for their lanes
+  // (ApplyForeign).
   void Write(std::span<const Change> changes, const std::function<bool(size_t shard)>& owns);
   // Applies another lane's record, which lies at `lsn`, to this lane's shards.
   void ApplyForeign(std::span<const Change> changes, model::Lsn lsn, model::LogTime time);
@@ -112,12 +109,13 @@ class Shards {
   void Durable(model::Lsn lsn) { turns_.Durable(lsn); }
   const Turns& turns() const { return turns_; }
 
-  // Removes what has expired by now: keys of the write buffer and once tokens, at most `max` of each. Keys
-  // that are `held` are left for later; `locate` finds the place of a value key.
+  // Removes what has expired by now: keys of the write buffer and once tokens, at most `max` of
+  // each. Keys that are `held` are left for later; `locate` finds the place of a value key.
   using Held = std::function<bool(model::KeyspaceId, std::string_view key)>;
   using Locate = std::function<KeyPlace(std::string_view value_key)>;
   void Sweep(size_t max, const Held& held, const Locate& locate);
-  // The same for a key that the store's index names. `stored` is its row there; empty: not known any more.
+  // The same for a key that the store's index names. `stored` is its row there; empty: not known
+  // any more.
   void SweepStored(const KeyPlace& place, std::string_view index_key, std::string_view stored);
 
   // `log_bytes`: bytes that all lanes appended to the log since it was opened.
@@ -138,7 +136,7 @@ class Shards {
   store::State& state() { return state_; }
   Applier& applier() { return applier_; }
   store::ExpiryQueue& once_queue() { return once_queue_; }
-  const Counts& counts() const { return counts_; }
+  Meters& meters() { return meters_; }
   const model::ShardMap& map() const { return *map_; }
 
  private:
@@ -158,7 +156,7 @@ class Shards {
   Turns turns_;
   std::string key_, effects_;
   uint64_t buffer_began_ = 0;  // log bytes when the active buffer was new
-  Counts counts_;
+  Meters meters_;
 };
 
 }  // namespace sluice::shard

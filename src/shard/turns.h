@@ -1,5 +1,5 @@
-// Turns: which log position each of a lane's turns ended at, so that a reply that looked at an entry
-// written in some turn knows which LSN it waits for.
+// Turns: which log position each of a lane's turns ended at, so that a reply that looked at an
+// entry written in some turn knows which LSN it waits for.
 //
 // Threads:  none; the lane's own.
 // Bounds:   one entry per turn with records that is not durable yet.
@@ -12,7 +12,8 @@
 
 namespace sluice::shard {
 
-// What must be durable before a reply may leave. A turn that has not been handed over yet has no LSN.
+// What must be durable before a reply may leave. A turn that has not been handed over yet has no
+// LSN.
 struct Gate {
   model::Lsn lsn;          // 0: nothing to wait for
   bool this_turn = false;  // and the end of the turn that is running

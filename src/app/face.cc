@@ -1,0 +1,105 @@
+#include "app/face.h"
+
+#include <nlohmann/json.hpp>
+
+#include "ingest/walk.h"
+#include "server/config_items.h"
+
+namespace sluice::app {
+namespace {
+
+std::string Hex(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<uint8_t>(c));
+  return text;
+}
+
+}  // namespace
+
+void Face::SetPhase(std::string phase) {
+  const std::lock_guard lock(mutex_);
+  phase_ = std::move(phase);
+  serving_ = false;
+}
+
+void Face::SetRecovering(NodeProcess& node) {
+  const std::lock_guard lock(mutex_);
+  node_ = &node;
+  phase_ = "replaying the log";
+}
+
+void Face::SetServing(NodeProcess& node) {
+  const std::lock_guard lock(mutex_);
+  node_ = &node;
+  serving_ = true;
+}
+
+NodeProcess* Face::Serving() {
+  const std::lock_guard lock(mutex_);
+  return serving_ ? node_ : nullptr;
+}
+
+console::Readiness Face::Ready() {
+  const std::lock_guard lock(mutex_);
+  if (!serving_) {
+    if (node_ == nullptr) return {false, phase_};
+    const auto [at, to] = node_->progress();
+    return {false, fmt::format("{}: at record {} of {}", phase_, at, to)};
+  }
+  if (node_->committer().failed()) return {false, "the log failed; the process is stopping"};
+  if (node_->committer().no_space()) return {false, "the disk of the log is full"};
+  return {true, {}};
+}
+
+Result<std::string> Face::ShardsJson() {
+  NodeProcess* process = Serving();
+  if (process == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
+  nlohmann::json shards = nlohmann::json::array();
+  const route::Router& router = *process->node().router;
+  for (size_t i = 0; i < router.map().shards().size(); ++i) {
+    const model::Shard& shard = router.map().shards()[i];
+    const ingest::ScanRequest all = ingest::StretchOf(shard, {}, {});
+    shards.push_back({{"shard", shard.id.value},
+                      {"keyspace", router.keyspace(shard.keyspace).name},
+                      {"begin", Hex(shard.begin)},
+                      {"end", Hex(shard.end)},
+                      {"region", shard.region},
+                      {"owner", shard.owner},
+                      {"lane", process->node().owners[i].value},
+                      {"epoch", shard.epoch.value},
+                      {"records", process->committer().next_seq(shard.lineage).value - 1},
+                      {"stored_keys", process->store().ApproximateKeys(all.begin, all.end)},
+                      {"stored_bytes", process->store().ApproximateBytes(all.begin, all.end)},
+                      {"state", "serving"}});
+  }
+  return nlohmann::json{{"epoch", router.map().epoch().value}, {"shards", shards}}.dump();
+}
+
+Result<std::string> Face::KeyspacesJson() {
+  NodeProcess* process = Serving();
+  if (process == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
+  nlohmann::json keyspaces = nlohmann::json::array();
+  const route::Router& router = *process->node().router;
+  for (const model::Keyspace& keyspace : router.keyspaces()) {
+    const auto [first, last] = router.map().OfKeyspace(keyspace.id);
+    const model::Policy& policy = router.policy(keyspace.id);
+    keyspaces.push_back({{"keyspace", keyspace.name},
+                         {"key", keyspace.key.text},
+                         {"shard", keyspace.shard_spec},
+                         {"shards", last - first},
+                         {"ack", policy.ack == model::Ack::kMemory ? "memory" : "durable"},
+                         {"ttl_ms", policy.ttl_ms},
+                         {"append_only", policy.append_only}});
+  }
+  return nlohmann::json{{"keyspaces", keyspaces}}.dump();
+}
+
+Result<std::string> Face::ConfigJson() {
+  nlohmann::json settings = nlohmann::json::object();
+  for (const server::ConfigItem& item : server::ConfigItems(config_)) {
+    settings[item.name] = item.value;
+  }
+  return nlohmann::json{{"config", settings}}.dump();
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,44 @@
+// Face: what the HTTP server shows of a node: readiness, metrics, shards, keyspaces, configuration.
+//
+// Threads:  as console::Source; Set… from the thread that starts and stops the node.
+#pragma once
+
+#include <mutex>
+#include <string>
+
+#include "app/node_process.h"
+#include "config/config.h"
+#include "console/source.h"
+#include "meter/registry.h"
+
+namespace sluice::app {
+
+class Face final : public console::Source {
+ public:
+  Face(const config::Config& config, meter::Registry& registry)
+      : config_(config), registry_(registry) {}
+
+  // Not ready, and why. Until SetNode, nothing but readiness and metrics is shown.
+  void SetPhase(std::string phase);
+  // Replaying: the progress is asked from the node.
+  void SetRecovering(NodeProcess& node);
+  void SetServing(NodeProcess& node);
+
+  console::Readiness Ready() override;
+  std::string MetricsText() override { return registry_.PrometheusText(); }
+  Result<std::string> ShardsJson() override;
+  Result<std::string> KeyspacesJson() override;
+  Result<std::string> ConfigJson() override;
+
+ private:
+  NodeProcess* Serving();
+
+  const config::Config& config_;
+  meter::Registry& registry_;
+  std::mutex mutex_;
+  std::string phase_ = "starting";
+  NodeProcess* node_ = nullptr;
+  bool serving_ = false;
+};
+
+}  // namespace sluice::app

@@ -1,0 +1,93 @@
+// The program `sluice`: its command line.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <iostream>
+
+#include "app/serve.h"
+#include "cli/check.h"
+#include "cli/inspect_log.h"
+#include "cli/load.h"
+#include "env/linux/file_system.h"
+
+namespace sluice::app {
+namespace {
+
+constexpr int kWrongUsage = 2;
+
+// Named in the manual, not in this version yet.
+constexpr std::array<std::string_view, 10> kLater = {
+    "bench", "plan", "advise", "top", "shard", "projection", "txn", "saga", "restore", "backup"};
+
+int Inspect(const std::string& what, const std::string& dir, bool json, bool records) {
+  if (what != "log") {
+    fmt::print(stderr, "sluice inspect {}: not available yet in this version; there is: log\n",
+               what);
+    return kWrongUsage;
+  }
+  env::LinuxFileSystem files;
+  cli::InspectLogOptions options;
+  options.json = json;
+  options.records = records;
+  return cli::InspectLog(files, dir, options, std::cout);
+}
+
+int Main(int argc, char** argv) {
+  if (argc > 1) {
+    const std::string_view verb = argv[1];
+    for (const std::string_view later : kLater) {
+      if (verb != later) continue;
+      fmt::print(stderr, "sluice {}: not available yet in this version\n", verb);
+      return kWrongUsage;
+    }
+    if (verb == "load") return cli::LoadMain(argc - 1, argv + 1);
+  }
+  CLI::App app{"Sluice: the write path of a write-heavy application"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", SLUICE_VERSION " (" SLUICE_BUILD ")");
+
+  ServeOptions serve;
+  std::string log_format = "json";
+  CLI::App* serve_verb = app.add_subcommand("serve", "run the server");
+  serve_verb->add_option("--config", serve.config_file, "TOML file; without one, all defaults");
+  serve_verb->add_option("--data", serve.data, "directory of all data")->capture_default_str();
+  serve_verb->add_option("--port", serve.port, "port of server.listen");
+  serve_verb->add_option("--http-port", serve.http_port, "port of server.http");
+  serve_verb->add_option("--set", serve.set, "section.key=value, over the file")->take_all();
+  serve_verb->add_option("--log-format", log_format, "json or text")
+      ->check(CLI::IsMember({"json", "text"}));
+
+  std::string check_file;
+  CLI::App* check_verb = app.add_subcommand("check", "validate a configuration; print it resolved");
+  check_verb->add_option("file", check_file, "TOML file")->required();
+
+  std::string inspect_what, inspect_dir;
+  bool json = false, records = false;
+  CLI::App* inspect_verb = app.add_subcommand("inspect", "read a stopped node's files");
+  inspect_verb->add_option("what", inspect_what, "log")->required();
+  inspect_verb->add_option("dir", inspect_dir, "the data directory's log")->required();
+  inspect_verb->add_flag("--json", json, "one JSON object a line");
+  inspect_verb->add_flag("--records", records, "the records of each group, too");
+
+  app.add_subcommand("load", "feed CSV, TSV or NDJSON to a running server");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongUsage;
+  }
+  if (serve_verb->parsed()) {
+    serve.text_log = log_format == "text";
+    return Serve(serve);
+  }
+  if (check_verb->parsed()) return cli::Check(check_file, std::cout, std::cerr);
+  return Inspect(inspect_what, inspect_dir, json, records);
+}
+
+}  // namespace
+}  // namespace sluice::app
+
+int main(int argc, char** argv) {
+  return sluice::app::Main(argc, argv);
+}

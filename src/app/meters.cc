@@ -1,0 +1,61 @@
+#include "app/meters.h"
+
+#include "app/process_use.h"
+
+namespace sluice::app {
+
+Meters::Readings::Readings(NodeProcess& node) {
+  using meter::Kind;
+  const meter::Options bytes{.unit = meter::Unit::kBytes};
+  const auto add = [this](Kind kind, std::string_view name, std::string_view help,
+                          meter::ReadFunction read, meter::Options options = {}) {
+    all.emplace_back(*this, kind, name, help, std::move(read), options);
+  };
+  const auto number = [](uint64_t value) { return static_cast<double>(value); };
+  log::Committer& committer = node.committer();
+  add(Kind::kGauge, "sluice_log_durable_lsn", "All records up to this one are durable.",
+      [&committer, number] { return number(committer.durable().value); });
+  add(
+      Kind::kGauge, "sluice_log_pending_bytes", "Bytes handed to the log and not yet durable.",
+      [&committer, number] { return number(committer.pending_bytes()); }, bytes);
+  add(
+      Kind::kGauge, "sluice_log_disk_bytes", "Bytes of the log's segments on disk.",
+      [&node, number] { return number(node.log().bytes()); }, bytes);
+  add(Kind::kGauge, "sluice_log_full", "1 while the disk of the log is full.",
+      [&committer] { return committer.no_space() ? 1.0 : 0.0; });
+  store::RocksStore& store = node.store();
+  add(Kind::kGauge, "sluice_store_runs", "Runs that compaction has not merged yet.",
+      [&store, number] { return number(store.health().level0_files); });
+  add(
+      Kind::kGauge, "sluice_store_pending_compaction_bytes", "Bytes that compaction is behind.",
+      [&store, number] { return number(store.health().pending_compaction_bytes); }, bytes);
+  add(
+      Kind::kGauge, "sluice_store_table_bytes", "Bytes of tables on disk.",
+      [&store, number] { return number(store.health().table_bytes); }, bytes);
+  add(
+      Kind::kGauge, "sluice_store_cache_bytes", "Memory of the block cache.",
+      [&store, number] { return number(store.health().block_cache_bytes); }, bytes);
+  add(
+      Kind::kCounter, "sluice_store_run_bytes_total", "Bytes of runs written into the store.",
+      [&store, number] { return number(store.health().run_bytes_written); }, bytes);
+  add(
+      Kind::kCounter, "sluice_store_compacted_bytes_total", "Bytes written by compaction.",
+      [&store, number] { return number(store.health().compact_bytes_written); }, bytes);
+  add(
+      Kind::kGauge, "sluice_app_resident_bytes", "Resident memory of the process.",
+      [number] { return number(CurrentUse().resident_bytes); }, bytes);
+}
+
+Meters::Meters(NodeProcess& node, const std::vector<std::unique_ptr<server::LaneServer>>& lanes,
+               meter::Registry& registry)
+    : readings_(node) {
+  registry.Add(readings_);
+  registry.Add(node.committer().meters());
+  for (size_t i = 0; i < node.lanes(); ++i) {
+    const meter::Labels labels{{"lane", std::to_string(i)}};
+    registry.Add(node.lane(i).shards().meters(), labels);
+    registry.Add(lanes[i]->connections().meters(), labels);
+  }
+}
+
+}  // namespace sluice::app

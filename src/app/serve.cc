@@ -1,0 +1,233 @@
+#include "app/serve.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "app/face.h"
+#include "app/meters.h"
+#include "app/node_process.h"
+#include "app/process_use.h"
+#include "auth/users.h"
+#include "base/log_line.h"
+#include "console/http_server.h"
+#include "env/linux/signals.h"
+#include "server/config_items.h"
+#include "server/lane_server.h"
+
+#ifndef SLUICE_VERSION
+#define SLUICE_VERSION "0.0.0"
+#endif
+#ifndef SLUICE_BUILD
+#define SLUICE_BUILD "unknown"
+#endif
+
+namespace sluice::app {
+namespace {
+
+constexpr int kListenBacklog = 1024;
+constexpr int kStopped = 0, kFailed = 1, kWrong = 2, kDamaged = 3;
+
+int StatusOf(const Error& error) {
+  switch (error.code) {
+    case Code::kCorrupt:
+      return kDamaged;
+    case Code::kInvalid:
+    case Code::kNotFound:
+    case Code::kConflict:
+      return kWrong;
+    default:
+      return kFailed;
+  }
+}
+
+int Complain(std::string_view what, const Error& error) {
+  LogError("serve", what, {{"error", error.message}});
+  return StatusOf(error);
+}
+
+// The parts of a running server, in the order in which they are made.
+class Server {
+ public:
+  Server(const ServeOptions& options, config::Config config)
+      : options_(options), config_(std::move(config)), users_(config_.users) {}
+
+  int Run();
+
+ private:
+  Status OpenHttp();
+  Status OpenNode();
+  Status OpenLanes();
+  void FillContext();
+  void SayRecovered();
+  int ServeUntilStopped(env::Signals& signals);
+
+  const ServeOptions options_;
+  const config::Config config_;
+  const auth::Users users_;
+  env::LinuxClock clock_;
+  meter::Registry registry_;
+  Face face_{config_, registry_};
+  std::unique_ptr<console::HttpServer> http_;
+  server::Front front_;
+  std::unique_ptr<NodeProcess> node_;
+  std::unique_ptr<Meters> meters_;
+  std::unique_ptr<server::Context> context_;
+  std::vector<std::unique_ptr<server::LaneServer>> lanes_;
+  std::string address_;
+};
+
+Status Server::OpenHttp() {
+  console::HttpOptions http;
+  http.listen = config_.server.http.Text();
+  if (!config_.users.empty()) {
+    http.authenticate = [this](std::string_view user, std::string_view password) {
+      return users_.Authenticate(user, password) != nullptr;
+    };
+  }
+  SLUICE_ASSIGN(http_, console::HttpServer::Start(std::move(http), face_, clock_));
+  registry_.Add(http_->meters());
+  return Ok();
+}
+
+Status Server::OpenNode() {
+  face_.SetPhase("opening the data directory");
+  const auto wake = [this](model::LaneId lane) {
+    if (lane.value < front_.servers.size()) front_.servers[lane.value]->Wake();
+  };
+  SLUICE_ASSIGN(node_, NodeProcess::Open(config_, options_.data, wake));
+  for (const std::string& note : node_->notes()) LogWarning("config", note);
+  face_.SetRecovering(*node_);
+  SLUICE_TRY(node_->Recover());
+  SayRecovered();
+  return Ok();
+}
+
+void Server::SayRecovered() {
+  const log::RecoveryReport& log = node_->log_report();
+  const ingest::RecoveryProgress& replayed = node_->replayed();
+  LogInfo("recovery", log.created ? "a new data directory" : "recovered",
+          {{"clean_stop", log.clean_stop},
+           {"records_replayed", replayed.applied},
+           {"records_already_stored", replayed.skipped},
+           {"from_lsn", replayed.from.value},
+           {"next_lsn", log.next.value},
+           {"log_scan_ms", log.micros / 1000},
+           {"rewritten_records", log.rewritten_records},
+           {"cut_bytes", log.cut_bytes},
+           {"cut_reason", log.cut_reason}});
+}
+
+void Server::FillContext() {
+  context_ = std::make_unique<server::Context>(node_->node(), node_->env().clock, users_);
+  server::Identity& identity = context_->identity;
+  identity.version = SLUICE_VERSION;
+  identity.build = SLUICE_BUILD;
+  for (int i = 0; i < 3; ++i)
+    identity.run_id += fmt::format("{:016x}", node_->env().entropy.Next());
+  identity.run_id.resize(40);
+  identity.os = "Linux";
+  identity.executable = ExecutablePath();
+  identity.config_file = options_.config_file;
+  identity.pid = static_cast<uint64_t>(::getpid());
+  identity.started_ms = node_->env().clock.WallMs();
+  context_->config = server::ConfigItems(config_);
+  context_->memory_bytes = config_.server.memory_bytes;
+  context_->process = CurrentUse;
+  context_->stop = [this] { front_.Stop(); };
+}
+
+Status Server::OpenLanes() {
+  SLUICE_ASSIGN(auto listener, env::Listener::Open(config_.server.listen.Text(), kListenBacklog));
+  address_ = listener->address();
+  FillContext();
+  context_->identity.port = listener->port();
+  for (size_t i = 0; i < node_->lanes(); ++i) {
+    SLUICE_ASSIGN(auto lane, server::LaneServer::Open(*context_, front_, node_->lane(i),
+                                                      i == 0 ? std::move(listener) : nullptr));
+    context_->connections.push_back(&lane->connections());
+    lanes_.push_back(std::move(lane));
+  }
+  for (const auto& lane : lanes_) front_.servers.push_back(lane.get());
+  SLUICE_TRY(node_->Start([this] {
+    for (server::LaneServer* lane : front_.servers) lane->Wake();
+  }));
+  meters_ = std::make_unique<Meters>(*node_, lanes_, registry_);
+  return Ok();
+}
+
+int Server::ServeUntilStopped(env::Signals& signals) {
+  face_.SetServing(*node_);
+  std::vector<std::thread> threads;
+  std::atomic<size_t> running{lanes_.size()};
+  for (const auto& lane : lanes_) {
+    threads.emplace_back([&lane, &running] {
+      lane->Run();
+      --running;
+    });
+  }
+  LogInfo("serve", "ready",
+          {{"listen", address_},
+           {"http", http_->address()},
+           {"lanes", lanes_.size()},
+           {"data", options_.data},
+           {"version", SLUICE_VERSION}});
+  while (running > 0) {
+    const int signal = signals.Wait(100);
+    if (signal == SIGTERM || signal == SIGINT) {
+      LogInfo("serve", "stopping", {{"signal", signal}});
+      face_.SetPhase("stopping");
+      front_.Stop();
+    }
+  }
+  for (std::thread& thread : threads) thread.join();
+  face_.SetPhase("stopping");
+  const bool failed = node_->committer().failed();
+  node_->Stop();
+  if (failed || node_->committer().failed()) {
+    LogError("serve",
+             "the log failed: what waited for it is in doubt; the next start says what survived");
+    return kFailed;
+  }
+  LogInfo("serve", "stopped", {{"next_lsn", node_->log().next().value}});
+  return kStopped;
+}
+
+int Server::Run() {
+  auto signals = env::Signals::Block({SIGTERM, SIGINT, SIGHUP});
+  if (!signals.has_value()) return Complain("signals cannot be taken", signals.error());
+  if (const Status http = OpenHttp(); !http.ok()) {
+    return Complain("cannot serve HTTP", http.error()), kFailed;
+  }
+  if (const Status opened = OpenNode(); !opened.ok()) {
+    return Complain("cannot start", opened.error());
+  }
+  if (const Status lanes = OpenLanes(); !lanes.ok()) {
+    return Complain("cannot listen", lanes.error()), kFailed;
+  }
+  return ServeUntilStopped(**signals);
+}
+
+}  // namespace
+
+int Serve(const ServeOptions& options) {
+  LogOptions log;
+  log.format = options.text_log ? LogFormat::kText : LogFormat::kJson;
+  SetLog(log);
+  config::Overrides overrides;
+  overrides.set = options.set;
+  if (!options.port.empty()) overrides.port = options.port;
+  if (!options.http_port.empty()) overrides.http_port = options.http_port;
+  auto config = options.config_file.empty() ? config::Load("", "(defaults)", overrides)
+                                            : config::LoadFile(options.config_file, overrides);
+  if (!config.has_value()) {
+    fmt::print(stderr, "{}\n", config.error().message);
+    return kWrong;
+  }
+  const int status = Server(options, std::move(*config)).Run();
+  FlushLog();
+  return status;
+}
+
+}  // namespace sluice::app

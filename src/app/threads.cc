@@ -1,0 +1,153 @@
+#include "app/threads.h"
+
+#include "base/log_line.h"
+
+namespace sluice::app {
+namespace {
+
+constexpr size_t kReadThreads = 2;
+constexpr std::chrono::milliseconds kStoreRetry{1000};  // after a run could not be stored
+constexpr std::chrono::milliseconds kStallLook{20};     // while compaction is behind
+constexpr std::chrono::milliseconds kPrepareLook{50};   // whether a spare segment is missing
+constexpr std::chrono::milliseconds kDurableLook{5};    // whether a run's records are durable
+
+}  // namespace
+
+Threads::Threads(store::RocksStore& store, ingest::Fabric& fabric)
+    : store_(store), fabric_(fabric) {
+  for (size_t i = 0; i < kReadThreads; ++i) threads_.emplace_back([this] { ReadLoop(); });
+  threads_.emplace_back([this] { StoreLoop(); });
+}
+
+Threads::~Threads() {
+  Stop();
+}
+
+void Threads::Offload(model::LaneId lane, std::function<void(store::Store&)> work,
+                      ingest::Task then) {
+  {
+    const std::lock_guard lock(mutex_);
+    reads_.push_back({lane, std::move(work), std::move(then)});
+  }
+  reads_ready_.notify_one();
+}
+
+void Threads::Store(model::LaneId lane, store::Run run, model::Lsn last, ingest::Task then) {
+  {
+    const std::lock_guard lock(mutex_);
+    stores_.push_back({lane, std::move(run), last, std::move(then)});
+  }
+  stores_ready_.notify_one();
+}
+
+void Threads::ReadLoop() {
+  while (true) {
+    Read read;
+    {
+      std::unique_lock lock(mutex_);
+      reads_ready_.wait(lock, [this] { return stopping_ || !reads_.empty(); });
+      if (stopping_) return;
+      read = std::move(reads_.front());
+      reads_.pop_front();
+    }
+    read.work(store_);
+    fabric_.Post(read.lane, std::move(read.then));
+  }
+}
+
+void Threads::StoreLoop() {
+  while (true) {
+    StoreJob job;
+    {
+      std::unique_lock lock(mutex_);
+      stores_ready_.wait(lock, [this] { return stopping_ || !stores_.empty(); });
+      if (stopping_) return;
+      job = std::move(stores_.front());
+      stores_.pop_front();
+    }
+    StoreOne(job);
+  }
+}
+
+void Threads::StoreOne(const StoreJob& job) {
+  // The store must never know what a crash of the log could still undo.
+  while (committer_->durable() < job.last) {
+    if (WaitStopping(kDurableLook)) return;
+  }
+  while (store_.Stalled()) {
+    if (WaitStopping(kStallLook)) return;
+  }
+  while (true) {
+    const Status stored = store_.Apply(job.run);
+    if (stored.ok()) break;
+    LogError("store",
+             "a run could not be stored; it stays in memory and in the log, and is tried again",
+             {{"lane", job.lane.value}, {"error", stored.error().message}});
+    if (WaitStopping(kStoreRetry)) return;
+  }
+  ++stored_runs_;
+  fabric_.Post(job.lane, job.then);
+}
+
+void Threads::StartLog(log::FileLog& log, log::Committer& committer,
+                       std::function<model::Lsn()> trim, std::function<void()> on_progress) {
+  log_ = &log;
+  committer_ = &committer;
+  trim_ = std::move(trim);
+  committer.OnProgress(std::move(on_progress));
+  log_thread_ = std::thread([this] { LogLoop(); });
+  threads_.emplace_back([this] { PrepareLoop(); });
+}
+
+void Threads::LogLoop() {
+  model::Lsn trimmed;
+  while (!committer_->closed()) {
+    const uint64_t next = committer_->Pump();
+    if (const model::Lsn trim = trim_(); trim > trimmed) {
+      trimmed = trim;
+      if (const Status status = log_->Trim(trim.Next()); !status.ok()) {
+        LogWarning("log", "old segments could not be removed; the log keeps growing",
+                   {{"error", status.error().message}});
+      }
+    }
+    if (next != 0 && !committer_->closed()) committer_->WaitForWork(next);
+  }
+}
+
+void Threads::PrepareLoop() {
+  while (!WaitStopping(kPrepareLook)) {
+    if (!log_->NeedsPrepare()) continue;
+    if (const Status status = log_->Prepare(); !status.ok()) {
+      LogWarning("log", "no spare segment could be prepared", {{"error", status.error().message}});
+      if (WaitStopping(kStoreRetry)) return;
+    }
+  }
+}
+
+bool Threads::WaitStopping(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  return stop_.wait_for(lock, time, [this] { return stopping_; });
+}
+
+void Threads::StopLog() {
+  if (!log_thread_.joinable()) return;
+  committer_->Close();
+  committer_->Wake();
+  log_thread_.join();
+}
+
+void Threads::Stop() {
+  StopLog();
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  reads_ready_.notify_all();
+  stores_ready_.notify_all();
+  stop_.notify_all();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+}  // namespace sluice::app
