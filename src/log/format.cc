@@ -60,11 +60,11 @@ std::optional<uint64_t> NumberOf(std::string_view name, std::string_view suffix)
   return number;
 }
 
-std::string EncodeSegmentHeader(const SegmentHeader& header) {
+std::string EncodeSegmentHeader(const SegmentHeader& header, uint32_t version) {
   std::string page(kSegmentHeaderBytes, '\0');
   char* to = page.data();
   std::memcpy(to, kSegmentMagic.data(), kSegmentMagic.size());
-  StoreLe<uint32_t>(to + segment::kVersion, kFormatVersion);
+  StoreLe<uint32_t>(to + segment::kVersion, version);
   StoreLe<uint32_t>(to + segment::kFlags, header.recycled ? segment::kRecycled : 0);
   StoreLe<uint64_t>(to + segment::kLogId, header.log_id.value);
   StoreLe<uint64_t>(to + segment::kNumber, header.number);

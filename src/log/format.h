@@ -59,8 +59,8 @@ std::string SegmentName(uint64_t number);  // "00000000000000a1.seg"
 // The number of a file named so, with `suffix`; nothing for any other name.
 std::optional<uint64_t> NumberOf(std::string_view name, std::string_view suffix);
 
-// The whole header page.
-std::string EncodeSegmentHeader(const SegmentHeader& header);
+// The whole header page. Another `version` is for tests of what a later format meets.
+std::string EncodeSegmentHeader(const SegmentHeader& header, uint32_t version = kFormatVersion);
 
 // kInvalid: written by a newer Sluice. kCorrupt: not a segment header, or damaged.
 Result<SegmentHeader> DecodeSegmentHeader(std::string_view page);
