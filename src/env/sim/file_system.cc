@@ -189,13 +189,21 @@ void SimFileSystem::Change(NameChange change) {
   pending_.push_back(std::move(change));
 }
 
-void SimFileSystem::Restart() {
+// A journal loses the last changes of a directory; without one, any of them may be lost that no
+// later one stands on.
+void SimFileSystem::LoseNames() {
+  const bool journaled = prng_.OneIn(2);
   std::map<std::string, bool> lost;  // directories whose changes are lost from here on
   for (const NameChange& change : pending_) {
     bool& is_lost = lost[change.dir];
-    is_lost = is_lost || prng_.OneIn(3);
-    if (!is_lost) change.ApplyTo(durable_names_);
+    is_lost = (is_lost && journaled) || prng_.OneIn(3);
+    const bool has_ground = change.gone.empty() || durable_names_.contains(change.gone);
+    if (!is_lost && has_ground) change.ApplyTo(durable_names_);
   }
+}
+
+void SimFileSystem::Restart() {
+  LoseNames();
   pending_.clear();
   names_ = durable_names_;
   ForgetOrphans();

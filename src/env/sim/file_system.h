@@ -4,7 +4,7 @@
 // Every call that changes the disk is a step. The power can be cut at a step: that call, and every
 // later one, fails with kIo until Restart(), which leaves what a real disk could: of each file the
 // pages written since its last Sync are kept, lost or garbled, each for itself; creations, renames
-// and removals since the last SyncDir are kept up to some point and lost from there on.
+// and removals since the last SyncDir are lost from some point on, or here and there.
 //
 // Threads:  one.
 // Failure:  as FileSystem says, plus what was ordered.
@@ -100,6 +100,7 @@ class SimFileSystem final : public FileSystem {
   Status Alive(const std::string& path) const;
   bool IsDir(const std::string& path) const;
   void Change(NameChange change);
+  void LoseNames();
   void ForgetOrphans();
 
   Prng prng_;
