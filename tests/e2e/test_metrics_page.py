@@ -9,8 +9,9 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "operating" / "metrics.md"
 HEAD = """# Metrics
 
 `GET /metrics` on the port of `server.http` answers in the text format of Prometheus. Names are
-`sluice_<room>_<noun>_<unit>`; those of counters end in `_total`, times are in seconds. A histogram's buckets end at powers of
-two (of microseconds, of bytes, of whatever it counts), and are exact.
+`sluice_<room>_<noun>_<unit>`; those of counters end in `_total`, times are in seconds. A
+histogram's buckets end at powers of two (of microseconds, of bytes, of whatever it counts), and are
+exact.
 
 This page is printed from what a running server says of itself.
 """
