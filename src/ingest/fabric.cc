@@ -2,8 +2,8 @@
 
 namespace sluice::ingest {
 
-Fabric::Fabric(size_t lanes, std::function<void(model::LaneId)> wake)
-    : lanes_(lanes), wake_(std::move(wake)) {
+Fabric::Fabric(size_t lanes, std::function<void(model::LaneId)> wake, Late late)
+    : lanes_(lanes), wake_(std::move(wake)), late_(std::move(late)) {
   for (size_t i = 0; i < lanes * lanes; ++i) links_.push_back(std::make_unique<Link>());
   for (size_t i = 0; i < lanes; ++i) boxes_.push_back(std::make_unique<Box>());
 }
@@ -30,6 +30,7 @@ void Fabric::Receive(model::LaneId to,
   for (uint16_t from = 0; from < lanes_; ++from) {
     Link& link = LinkOf(model::LaneId(from), to);
     if (link.count.load(std::memory_order_acquire) == 0) continue;
+    if (late_ && late_(model::LaneId(from), to)) continue;
     const std::lock_guard lock(link.mutex);
     for (auto& packet : link.waiting) in->emplace_back(model::LaneId(from), std::move(packet));
     link.waiting.clear();

@@ -21,8 +21,11 @@ inline constexpr size_t kPacketsMax = 64;
 
 class Fabric {
  public:
-  // `wake` makes a lane that sleeps take its next turn; it may be called from any thread.
-  Fabric(size_t lanes, std::function<void(model::LaneId)> wake);
+  // `wake` makes a lane that sleeps take its next turn; it may be called from any thread. `late`
+  // says whether what waits between two lanes is still on its way: the simulator's delays; empty:
+  // never.
+  using Late = std::function<bool(model::LaneId from, model::LaneId to)>;
+  Fabric(size_t lanes, std::function<void(model::LaneId)> wake, Late late = {});
 
   size_t lanes() const { return lanes_; }
   // Hands over the packet (sealed) and returns an empty one to fill next.
@@ -56,6 +59,7 @@ class Fabric {
 
   const size_t lanes_;
   std::function<void(model::LaneId)> wake_;
+  Late late_;
   std::vector<std::unique_ptr<Link>> links_;
   std::vector<std::unique_ptr<Box>> boxes_;
 };

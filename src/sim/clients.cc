@@ -7,6 +7,13 @@ namespace {
 
 constexpr size_t kPipelineMax = 8;  // commands a client has under way
 
+// What a peek may look at: n names the key and, above it, the client.
+struct Peeked {
+  std::string_view key;
+  size_t kind;  // of the writes to it
+};
+constexpr Peeked kPeeked[] = {{"counter", 0}, {"register", 1}, {"pair:a", 3}, {"pair:b", 3}};
+
 // Asks for a number that a key holds; 0 when there is none.
 uint64_t AskNumber(const Clients::Ask& ask, const std::vector<std::string>& command) {
   const std::string text = ask(command);
@@ -23,7 +30,8 @@ std::string Encode(const std::vector<std::string>& command) {
   return bytes;
 }
 
-Clients::Clients(size_t clients, size_t rounds, uint64_t seed) : rounds_(rounds) {
+Clients::Clients(size_t clients, size_t rounds, Mix mix, uint64_t seed)
+    : rounds_(rounds), mix_(mix) {
   Prng prng(seed);
   for (size_t i = 0; i < clients; ++i) clients_.emplace_back(prng());
 }
@@ -46,8 +54,33 @@ std::vector<std::string> Clients::CommandOf(size_t client, Kind kind, uint64_t n
       return {"SLUICE", "ONCE", fmt::format("t{}-{}", client, n), "INCR", key("once")};
     case Kind::kShared:
       return {"INCR", "shared"};
+    case Kind::kPeek:
+      return {"GET", fmt::format("{}:{}", kPeeked[n % 4].key, n / 4)};
   }
   return {};
+}
+
+Clients::Kind Clients::NextKind(Client& client) const {
+  switch (mix_) {
+    case Mix::kPairs:
+      return client.prng.OneIn(2) ? Kind::kPair : Kind::kPeek;
+    case Mix::kOnce:
+      return Kind::kOnce;
+    case Mix::kAll:
+      break;
+  }
+  return static_cast<Kind>(client.prng.Below(kKinds));
+}
+
+uint64_t Clients::NextNumber(Client& client, Kind kind) {
+  if (kind == Kind::kPeek) return client.prng.Below(clients_.size() * 4);
+  return ++client.numbers[static_cast<size_t>(kind)];
+}
+
+void Clients::NotePeek(uint64_t peeked, std::string_view value) {
+  if (value.empty()) return;
+  uint64_t& acked = clients_[peeked / 4].acked[kPeeked[peeked % 4].kind];
+  acked = std::max<uint64_t>(acked, std::stoull(std::string(value)));
 }
 
 std::optional<std::string> Clients::Step(Network& network) {
@@ -58,8 +91,8 @@ std::optional<std::string> Clients::Step(Network& network) {
   if (client.sent == rounds_ || client.under_way.size() >= kPipelineMax) return std::nullopt;
   std::string bytes;
   for (size_t i = 1 + client.prng.Below(4); i > 0 && client.sent < rounds_; --i) {
-    const Kind kind = static_cast<Kind>(client.prng.Below(kKinds));
-    const uint64_t n = ++client.numbers[static_cast<size_t>(kind)];
+    const Kind kind = NextKind(client);
+    const uint64_t n = NextNumber(client, kind);
     if (kind == Kind::kOnce) client.tokens.push_back(n);
     if (kind == Kind::kShared) ++shared_sent_;
     client.under_way.push_back({kind, n});
@@ -91,7 +124,12 @@ std::optional<std::string> Clients::TakeReplies(size_t index, Client& client) {
     if (sent.kind == Kind::kShared) {
       shared_told_ = std::max<uint64_t>(shared_told_, static_cast<uint64_t>(reply.number));
     }
-    client.acked[static_cast<size_t>(sent.kind)] = sent.n;
+    if (sent.kind == Kind::kPeek) {
+      NotePeek(sent.n, reply.text);
+    } else {
+      uint64_t& acked = client.acked[static_cast<size_t>(sent.kind)];
+      acked = std::max(acked, sent.n);
+    }
   }
 }
 

@@ -12,6 +12,9 @@
 //   hash      field n of round n, as the ladder
 //   once      after retrying what was not acknowledged: exactly as many as tokens
 //   shared    at least the greatest value that anyone was told
+//   peek      what a client read of another's counter, register or pair counts as acknowledged: no
+//   reply
+//             reveals what a crash could undo
 //
 // Threads:  one.
 #pragma once
@@ -37,7 +40,9 @@ class Network {
 
 class Clients {
  public:
-  Clients(size_t clients, size_t rounds, uint64_t seed);
+  // What the clients send: everything, or only writes over two shards, or only once tokens.
+  enum class Mix : uint8_t { kAll, kPairs, kOnce };
+  Clients(size_t clients, size_t rounds, Mix mix, uint64_t seed);
 
   // Sends more, if a client has room in its pipeline, and takes replies. Returns a broken promise,
   // if a reply shows one.
@@ -51,8 +56,8 @@ class Clients {
   std::optional<std::string> Check(const Ask& ask);
 
  private:
-  enum class Kind : uint8_t { kCounter, kRegister, kLadder, kPair, kHash, kOnce, kShared };
-  static constexpr size_t kKinds = 7;
+  enum class Kind : uint8_t { kCounter, kRegister, kLadder, kPair, kHash, kOnce, kShared, kPeek };
+  static constexpr size_t kKinds = 8;
   struct Sent {
     Kind kind;
     uint64_t n;
@@ -72,7 +77,12 @@ class Clients {
   std::optional<std::string> TakeReplies(size_t index, Client& client);
   std::optional<std::string> CheckClient(size_t index, Client& client, const Ask& ask);
 
+  Kind NextKind(Client& client) const;
+  uint64_t NextNumber(Client& client, Kind kind);
+  void NotePeek(uint64_t peeked, std::string_view value);
+
   size_t rounds_;
+  Mix mix_;
   std::vector<Client> clients_;
   uint64_t shared_told_ = 0, shared_sent_ = 0;
 };

@@ -51,7 +51,9 @@ Status Machine::OpenDisk() {
 }
 
 void Machine::MakeLanes() {
-  fabric_ = std::make_unique<ingest::Fabric>(options_.lanes, [](model::LaneId) {});
+  fabric_ = std::make_unique<ingest::Fabric>(
+      options_.lanes, [](model::LaneId) {},
+      [this](model::LaneId, model::LaneId) { return prng_.OneIn(3); });
   shard::Limits limits;
   limits.buffer_bytes = options_.buffer_bytes;
   limits.log_bytes = options_.log_bytes;

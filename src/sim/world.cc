@@ -41,7 +41,7 @@ World::World(const WorldOptions& options)
       world_(options.seed),
       prng_(options.seed ^ 0x5eed),
       medium_(std::make_shared<store::MemoryStore::Medium>()),
-      clients_(options.clients, options.rounds, options.seed) {}
+      clients_(options.clients, options.rounds, options.mix, options.seed) {}
 
 World::~World() = default;
 

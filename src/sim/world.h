@@ -24,6 +24,7 @@ struct WorldOptions {
   size_t clients = 4;
   size_t rounds = 30;
   size_t buffer_bytes = 4 << 10;
+  Clients::Mix mix = Clients::Mix::kAll;
 };
 
 class World {
