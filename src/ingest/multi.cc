@@ -33,6 +33,7 @@ struct Flow {
   shard::Fetch fetch;
   bool once_seen = false;
   std::string once_reply;
+  std::string reply;  // what a once token remembers lies here until the last lane has applied it
   std::vector<command::KeyChange> changes;
   std::vector<shard::Change> writes;
 };
@@ -145,7 +146,7 @@ std::vector<model::LaneId> LanesOf(const Flow& flow) {
 
 // Home again, with every key held and looked at.
 void Conclude(Lane& lane, const FlowPtr& flow) {
-  std::string reply;
+  std::string& reply = flow->reply;
   shard::Gate gate{flow->gate, false};
   if (flow->once_seen) {
     reply = flow->once_reply;
