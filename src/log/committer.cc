@@ -23,7 +23,7 @@ Committer::Committer(Log& log, env::Clock& clock, CommitterLimits limits,
 
 Committer::Group& Committer::OpenGroup() {
   const bool front_is_written = writing_ && groups_.size() == 1;
-  if (!groups_.empty() && !groups_.back()->by_bytes && !front_is_written) return *groups_.back();
+  if (!groups_.empty() && !groups_.back()->full && !front_is_written) return *groups_.back();
   std::unique_ptr<Group> group;
   if (idle_.empty()) {
     group = std::make_unique<Group>();
@@ -38,7 +38,7 @@ Committer::Group& Committer::OpenGroup() {
   group->time = {};
   group->number = next_number_++;
   group->since_us = clock_.MonotonicUs();
-  group->by_bytes = false;
+  group->by_bytes = group->full = false;
   groups_.push_back(std::move(group));
   news_ = true;
   return *groups_.back();
@@ -77,7 +77,9 @@ Result<Placed> Committer::Append(const Batch& batch) {
     group.records += batch.records;
     group.time = std::max(group.time, batch.time);
     const size_t bytes = kBatchHeadBytes + batch.bytes.size();
-    if (group.buffer.batches().size() >= limits_.group_bytes) group.by_bytes = news_ = true;
+    const size_t size = group.buffer.batches().size();
+    if (!group.by_bytes && size >= limits_.group_bytes) group.by_bytes = news_ = true;
+    group.full = size >= limits_.group_bytes * kGroupGrowth;
     log_bytes_ += bytes;
     pending_bytes_ += bytes;
     appended_ = group.first.value + group.records - 1;

@@ -4,8 +4,9 @@
 //   Pump()    the log's own thread writes the open group, syncs it, and publishes durable().
 //
 // A group closes because the disk is idle (Pump takes what is there), because it reached
-// group_bytes, or group_delay after its first record. The next group fills while this one syncs. A
-// turn's batch is never divided between groups, so a group may pass group_bytes by one batch.
+// group_bytes, or group_delay after its first record. The next group fills while this one syncs;
+// while the disk is that busy it may pass group_bytes, kGroupGrowth times, so that a slow sync pays
+// for more. A turn's batch is never divided between groups, so a group may pass its bound by one.
 //
 // Owns:     the open group and the shard sequence counters: records are numbered in log order here,
 //           the one place where all lanes meet. Borrows the log.
@@ -52,7 +53,7 @@ struct Placed {
 };
 
 struct CommitterLimits {
-  size_t group_bytes = 256 << 10;  // a group closes at this size
+  size_t group_bytes = 256 << 10;  // a group closes at this size, if the disk is free
   uint64_t group_delay_us = 0;     // or this long after its first record; 0: when the disk is free
   size_t queue_bytes_max =
       64 << 20;  // not yet synced; lanes stop reading sockets above it (full())
@@ -61,9 +62,11 @@ inline constexpr uint64_t kWitnessDelayUs =
     10'000;  // after the last group, then an empty one is written
 inline constexpr size_t kBatchBytesMax = 512 << 20;
 inline constexpr uint64_t kNoSpaceRetryUs = 100'000;  // while the disk is full
-inline constexpr size_t kIdleBuffersMax = 4;          // kept for later groups; more are freed
+// A group that waits for the disk takes batches until it is so many times group_bytes.
+inline constexpr size_t kGroupGrowth = 16;
+inline constexpr size_t kIdleBuffersMax = 2;  // kept for later groups; more are freed
 // A buffer that one huge batch blew up beyond this is not kept either.
-inline constexpr size_t kIdleBufferBytesMax = 4 << 20;
+inline constexpr size_t kIdleBufferBytesMax = 16 << 20;
 
 class Committer {
  public:
@@ -118,7 +121,8 @@ class Committer {
     model::LogTime time;
     uint64_t number = 0;
     uint64_t since_us = 0;  // when its first record came
-    bool by_bytes = false;  // it reached group_bytes and takes no more
+    bool by_bytes = false;  // it reached group_bytes: due at once
+    bool full = false;      // it takes no more
   };
   // Where a lineage stands: its next number, and its place in the shard table of the open group.
   struct Counter {

@@ -98,26 +98,33 @@ TEST(Committer, ClosesAGroupWhenTheDiskIsIdle) {
   }
 }
 
-// Goal:   a group passes group_bytes by one batch at most, and no batch is divided.
-// Method: batches of all sizes around the limit, queued before the first Pump.
+// Goal:   a group is due as soon as it reaches group_bytes, and grows to kGroupGrowth times that
+//         while the disk is busy; it passes either by one batch at most, and no batch is divided.
+// Method: batches of all sizes around the limit; with a patient delay, and queued up beforehand.
 TEST(Committer, ClosesAGroupAtItsSize) {
   CommitterLimits limits;
   limits.group_bytes = 1000;
+  limits.group_delay_us = 1'000'000;
   for (size_t size = 1; size < 2200; size += 13) {
-    Bench bench(limits);
-    for (int i = 0; i < 10; ++i) ASSERT_TRUE(bench.Append(std::string(size, 'x')).has_value());
-    while (bench.committer.durable() < bench.committer.appended()) bench.committer.Pump();
-    size_t batches = 0;
-    const auto groups = bench.Groups();
-    for (size_t i = 0; i < groups.size(); ++i) {
-      size_t bytes = 0;
-      for (const OwnBatch& batch : groups[i].batches) bytes += batch.bytes.size() + kBatchHeadBytes;
-      EXPECT_LT(bytes - size - kBatchHeadBytes, limits.group_bytes);
-      EXPECT_TRUE(bytes >= limits.group_bytes || i + 1 == groups.size());
-      batches += groups[i].batches.size();
+    for (const bool busy : {false, true}) {
+      Bench bench(limits);
+      const size_t bound = busy ? limits.group_bytes * kGroupGrowth : limits.group_bytes;
+      const size_t batch_bytes = size + kBatchHeadBytes;
+      const size_t batches_each = (bound + batch_bytes - 1) / batch_bytes;
+      const size_t batches = 3 * batches_each;
+      for (size_t i = 0; i < batches; ++i) {
+        ASSERT_TRUE(bench.Append(std::string(size, 'x')).has_value());
+        if (!busy) bench.committer.Pump();
+      }
+      for (int i = 0; i < 3; ++i) bench.committer.Pump();
+      EXPECT_EQ(bench.committer.durable(), model::Lsn(batches));
+      const auto groups = bench.Groups();
+      EXPECT_EQ(groups.size(), 3u);
+      for (const OwnGroup& group : groups) {
+        EXPECT_EQ(group.batches.size(), batches_each) << size;
+      }
+      EXPECT_EQ(bench.Closes(Close::kBytes), 3u);
     }
-    EXPECT_EQ(batches, 10u);
-    EXPECT_GE(bench.Closes(Close::kBytes) + 1, groups.size());
   }
 }
 
