@@ -1,7 +1,7 @@
 // Connections: the sessions of one lane, by connection number. Bytes come from whoever has them:
 // the sockets of lane_server, a test, a simulated network.
 //
-// A turn of the owner: Lane::BeginTurn, Feed and Resume, Lane::EndTurn, SealTurn, then Output of
+// A turn of the owner: Lane::BeginTurn, Resume, Feed, Lane::EndTurn, SealTurn, then Output of
 // those that TakeTouched names.
 //
 // Owns:     the sessions.

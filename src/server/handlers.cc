@@ -101,6 +101,19 @@ std::span<const Subcommand> SubcommandsOf(const command::Spec& spec) {
   return subcommands == nullptr ? std::span<const Subcommand>() : subcommands();
 }
 
+bool SpansShards(command::Args args) {
+  const auto spans = [](const command::Spec* spec) {
+    return spec != nullptr &&
+           (spec->face == command::Face::kMulti || spec->face == command::Face::kGather);
+  };
+  const command::Spec* spec = command::FindCommand(args[0]);
+  if (spec == nullptr || spec->name != "sluice" || args.size() < 4) return spans(spec);
+  if (EqualFolded(args[1], "range")) return true;
+  if (!EqualFolded(args[1], "once")) return false;
+  const size_t inner = args[2].starts_with('@') ? 4 : 3;
+  return inner < args.size() && spans(command::FindCommand(args[inner]));
+}
+
 uint32_t CategoriesOf(uint32_t flags) {
   uint32_t categories = 0;
   if (flags & command::kRead) categories |= auth::kRead;

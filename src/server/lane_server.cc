@@ -10,9 +10,8 @@ namespace {
 
 constexpr uint64_t kListenerTag = ~uint64_t{0} - 1;
 constexpr int kAcceptsPerTurn = 64;
-constexpr uint64_t kAcceptPauseUs = 100'000;  // after the kernel had no room for a newcomer
-constexpr int64_t kCrowdedPauseUs = 500;      // other lanes say nothing when they have caught up
-constexpr size_t kSendsPerTurn = 4;           // of one socket
+constexpr int64_t kCrowdedPauseUs = 500;  // other lanes say nothing when they have caught up
+constexpr size_t kSendsPerTurn = 4;       // of one socket
 constexpr std::string_view kTooMany = "-ERR max number of clients reached\r\n";
 
 size_t PlaceOf(uint64_t connection) {
@@ -80,14 +79,12 @@ void LaneServer::Turn() {
   const bool crowded = lane_.Crowded();
   if (crowded && !crowded_) connections_.meters().crowded_turns.Add();
   crowded_ = crowded;
-  if (!crowded_) WakeRested();
-  for (const env::Ready& ready : ready_) HandleReady(ready);
-  if (!crowded_) connections_.Resume();
-  const uint64_t now_us = context_.clock.MonotonicUs();
-  if (now_us >= next_tick_us_) {
-    next_tick_us_ = now_us + ingest::kTickMs * 1000;
-    lane_.Tick();
+  if (!crowded_) {
+    connections_.Resume();
+    WakeRested();
   }
+  for (const env::Ready& ready : ready_) HandleReady(ready);
+  MaybeTick();
   connections_.SealTurn(lane_.EndTurn());
   if (committer.failed() && !failed_) {
     failed_ = true;
@@ -102,6 +99,17 @@ void LaneServer::Turn() {
   for (const uint64_t connection : touched_) Serve(connection);
   for (const uint64_t connection : serving_) Serve(connection);
   serving_.clear();
+}
+
+void LaneServer::MaybeTick() {
+  const uint64_t now_us = context_.clock.MonotonicUs();
+  if (now_us < next_tick_us_) return;
+  next_tick_us_ = now_us + ingest::kTickMs * 1000;
+  lane_.Tick();
+  if (accept_paused_ && listener_) {
+    accept_paused_ = false;
+    loop_->Modify(listener_->fd(), kListenerTag, env::Interest::kRead);
+  }
 }
 
 void LaneServer::HandleReady(const env::Ready& ready) {
@@ -131,9 +139,9 @@ void LaneServer::Accept() {
       case env::Listener::Accepted::kNone:
         return;
       case env::Listener::Accepted::kExhausted:
-        // Level-triggered, it would be reported again at once.
+        // Level-triggered, it would be reported again at once. The next tick asks again.
         loop_->Modify(listener_->fd(), kListenerTag, env::Interest::kNone);
-        accept_again_us_ = context_.clock.MonotonicUs() + kAcceptPauseUs;
+        accept_paused_ = true;
         return;
     }
   }

@@ -75,6 +75,7 @@ class LaneServer {
 
   int64_t SleepUs();
   void Turn();
+  void MaybeTick();
   void HandleReady(const env::Ready& ready);
   void Accept();
   void HandOut(env::Fd fd);
@@ -105,8 +106,9 @@ class LaneServer {
   std::unique_ptr<char[]> read_buffer_;
   size_t next_lane_ = 0;
   bool crowded_ = false;
+  bool accept_paused_ = false;  // the kernel had no room for a newcomer
   bool draining_ = false, drained_ = false, failed_ = false;
-  uint64_t next_tick_us_ = 0, drain_deadline_us_ = 0, accept_again_us_ = 0;
+  uint64_t next_tick_us_ = 0, drain_deadline_us_ = 0;
 };
 
 }  // namespace sluice::server

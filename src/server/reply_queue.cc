@@ -39,7 +39,6 @@ std::string& ReplyQueue::Begin() {
 }
 
 void ReplyQueue::End(const shard::Gate& gate, const Terms& terms) {
-  seen_.Cover(gate);
   if (direct_) {
     ++first_, ++next_;
     Place(mark_, gate, terms);
@@ -69,7 +68,6 @@ void ReplyQueue::Fulfil(uint64_t number, std::string_view bytes, const shard::Ga
   if (number < first_ || number >= next_) return;
   Slot& slot = At(number);
   if (slot.answered) return;
-  seen_.Cover(gate);
   if (number == first_) {
     ++first_;
     const size_t from = out_.size();
@@ -99,6 +97,7 @@ void ReplyQueue::ReleaseAnswered() {
 }
 
 void ReplyQueue::Place(size_t from, const shard::Gate& gate, const Terms& terms) {
+  seen_.Cover(gate);
   if (terms.silent) {
     out_.resize(from);
     return;

@@ -108,7 +108,7 @@ class ReplyQueue {
 
   std::vector<Stretch> stretches_;  // a ring; its size is a power of two
   size_t stretches_first_ = 0, stretches_used_ = 0;
-  shard::Gate seen_;  // what every reply so far looked at, whatever its terms
+  shard::Gate seen_;  // what the replies in out_ and before looked at, whatever their terms
 };
 
 }  // namespace sluice::server

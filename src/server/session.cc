@@ -110,7 +110,7 @@ void Session::CloseAfterReplies() {
 
 size_t Session::Run(std::string_view bytes) {
   size_t done = 0;
-  more_ = false;
+  more_ = alone_ = false;
   now_us_ = client_.active_us = context_.clock.MonotonicUs();
   for (size_t commands = 0; phase_ == Phase::kOpen; ++commands) {
     if (commands == kCommandsPerTurn || Blocked()) {
@@ -119,6 +119,11 @@ size_t Session::Run(std::string_view bytes) {
     }
     size_t consumed = 0;
     const resp::Parser::Got got = parser_.Next(bytes.substr(done), &consumed, &args_);
+    if (got == resp::Parser::Got::kCommand && replies_.in_flight() > 0 && SpansShards(args_)) {
+      // It is parsed again when its time has come.
+      more_ = alone_ = true;
+      return done;
+    }
     done += consumed;
     switch (got) {
       case resp::Parser::Got::kNeedMore:
@@ -168,6 +173,7 @@ void Session::Execute(command::Args args) {
     replies_.End(answer.gate, answer.terms);
   } else {
     replies_.EndLater(answer.terms);
+    alone_ = SpansShards(args);
   }
   if (!runs) {
     meters_.errors.Add();

@@ -6,7 +6,9 @@
 //   SealTurn()  the lane's turn ended; then Sendable() says what may be sent.
 //
 // A session stops reading and running while too much of its own is unanswered or unsent, and after
-// kCommandsPerTurn, so that one client's pipeline does not starve the others.
+// kCommandsPerTurn, so that one client's pipeline does not starve the others. A command over
+// several keys or shards takes longer roads than one on a single key; so that it neither overtakes
+// nor is overtaken, it waits for all answers before it, and what follows waits for its own.
 //
 // Owns:     received bytes that are no whole command yet, and unsent replies. Borrows the lane.
 // Threads:  none; the lane's own.
@@ -101,7 +103,8 @@ class Session {
   enum class Phase : uint8_t { kOpen, kClosing, kDead };
 
   bool Blocked() const {
-    return replies_.in_flight() >= kInFlightMax || replies_.bytes() >= kOutputBytesPause;
+    return replies_.in_flight() >= kInFlightMax || replies_.bytes() >= kOutputBytesPause ||
+           (alone_ && replies_.in_flight() > 0);
   }
   // Runs commands at the front of `bytes`; returns how many bytes are done with.
   size_t Run(std::string_view bytes);
@@ -123,8 +126,9 @@ class Session {
   ReplyQueue replies_;
   Phase phase_ = Phase::kOpen;
   bool input_ended_ = false;
-  bool more_ = false;  // `in_` may begin with a whole command
-  std::string in_;     // received, from in_at_ on not taken yet
+  bool alone_ = false;  // nothing runs until all that is under way is answered
+  bool more_ = false;   // `in_` may begin with a whole command
+  std::string in_;      // received, from in_at_ on not taken yet
   size_t in_at_ = 0;
   std::vector<std::string_view> args_;
   uint64_t now_us_ = 0;

@@ -1,0 +1,192 @@
+// NodeFixture: a node of some lanes without threads, sockets or a disk, driven by hand: its log is
+// durable when Sync is called and not before. For tests.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "config/config.h"
+#include "env/sim/clock.h"
+#include "ingest/lane.h"
+#include "log/committer.h"
+#include "log/memory_log.h"
+#include "route/catalogue.h"
+#include "route/router.h"
+#include "server/connections.h"
+#include "server/context.h"
+#include "store/memory_store.h"
+
+namespace sluice::server {
+
+struct NodeOptions {
+  size_t lanes = 1;
+  std::string config = {};  // TOML
+  bool cold = false;        // what is in the store must be fetched before it is read
+};
+
+class NodeFixture {
+ public:
+  explicit NodeFixture(const NodeOptions& options = {}) : jobs_(*this) {
+    config_ = config::Load(options.config, "test.toml", {}).value();
+    users_ = std::make_unique<auth::Users>(config_.users);
+    auto change = route::Reconcile({}, config_.keyspaces, "node", [this] { return ++drawn_; });
+    SLUICE_CHECK(change.has_value());
+    auto router = std::make_shared<const route::Router>(change->content.catalogue, change->policies,
+                                                        change->content.map);
+    store::MemoryStore::Options store_options;
+    if (options.cold) store_options.cold = [](std::string_view) { return true; };
+    store_ = store::MemoryStore::Open(std::make_shared<store::MemoryStore::Medium>(), store_options)
+                 .value();
+    fabric_ = std::make_unique<ingest::Fabric>(options.lanes, [](model::LaneId) {});
+    node_ = std::make_unique<ingest::Node>(*store_, *fabric_, jobs_, router, shard::Limits{});
+    committer_ =
+        std::make_unique<log::Committer>(log_, clock_, log::CommitterLimits{},
+                                         std::unordered_map<model::Lineage, model::ShardSeq>{});
+    node_->committer = committer_.get();
+    context_ = std::make_unique<Context>(*node_, clock_, *users_);
+    context_->identity.version = "0.0.test";
+    for (size_t i = 0; i < router->map().shards().size(); ++i) {
+      node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % options.lanes)));
+    }
+    for (size_t i = 0; i < options.lanes; ++i) {
+      lanes_.push_back(
+          std::make_unique<ingest::Lane>(model::LaneId(static_cast<uint16_t>(i)), *node_, i));
+      node_->lanes.push_back(lanes_.back().get());
+      connections_.push_back(std::make_unique<Connections>(*context_, *lanes_.back()));
+      context_->connections.push_back(connections_.back().get());
+      lanes_.back()->Serve(connections_.back().get());
+    }
+  }
+
+  uint64_t Connect(size_t lane = 0) { return connections_[lane]->Open("10.0.0.1:5", "10.0.0.2:6"); }
+
+  // One turn of one lane. What is fed belongs to that turn.
+  void Turn(size_t lane, uint64_t connection = 0, std::string_view bytes = {}) {
+    clock_.Advance(1000);
+    lanes_[lane]->BeginTurn(clock_.WallMs());
+    connections_[lane]->Resume();
+    if (!bytes.empty()) connections_[lane]->Feed(connection, bytes);
+    connections_[lane]->SealTurn(lanes_[lane]->EndTurn());
+    connections_[lane]->TakeTouched(&touched_);
+  }
+  // Turns of all lanes and what they put aside, until nothing moves any more. Nothing becomes
+  // durable.
+  void Settle() {
+    for (int round = 0; round < kRoundsMax; ++round) {
+      bool busy = jobs_.RunAll();
+      for (size_t i = 0; i < lanes_.size(); ++i) {
+        Turn(i);
+        busy = busy || lanes_[i]->Busy() || connections_[i]->WantsTurn();
+      }
+      if (!busy && ++quiet_ > 2 * lanes_.size()) break;
+      if (busy) quiet_ = 0;
+    }
+    quiet_ = 0;
+  }
+  // All that was written becomes durable.
+  void Sync() {
+    for (int i = 0; i < kRoundsMax && committer_->durable() < committer_->appended(); ++i) {
+      clock_.Advance(1000);
+      committer_->Pump();
+    }
+    SLUICE_CHECK(committer_->durable() == committer_->appended());
+  }
+  // Takes what may leave now.
+  std::string Take(uint64_t connection, size_t lane = 0) {
+    const std::string taken(connections_[lane]->Output(connection, committer_->durable()));
+    if (!taken.empty()) connections_[lane]->Sent(connection, taken.size());
+    return taken;
+  }
+  // Feeds bytes, lets everything run and become durable, and takes the replies.
+  std::string Ask(uint64_t connection, std::string_view bytes, size_t lane = 0) {
+    Turn(lane, connection, bytes);
+    return Rest(connection, lane);
+  }
+  std::string Rest(uint64_t connection, size_t lane = 0) {
+    std::string replies;
+    for (int quiet = 0; quiet < 2;) {
+      Settle();
+      Sync();
+      const std::string taken = Take(connection, lane);
+      replies += taken;
+      quiet = taken.empty() ? quiet + 1 : 0;
+    }
+    return replies;
+  }
+  // False once the session has ended.
+  bool Open(uint64_t connection, size_t lane = 0) {
+    Session* session = connections_[lane]->Find(connection);
+    return session != nullptr && !session->Finished();
+  }
+
+  env::SimClock& clock() { return clock_; }
+  Context& context() { return *context_; }
+  ingest::Node& node() { return *node_; }
+  Connections& connections(size_t lane = 0) { return *connections_[lane]; }
+  log::Committer& committer() { return *committer_; }
+  log::MemoryLog& log() { return log_; }
+
+ private:
+  static constexpr int kRoundsMax = 100'000;
+
+  // Background work, done when Settle asks for it.
+  class Jobs final : public ingest::Background {
+   public:
+    explicit Jobs(NodeFixture& node) : node_(node) {}
+    void Offload(model::LaneId lane, std::function<void(store::Store&)> work,
+                 ingest::Task then) override {
+      waiting_.push_back([this, lane, work = std::move(work), then = std::move(then)] {
+        work(*node_.store_);
+        node_.fabric_->Post(lane, then);
+      });
+    }
+    void Store(model::LaneId lane, store::Run run, model::Lsn last, ingest::Task then) override {
+      waiting_.push_back([this, lane, run = std::move(run), last, then = std::move(then)] {
+        if (node_.committer_->durable() < last) node_.Sync();
+        SLUICE_CHECK(node_.store_->Apply(run).ok());
+        node_.fabric_->Post(lane, then);
+      });
+    }
+    bool RunAll() {
+      if (waiting_.empty()) return false;
+      const auto now = std::exchange(waiting_, {});
+      for (const auto& job : now) job();
+      return true;
+    }
+
+   private:
+    NodeFixture& node_;
+    std::vector<std::function<void()>> waiting_;
+  };
+
+  env::SimClock clock_{1'700'000'000'000};
+  config::Config config_;
+  std::unique_ptr<auth::Users> users_;
+  uint64_t drawn_ = 0;
+  log::MemoryLog log_{model::LogId(1)};
+  std::unique_ptr<store::MemoryStore> store_;
+  std::unique_ptr<ingest::Fabric> fabric_;
+  Jobs jobs_;
+  std::unique_ptr<ingest::Node> node_;
+  std::unique_ptr<log::Committer> committer_;
+  std::unique_ptr<Context> context_;
+  std::vector<std::unique_ptr<ingest::Lane>> lanes_;
+  std::vector<std::unique_ptr<Connections>> connections_;
+  std::vector<uint64_t> touched_;
+  size_t quiet_ = 0;
+};
+
+// "*3\r\n$3\r\nSET…": a command as clients send it.
+inline std::string Request(std::initializer_list<std::string_view> args) {
+  std::string bytes = "*" + std::to_string(args.size()) + "\r\n";
+  for (const std::string_view arg : args) {
+    bytes += "$" + std::to_string(arg.size()) + "\r\n" + std::string(arg) + "\r\n";
+  }
+  return bytes;
+}
+
+}  // namespace sluice::server
