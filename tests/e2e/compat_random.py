@@ -17,9 +17,7 @@ NO_FLOATS = [b"nan", b"-nan", b"", b"x", b"1.5x", b" 1.5", b"1.5 ", b"1e99999", 
 VALUES = [b"", b"v", b"hello world", b"\r\n", b"\0\xff\x80", b"x" * 70, b"y" * 3000, b"10", b"-5",
           b"3.14", b"9223372036854775807", "žluťoučký".encode()]
 FIELDS = [b"f", b"g", b"h", b"", b"f\0", b"longer-field-name", b"7", b"z" * 100]
-RELATIVE = [b"1000", b"100000", b"0", b"-1", b"9223372036854775", b"9223372036854775807", b"5000",
-            b"-9223372036854775808"]
-PEXPIRES = [b"1000000", b"-1", b"0", b"x", b"9223372036854775807"]
+NO_TIMES = [b"0", b"-1", b"9223372036854775807", b"-9223372036854775808"]
 ABSOLUTE_S = [b"33000000000", b"1", b"0", b"-5", b"9223372036854775807", b"34000000000"]
 ABSOLUTE_MS = [b"33000000000000", b"1", b"0", b"-5", b"34000000000123"]
 
@@ -41,10 +39,19 @@ def random_case(rng, word):
     return bytes(rng.choice((c, c ^ 32)) if chr(c).isalpha() else c for c in word)
 
 
+def seconds(rng):
+    """A time from now; hardly ever one that was drawn before, so that GT and LT never tie."""
+    return rng.choice(NO_TIMES) if rng.random() < 0.2 else b"%d" % rng.randrange(1000, 10**9)
+
+
+def milliseconds(rng):
+    return rng.choice(NO_TIMES) if rng.random() < 0.2 else b"%d" % rng.randrange(10**6, 10**12)
+
+
 def expiry_words(rng):
-    name, times = rng.choice(((b"EX", RELATIVE), (b"PX", [b"1000000", b"0", b"-1", b"90000000"]),
-                              (b"EXAT", ABSOLUTE_S), (b"PXAT", ABSOLUTE_MS)))
-    return [name, rng.choice(NO_INTS if rng.random() < 0.05 else times)]
+    name, time = rng.choice(((b"EX", seconds(rng)), (b"PX", milliseconds(rng)),
+                             (b"EXAT", rng.choice(ABSOLUTE_S)), (b"PXAT", rng.choice(ABSOLUTE_MS))))
+    return [name, rng.choice(NO_INTS) if rng.random() < 0.05 else time]
 
 
 def set_words(rng):
@@ -109,8 +116,8 @@ STRING_COMMANDS = [
     lambda r, k, key, f, v: [b"SET", k, v()] + set_words(r),
     lambda r, k, key, f, v: [b"SET", k, r.choice(INTS)],
     lambda r, k, key, f, v: [b"SETNX", k, v()],
-    lambda r, k, key, f, v: [b"SETEX", k, r.choice(RELATIVE + NO_INTS), v()],
-    lambda r, k, key, f, v: [b"PSETEX", k, r.choice((b"1000000", b"0", b"-1", b"x")), v()],
+    lambda r, k, key, f, v: [b"SETEX", k, r.choice((seconds(r), r.choice(NO_INTS))), v()],
+    lambda r, k, key, f, v: [b"PSETEX", k, milliseconds(r), v()],
     lambda r, k, key, f, v: [b"GETSET", k, v()],
     lambda r, k, key, f, v: [b"GETDEL", k],
     lambda r, k, key, f, v: [b"GETEX", k] + getex_words(r),
@@ -137,8 +144,9 @@ KEY_COMMANDS = [
     lambda r, k, key, f, v: [b"TYPE", k],
     lambda r, k, key, f, v: [r.choice((b"TTL", b"PTTL", b"EXPIRETIME", b"PEXPIRETIME")), k],
     lambda r, k, key, f, v: [r.choice((b"TTL", b"PTTL", b"EXPIRETIME", b"PEXPIRETIME")), k],
-    lambda r, k, key, f, v: [b"EXPIRE", k, r.choice(RELATIVE + NO_INTS[:6])] + expire_words(r),
-    lambda r, k, key, f, v: [b"PEXPIRE", k, r.choice(PEXPIRES)] + expire_words(r),
+    lambda r, k, key, f, v: [b"EXPIRE", k, r.choice((seconds(r), seconds(r), r.choice(NO_INTS)))]
+    + expire_words(r),
+    lambda r, k, key, f, v: [b"PEXPIRE", k, milliseconds(r)] + expire_words(r),
     lambda r, k, key, f, v: [b"EXPIREAT", k, r.choice(ABSOLUTE_S)] + expire_words(r),
     lambda r, k, key, f, v: [b"PEXPIREAT", k, r.choice(ABSOLUTE_MS)] + expire_words(r),
     lambda r, k, key, f, v: [b"PERSIST", k],

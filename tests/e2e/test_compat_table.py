@@ -6,18 +6,22 @@ Method: ask both servers for every command that Sluice lists, and compare what t
 
 import pytest
 from resp import Connection, Error
+from servers import RedisServer, Sluice
 
 OWN = {b"sluice", b"waitaof"}  # not in Redis 7.0
 OWN_SUBCOMMANDS = {b"client|no-touch", b"client|setinfo"}  # of Redis 7.2
 SHARED_FLAGS = {b"write", b"readonly", b"fast", b"admin", b"no_auth"}
 
 
-@pytest.fixture
-def connections(sluice, redis_server):
-    pair = Connection(redis_server.port), Connection(sluice.port)
-    yield pair
-    for connection in pair:
-        connection.close()
+@pytest.fixture(scope="module")
+def connections(sluice_bin, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("table")
+    with RedisServer(directory / "redis").start() as redis:
+        with Sluice(sluice_bin, directory / "sluice").start() as sluice:
+            pair = Connection(redis.port), Connection(sluice.port)
+            yield pair
+            for connection in pair:
+                connection.close()
 
 
 def table(connection, *names):
