@@ -217,6 +217,19 @@ def test_large_values_pass_and_larger_ones_are_refused(sluice):
     healthy(sluice)
 
 
+def test_commands_with_very_many_keys(sluice):
+    """Goal: the number of keys in one command is bounded by its bytes, not by the server's stack."""
+    keys = [f"many:{n}" for n in range(200_000)]
+    pairs = [word for key in keys for word in (key, "1")]
+    with Wire(sluice.port) as wire:
+        assert wire.call("MSET", *pairs) == b"OK"
+        assert wire.call("MGET", *keys) == (b"1",) * len(keys)
+        assert wire.call("EXISTS", *keys) == len(keys)
+        assert wire.call("DEL", *keys) == len(keys)
+        assert wire.call("MGET", *keys[:10]) == (None,) * 10
+    healthy(sluice)
+
+
 def test_before_auth_limits_are_small(start_sluice):
     digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"  # of "secret"
     server = start_sluice(

@@ -39,7 +39,7 @@ class Call:
 
     @property
     def fd(self):
-        return self.text.split(",")[0].split(")")[0].strip()
+        return re.match(r"\d*", self.text)[0]
 
 
 def calls_of(trace):
