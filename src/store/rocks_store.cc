@@ -276,6 +276,7 @@ Status RocksStore::Apply(const Run& run) {
     (void)rocks_->env()->DeleteFile(path);  // else Open will
     return written;
   }
+  CountApplied();
   if (!run.buffer) return Ok();
   for (const Buffer::Range& range : run.buffer->cleared()) {
     // Only a hint: the space comes back sooner than the tables would fill up.

@@ -22,10 +22,29 @@ Result<Found> State::Find(std::string_view key, Tier tier, std::string* scratch)
     hit = (*buffer)->Find(key, hash);
     if (hit.state != Buffer::Hit::State::kMiss) return FromHit(hit);
   }
+  return Ask(key, hash, tier, scratch);
+}
+
+Result<Found> State::Ask(std::string_view key, uint32_t hash, Tier tier, std::string* scratch) {
+  // Read before the store is asked: an answer of later runs is forgotten too soon, never too late.
+  const uint64_t applied = store_.applied();
+  if ((applied != recent_applied_ && !recent_->empty()) || recent_->bytes() > recent_bytes_) {
+    recent_ = std::make_unique<Buffer>();
+  }
+  recent_applied_ = applied;
+  const Buffer::Hit known = recent_->Find(key, hash);
+  if (known.state == Buffer::Hit::State::kDeleted) return Found{};
+  if (known.state == Buffer::Hit::State::kRow) {
+    scratch->assign(known.row);
+    return Found{Answer::kFound, *scratch, model::Turn()};
+  }
   SLUICE_ASSIGN(const Answer answer, store_.Get(key, tier, scratch));
-  Found found{answer, {}, model::Turn()};
-  if (answer == Answer::kFound) found.row = *scratch;
-  return found;
+  if (answer != Answer::kFound) {
+    if (answer == Answer::kMissing) recent_->Delete(key, model::Turn());
+    return Found{answer, {}, model::Turn()};
+  }
+  if (scratch->size() <= kRecentRowMax) recent_->Put(key, *scratch, model::Turn());
+  return Found{answer, *scratch, model::Turn()};
 }
 
 size_t State::bytes() const {

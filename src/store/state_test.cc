@@ -28,7 +28,7 @@ TEST(State, ReadsTheNewest) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Prng random(seed);
     auto store = std::move(*MemoryStore::Open(std::make_shared<MemoryStore::Medium>(), {}));
-    State state(*store);
+    State state(*store, seed % 3 == 0 ? State::kRecentBytes : seed % 3 * 1500);
     struct Last {
       std::string row;
       bool found = false;
@@ -78,6 +78,38 @@ TEST(State, ReadsTheNewest) {
       ASSERT_EQ(found->turn.value, wanted.run <= arrived ? 0 : wanted.turn);
     }
   }
+}
+
+// Goal:   the store is asked once for an answer that it gave lately, be it a row or none, until a
+//         run arrives; large rows and rows past the bound are asked for again.
+// Method: count the questions through the hook that says what is cold.
+TEST(State, KeepsWhatTheStoreAnswered) {
+  int asked = 0;
+  MemoryStore::Options options;
+  options.cold = [&](std::string_view) { return ++asked < 0; };
+  auto store = std::move(*MemoryStore::Open(std::make_shared<MemoryStore::Medium>(), options));
+  auto buffer = std::make_shared<Buffer>();
+  buffer->Put(Key(1), "row", Turn(1));
+  buffer->Put(Key(2), std::string(State::kRecentRowMax + 1, 'x'), Turn(1));
+  for (int i = 100; i < 400; ++i) buffer->Put(Key(i), std::string(200, 'x'), Turn(1));
+  ASSERT_TRUE(store->Apply({buffer, {}}).ok());
+  State state(*store, 20000);
+  std::string scratch;
+  const auto asks = [&](uint64_t key) {
+    const int before = asked;
+    EXPECT_TRUE(state.Find(Key(key), Tier::kMemory, &scratch).has_value());
+    return asked > before;
+  };
+  for (const uint64_t key : {1, 3}) {
+    EXPECT_TRUE(asks(key));
+    EXPECT_FALSE(asks(key));
+  }
+  EXPECT_TRUE(asks(2) && asks(2));
+  for (int i = 100; i < 400; ++i) EXPECT_TRUE(asks(i));
+  EXPECT_TRUE(asks(1)) << "300 rows of 200 bytes are past the bound";
+  EXPECT_FALSE(asks(1));
+  ASSERT_TRUE(store->Apply({nullptr, {}}).ok());
+  EXPECT_TRUE(asks(1));
 }
 
 // Goal:   a cold key stays cold through the state unless a buffer knows it.

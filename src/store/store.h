@@ -11,6 +11,7 @@
 // Format:   docs/formats/keys.md
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -67,6 +68,16 @@ class Store {
   virtual uint64_t ApproximateKeys(std::string_view begin, std::string_view end) = 0;
   virtual uint64_t ApproximateBytes(std::string_view begin, std::string_view end) = 0;
   virtual bool Stalled() const = 0;  // compaction is behind: freeze no faster
+
+  // Runs applied since the store was opened: while it stays the same, so does every answer. Counted
+  // once a run can be seen.
+  uint64_t applied() const { return applied_.load(std::memory_order_acquire); }
+
+ protected:
+  void CountApplied() { applied_.fetch_add(1, std::memory_order_acq_rel); }
+
+ private:
+  std::atomic<uint64_t> applied_ = 0;
 };
 
 }  // namespace sluice::store
