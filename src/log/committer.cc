@@ -69,7 +69,6 @@ Result<Placed> Committer::Append(const Batch& batch) {
     const std::lock_guard lock(mutex_);
     if (failed_) return Fail(Code::kOutcomeUnknown, "the log failed");
     if (closing_) return Fail(Code::kUnavailable, "the log is closing");
-    if (no_space_) return Fail(Code::kNoSpace, "the disk of the log is full");
     const bool had_news = news_;
     Group& group = OpenGroup();
     CountShards(group, batch.shards);
