@@ -41,7 +41,9 @@ class NodeFixture {
     if (options.cold) store_options.cold = [](std::string_view) { return true; };
     store_ = store::MemoryStore::Open(std::make_shared<store::MemoryStore::Medium>(), store_options)
                  .value();
-    fabric_ = std::make_unique<ingest::Fabric>(options.lanes, [](model::LaneId) {});
+    fabric_ = std::make_unique<ingest::Fabric>(options.lanes, [this](model::LaneId lane) {
+      if (wake_) wake_(lane);
+    });
     node_ = std::make_unique<ingest::Node>(*store_, *fabric_, jobs_, router, shard::Limits{});
     committer_ =
         std::make_unique<log::Committer>(log_, clock_, log::CommitterLimits{},
@@ -123,6 +125,9 @@ class NodeFixture {
     return session != nullptr && !session->Finished();
   }
 
+  // For lanes that run on threads. Before they do.
+  void OnWake(std::function<void(model::LaneId)> wake) { wake_ = std::move(wake); }
+
   env::SimClock& clock() { return clock_; }
   Context& context() { return *context_; }
   ingest::Node& node() { return *node_; }
@@ -177,6 +182,7 @@ class NodeFixture {
   std::vector<std::unique_ptr<ingest::Lane>> lanes_;
   std::vector<std::unique_ptr<Connections>> connections_;
   std::vector<uint64_t> touched_;
+  std::function<void(model::LaneId)> wake_;
   size_t quiet_ = 0;
 };
 

@@ -1,7 +1,10 @@
 // Sessions over real lanes: bytes in, bytes out.
 #include "server/session.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "base/prng.h"
 #include "server/node_fixture.h"
