@@ -53,6 +53,7 @@ Meters::Meters(NodeProcess& node, const std::vector<std::unique_ptr<server::Lane
   registry.Add(node.committer().meters());
   for (size_t i = 0; i < node.lanes(); ++i) {
     const meter::Labels labels{{"lane", std::to_string(i)}};
+    registry.Add(node.lane(i).meters(), labels);
     registry.Add(node.lane(i).shards().meters(), labels);
     registry.Add(lanes[i]->connections().meters(), labels);
   }

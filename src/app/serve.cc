@@ -16,13 +16,6 @@
 #include "server/config_items.h"
 #include "server/lane_server.h"
 
-#ifndef SLUICE_VERSION
-#define SLUICE_VERSION "0.0.0"
-#endif
-#ifndef SLUICE_BUILD
-#define SLUICE_BUILD "unknown"
-#endif
-
 namespace sluice::app {
 namespace {
 
@@ -69,13 +62,13 @@ class Server {
   env::LinuxClock clock_;
   meter::Registry registry_;
   Face face_{config_, registry_};
-  std::unique_ptr<console::HttpServer> http_;
   server::Front front_;
   std::unique_ptr<NodeProcess> node_;
   std::unique_ptr<Meters> meters_;
   std::unique_ptr<server::Context> context_;
   std::vector<std::unique_ptr<server::LaneServer>> lanes_;
   std::string address_;
+  std::unique_ptr<console::HttpServer> http_;  // ends first: it shows all of the above
 };
 
 Status Server::OpenHttp() {

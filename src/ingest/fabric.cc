@@ -26,7 +26,7 @@ std::unique_ptr<Packet> Fabric::Send(model::LaneId from, model::LaneId to,
 }
 
 void Fabric::Receive(model::LaneId to,
-                     std::vector<std::pair<model::LaneId, std::unique_ptr<Packet>>>* in) {
+                     std::deque<std::pair<model::LaneId, std::unique_ptr<Packet>>>* in) {
   for (uint16_t from = 0; from < lanes_; ++from) {
     Link& link = LinkOf(model::LaneId(from), to);
     if (link.count.load(std::memory_order_acquire) == 0) continue;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -32,8 +33,7 @@ class Fabric {
   std::unique_ptr<Packet> Send(model::LaneId from, model::LaneId to,
                                std::unique_ptr<Packet> packet);
   // Packets for `to`, in order per sender. Give each back with Recycle.
-  void Receive(model::LaneId to,
-               std::vector<std::pair<model::LaneId, std::unique_ptr<Packet>>>* in);
+  void Receive(model::LaneId to, std::deque<std::pair<model::LaneId, std::unique_ptr<Packet>>>* in);
   void Recycle(model::LaneId from, model::LaneId to, std::unique_ptr<Packet> packet);
   bool Crowded(model::LaneId from) const;
 

@@ -9,8 +9,9 @@ namespace sluice::ingest {
 
 namespace {
 
-constexpr size_t kSweepMax = 500;          // keys a tick, so that expiry never holds up a turn
-constexpr uint64_t kIndexSweepTicks = 10;  // the store's index is read once a second
+constexpr size_t kReplyBytesMax = 4 << 20;  // to other lanes in one turn, and one reply more
+constexpr size_t kSweepMax = 500;           // keys a tick, so that expiry never holds up a turn
+constexpr uint64_t kIndexSweepTicks = 10;   // the store's index is read once a second
 
 }  // namespace
 
@@ -53,6 +54,7 @@ class Lane::Inbox final : public Packet::Handler {
     lane_.sessions_->Deliver(origin, bytes, {gate, false});
   }
   void OnTask(const Task& task) override { task(lane_); }
+  bool Full() const override { return lane_.replying_bytes_ >= kReplyBytesMax; }
 
  private:
   Lane& lane_;
@@ -68,11 +70,11 @@ void Lane::BeginTurn(uint64_t wall_ms) {
   shards_.Durable(node_.committer->durable());
   node_.fabric.Receive(id_, &in_);
   Inbox inbox(*this);
-  for (auto& [from, packet] : in_) {
-    packet->Deliver(inbox);
-    node_.fabric.Recycle(from, id_, std::move(packet));
+  replying_bytes_ = 0;
+  while (!in_.empty() && in_.front().second->Deliver(inbox)) {
+    node_.fabric.Recycle(in_.front().first, id_, std::move(in_.front().second));
+    in_.pop_front();
   }
-  in_.clear();
   tasks_ = std::move(later_);
   later_.clear();
   for (const Task& task : tasks_) task(*this);
@@ -93,6 +95,7 @@ Submitted Lane::Submit(const shard::Command& command, const Origin& origin, std:
     case command::Face::kKey:
       return SubmitKey(command, origin, reply);
     case command::Face::kMulti:
+      meters_.multi.Add();
       return SubmitMulti(*this, command, origin, reply);
     default:
       return SubmitGather(*this, command, origin, reply);
@@ -117,8 +120,10 @@ Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, s
     submitted.done = true;
     return submitted;
   }
+  if (placed->keyspace->id == model::KeyspaceId()) meters_.unmatched.Add();
   const model::LaneId owner = node_.owners[placed->shard];
   if (owner != id_) {
+    meters_.remote.Add();
     out_[owner.value]->AddCommand(command, origin);
     return submitted;
   }
@@ -203,6 +208,7 @@ void Lane::Finish(const Origin& origin, std::string_view bytes, const shard::Gat
     ready_.push_back({origin, std::string(bytes), gate});
   } else {
     out_[origin.lane.value]->AddReply(origin, bytes, gate);
+    replying_bytes_ += bytes.size();
   }
 }
 
@@ -225,7 +231,9 @@ void Lane::Offload(std::function<void(store::Store&)> work, Task then) {
 void Lane::HandOver() {
   model::Lsn last;
   const shard::TurnBatch& batch = shards_.batch();
+  meters_.turns.Add();
   if (!batch.empty()) {
+    meters_.turn_records.Record(batch.records());
     spans_.clear();
     for (const size_t i : batch.touched()) {
       const model::Shard& shard = node_.router->map().shards()[i];
@@ -248,6 +256,7 @@ void Lane::HandOver() {
 void Lane::FlushPackets() {
   for (uint16_t to = 0; to < out_.size(); ++to) {
     if (out_[to]->empty()) continue;
+    meters_.packets.Add();
     out_[to]->Seal(turn_gate_);
     out_[to] = node_.fabric.Send(id_, model::LaneId(to), std::move(out_[to]));
   }
@@ -270,8 +279,13 @@ model::Lsn Lane::EndTurn() {
 }
 
 bool Lane::Crowded() {
-  return node_.committer->full() || node_.fabric.Crowded(id_) ||
-         (shards_.state().frozen() > 1 && shards_.WantsFreeze(log_bytes_));
+  const bool log = node_.committer->full();
+  const bool store = shards_.state().frozen() > 1 && shards_.WantsFreeze(log_bytes_);
+  const bool lane = node_.fabric.Crowded(id_);
+  if (log) meters_.crowded[Behind::kLog].Add();
+  if (store) meters_.crowded[Behind::kStore].Add();
+  if (lane) meters_.crowded[Behind::kLane].Add();
+  return log || store || lane;
 }
 
 void Lane::BeginServing(model::LogTime floor, model::Lsn stored) {

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,6 +29,7 @@
 #include "ingest/background.h"
 #include "ingest/cursors.h"
 #include "ingest/fabric.h"
+#include "ingest/meters.h"
 #include "ingest/packet.h"
 #include "log/committer.h"
 #include "route/router.h"
@@ -88,7 +90,7 @@ class Lane {
   // Returns what replies of this turn wait for.
   model::Lsn EndTurn();
   // True when there is work that no socket will announce: take another turn soon.
-  bool Busy() const { return !ready_.empty() || !later_.empty() || !after_turn_.empty(); }
+  bool Busy() const { return !ready_.empty() || !later_.empty() || !in_.empty(); }
   // Sockets should rest: other lanes, the log or the store are behind.
   bool Crowded();
   // Once in a while (kTickMs): expiry, positions of idle lanes.
@@ -100,7 +102,7 @@ class Lane {
   Node& node() { return node_; }
   // Records up to here are in the store, or not of this lane: the log below may be forgotten.
   model::Lsn stored_lsn() const { return model::Lsn(stored_lsn_.load(std::memory_order_acquire)); }
-  size_t parked() const { return parking_.size(); }
+  Meters& meters() { return meters_; }
 
   // --- For the flows of this room (multi, gather, scan), which run on lanes as tasks. ---
 
@@ -156,18 +158,20 @@ class Lane {
   Sessions* sessions_ = nullptr;
   shard::Shards shards_;
   shard::Parking parking_;
-  std::vector<std::unique_ptr<Packet>> out_;  // by lane
-  std::vector<std::pair<model::LaneId, std::unique_ptr<Packet>>> in_;
+  std::vector<std::unique_ptr<Packet>> out_;                          // by lane
+  std::deque<std::pair<model::LaneId, std::unique_ptr<Packet>>> in_;  // the first may be half read
   std::vector<Task> tasks_, later_;
   std::vector<std::function<void(Lane&, model::Lsn)>> after_turn_;
   std::vector<Ready> ready_;
   std::vector<log::ShardSpan> spans_;
   std::string token_, remote_reply_;
-  model::Lsn turn_gate_;  // what replies of the turn that ended last wait for
+  size_t replying_bytes_ = 0;  // replies to other lanes in this turn
+  model::Lsn turn_gate_;       // what replies of the turn that ended last wait for
   uint64_t log_bytes_ = 0;
   uint64_t clears_ = 0;
   uint64_t flushes_ = 0;  // runs that reached the store
   int position_holds_ = 0;
+  Meters meters_;
   bool index_sweep_running_ = false;
   uint64_t ticks_ = 0;
   std::atomic<uint64_t> stored_lsn_{0};

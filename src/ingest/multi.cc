@@ -29,10 +29,10 @@ struct Flow {
   std::vector<Key> keys;           // in the command's order
   std::vector<size_t> hold_order;  // indexes of first ones, by lane, keyspace and bytes
   size_t held = 0;                 // of hold_order
-  model::Lsn gate;                 // what the facts wait for
+  shard::Gate gate;                // what the facts wait for; this_turn: of the lane it is on
   shard::Fetch fetch;
-  bool once_seen = false;
-  std::string once_reply;
+  bool answered = false;  // by a once token, or an error: nothing is written
+  std::string answer;
   std::string reply;  // what a once token remembers lies here until the last lane has applied it
   std::vector<command::KeyChange> changes;
   std::vector<shard::Change> writes;
@@ -112,6 +112,13 @@ void Decide(Flow& flow, uint64_t now_ms, std::string& reply) {
   flow.command.spec->multi(call);
 }
 
+void AnswerError(Flow& flow, const Error& error) {
+  flow.answered = true;
+  flow.answer.clear();
+  resp::Reply(flow.answer, flow.command.version)
+      .Error("ERR reading from disk failed: " + error.message + "; nothing was applied");
+}
+
 // Turns the decided changes into writes, with the once token behind the first key's.
 void MakeWrites(Flow& flow, const shard::Shards& shards, const shard::KeyPlace& first,
                 std::string_view reply) {
@@ -147,9 +154,9 @@ std::vector<model::LaneId> LanesOf(const Flow& flow) {
 // Home again, with every key held and looked at.
 void Conclude(Lane& lane, const FlowPtr& flow) {
   std::string& reply = flow->reply;
-  shard::Gate gate{flow->gate, false};
-  if (flow->once_seen) {
-    reply = flow->once_reply;
+  shard::Gate gate = flow->gate;
+  if (flow->answered) {
+    reply = flow->answer;
   } else {
     Decide(*flow, lane.shards().now_ms(), reply);
     MakeWrites(*flow, lane.shards(), PlaceOf(lane, flow->keys[0]), reply);
@@ -181,78 +188,90 @@ void Conclude(Lane& lane, const FlowPtr& flow) {
   });
 }
 
-void HoldNext(Lane& lane, const FlowPtr& flow);
+void HoldRest(Lane& lane, const FlowPtr& flow);
 
-// Holds the key, notes what it is, and goes on to the next.
-void LookAtHeld(Lane& lane, const FlowPtr& flow) {
+// Notes what the key that was just held is. False when its row must be read first; then the flow
+// goes on when it is there.
+bool LookAtHeld(Lane& lane, const FlowPtr& flow) {
   const size_t index = flow->hold_order[flow->held];
   Key& key = flow->keys[index];
   const shard::KeyPlace place = PlaceOf(lane, key);
   bool cold = false;
   shard::Gate gate;
-  if (HasOnce(*flow) && flow->keys[0].same == index && !flow->once_seen) {
+  if (HasOnce(*flow) && flow->keys[0].same == index && !flow->answered) {
     const auto seen = lane.shards().FindOnce(flow->command.once, place, flow->command.version,
-                                             &flow->fetch, flow->once_reply, &gate);
+                                             &flow->fetch, flow->answer, &gate);
     cold = seen == shard::Shards::Seen::kCold;
-    flow->once_seen = seen == shard::Shards::Seen::kYes;
+    flow->answered = seen == shard::Shards::Seen::kYes;
   }
   if (!cold && Needs(*flow, command::kNeedsFacts | command::kNeedsValues)) {
     const auto looked =
         lane.shards().Look(place, Needs(*flow, command::kNeedsValues), &flow->fetch, &key.fact);
     if (!looked.has_value()) {
-      flow->once_seen = true;  // the error is the reply; nothing is written
-      flow->once_reply = "-ERR " + looked.error().message + "; nothing was applied\r\n";
+      AnswerError(*flow, looked.error());
     } else {
       cold = !looked->done;
       gate.Cover(looked->gate);
     }
   }
-  if (cold) {
-    shard::Fetch missing = lane.shards().TakeMissing();
-    flow->fetch.wanted = std::move(missing.wanted);
-    lane.Offload([flow](store::Store& store) { flow->fetch.Run(store); },
-                 [flow](Lane& back) {
-                   if (flow->fetch.error) {
-                     flow->once_seen = true;
-                     flow->once_reply =
-                         "-ERR " + flow->fetch.error->message + "; nothing was applied\r\n";
-                     flow->fetch.error.reset();
-                   }
-                   LookAtHeld(back, flow);
-                 });
+  if (!cold) {
+    flow->gate.Cover(gate);
+    ++flow->held;
+    return true;
+  }
+  flow->fetch.wanted = lane.shards().TakeMissing().wanted;
+  lane.Offload([flow](store::Store& store) { flow->fetch.Run(store); },
+               [flow](Lane& back) {
+                 if (flow->fetch.error) {
+                   AnswerError(*flow, *flow->fetch.error);
+                   flow->fetch.error.reset();
+                   ++flow->held;
+                 } else if (!LookAtHeld(back, flow)) {
+                   return;
+                 }
+                 HoldRest(back, flow);
+               });
+  return false;
+}
+
+void Hold(Lane& lane, const FlowPtr& flow, const Key& key) {
+  lane.parking().Hold(key.keyspace->id, key.bytes);
+  if (Writes(*flow)) lane.HoldPositions();
+}
+
+// The flow leaves this lane. What it saw of the running turn gets its LSN first.
+void Leave(Lane& lane, const FlowPtr& flow, model::LaneId to, void (*next)(Lane&, const FlowPtr&)) {
+  if (to == lane.id() || !flow->gate.this_turn) {
+    lane.Call(to, [flow, next](Lane& there) { next(there, flow); });
     return;
   }
-  flow->gate = std::max(flow->gate, gate.lsn);
-  ++flow->held;
-  if (!gate.this_turn) {
-    HoldNext(lane, flow);
-    return;
-  }
-  lane.AfterTurn([flow](Lane& here, model::Lsn lsn) {
-    flow->gate = std::max(flow->gate, lsn);
-    here.Later([flow](Lane& again) { HoldNext(again, flow); });
+  lane.AfterTurn([flow, to, next](Lane& here, model::Lsn lsn) {
+    flow->gate = {std::max(flow->gate.lsn, lsn), false};
+    here.Later([flow, to, next](Lane& again) {
+      again.Call(to, [flow, next](Lane& there) { next(there, flow); });
+    });
   });
 }
 
-void HoldNext(Lane& lane, const FlowPtr& flow) {
-  if (flow->held == flow->hold_order.size()) {
-    lane.Call(flow->origin.lane, [flow](Lane& home) { Conclude(home, flow); });
-    return;
-  }
-  const Key& key = flow->keys[flow->hold_order[flow->held]];
-  lane.Call(key.lane, [flow](Lane& there) {
-    const Key& next = flow->keys[flow->hold_order[flow->held]];
-    const auto hold = [&there, flow, &next] {
-      there.parking().Hold(next.keyspace->id, next.bytes);
-      if (Writes(*flow)) there.HoldPositions();
-      LookAtHeld(there, flow);
-    };
-    if (there.parking().Held(next.keyspace->id, next.bytes)) {
-      there.parking().Wait(next.keyspace->id, next.bytes, hold);
-    } else {
-      hold();
+// Holds key after key, as far as it can without waiting.
+void HoldRest(Lane& lane, const FlowPtr& flow) {
+  while (flow->held < flow->hold_order.size()) {
+    const Key& key = flow->keys[flow->hold_order[flow->held]];
+    if (key.lane != lane.id()) {
+      Leave(lane, flow, key.lane, HoldRest);
+      return;
     }
-  });
+    if (lane.parking().Held(key.keyspace->id, key.bytes)) {
+      lane.parking().Wait(key.keyspace->id, key.bytes, [&lane, flow, &key] {
+        Hold(lane, flow, key);
+        if (LookAtHeld(lane, flow)) HoldRest(lane, flow);
+      });
+      return;
+    }
+    Hold(lane, flow, key);
+    if (!LookAtHeld(lane, flow)) return;
+  }
+  Leave(lane, flow, flow->origin.lane, Conclude);
 }
 
 // All keys are here, free and in memory: run in place. False if not; then nothing has happened.
@@ -312,7 +331,7 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   flow->command.once.user = flow->user;
   flow->command.once.token = flow->once_token;
   for (Key& key : flow->keys) key.fact = {};
-  HoldNext(lane, flow);
+  HoldRest(lane, flow);
   return {false, {}, submitted.ack};
 }
 

@@ -57,13 +57,15 @@ void Packet::Clear() {
   bytes_.clear();
   tasks_.clear();
   turn_ = model::Lsn();
+  read_ = tasks_read_ = 0;
 }
 
-void Packet::Deliver(Handler& handler) const {
-  Reader reader(bytes_);
+bool Packet::Deliver(Handler& handler) {
+  Reader reader(std::string_view(bytes_).substr(read_));
   std::vector<std::string_view> args;
-  size_t task = 0;
   while (!reader.done()) {
+    read_ = bytes_.size() - reader.left();
+    if (handler.Full()) return false;
     switch (static_cast<Item>(reader.Le<uint8_t>())) {
       case Item::kCommand: {
         const Origin origin = ReadOrigin(reader);
@@ -91,11 +93,12 @@ void Packet::Deliver(Handler& handler) const {
         break;
       }
       case Item::kTask:
-        handler.OnTask(tasks_[task++]);
+        handler.OnTask(tasks_[tasks_read_++]);
         break;
     }
   }
   SLUICE_CHECK(reader.ok());
+  return true;
 }
 
 }  // namespace sluice::ingest

@@ -47,14 +47,18 @@ class Packet {
     virtual void OnCommand(const shard::Command& command, const Origin& origin) = 0;
     virtual void OnReply(const Origin& origin, std::string_view bytes, model::Lsn gate) = 0;
     virtual void OnTask(const Task& task) = 0;
+    // Whether it can take no more now.
+    virtual bool Full() const = 0;
   };
-  // Everything in order. Views are valid during the call only.
-  void Deliver(Handler& handler) const;
+  // Everything in order, from where the last call stopped. False when the handler was full before
+  // the end. Views are valid during the call only.
+  bool Deliver(Handler& handler);
 
  private:
   std::string bytes_;
   std::vector<Task> tasks_;
   model::Lsn turn_;
+  size_t read_ = 0, tasks_read_ = 0;  // by Deliver so far
 };
 
 }  // namespace sluice::ingest

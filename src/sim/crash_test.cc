@@ -89,7 +89,7 @@ TEST(Crash, AfterCrashTheScriptGoesOn) {
 // and cuts. Broken on purpose: a freeze while keys are held for a record that may be in the log
 // (position_holds_).
 TEST(Crash, WritesOverSeveralLanesAreWhole) {
-  for (uint64_t seed = 1; seed <= 600; ++seed) {
+  for (uint64_t seed = 1; seed <= 1500; ++seed) {
     WorldOptions options;
     options.seed = seed;
     options.lanes = 3;
