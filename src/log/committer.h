@@ -13,8 +13,9 @@
 // Threads:  Append, durable, failed, pending_bytes: any thread. Pump, Close: the log's own thread.
 //           One short lock per batch, none per record.
 // Failure:  once the log answered kOutcomeUnknown, failed() is set for good and Append answers
-//           kOutcomeUnknown; durable() stands still. While the disk is full, Append answers
-//           kNoSpace and what was queued before waits; Pump tries again.
+//           kOutcomeUnknown; durable() stands still. While the disk is full (no_space()), what is
+//           queued waits and Pump tries again. Append still takes a turn that ran already: its
+//           effects are in the state; the lanes refuse new writes before they run.
 #pragma once
 
 #include <atomic>
@@ -77,7 +78,6 @@ class Committer {
 
   // Queues the batch behind all earlier ones. It will be durable when durable() >= the LSN
   // returned.
-  //   kNoSpace         the disk is full. Not queued; nothing happened.
   //   kOutcomeUnknown  the log failed. Not queued; what was queued before is unknown.
   //   kUnavailable     Close() was called. Not queued; nothing happened.
   // Requires: batch.records > 0, batch.bytes within kBatchBytesMax.
