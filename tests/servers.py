@@ -150,12 +150,15 @@ class Sluice(Process):
         self.data = self.directory / "data"
         self.config_file = self.directory / "sluice.toml"
         self.config_file.write_text(config)
+        self.config = config
         self.port, self.http_port = free_ports(2)
 
     def command(self):
         return self.wrapper + [
             self.binary, "serve", "--config", str(self.config_file), "--data", str(self.data),
             "--port", str(self.port), "--http-port", str(self.http_port),
+            # The usual 128 MiB are written with zeroes in advance, which only costs tests time.
+            *([] if "segment" in self.config else ["--set", "log.segment=8MiB"]),
         ] + self.args
 
     def start(self, *, wait=True, seconds=START_SECONDS):

@@ -22,7 +22,7 @@ Status CheckContent(const std::string& path) {
   static const std::set<std::string> kOurs = {
       ".", "..", "LOCK", "topology", "topology.tmp", "store", "log", "lost+found"};
   DIR* dir = ::opendir(path.c_str());
-  if (dir == nullptr) return Fail(Code::kIo, path + " cannot be read: " + Why());
+  if (dir == nullptr) return Fail(Code::kInvalid, path + " cannot be read: " + Why());
   std::string foreign;
   while (const dirent* entry = ::readdir(dir)) {
     if (!kOurs.contains(entry->d_name)) foreign = entry->d_name;
@@ -52,7 +52,7 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path) {
   } else if (errno == ENOENT) {
     return Fail(Code::kNotFound, "the parent of " + path + " does not exist: make it first");
   } else if (errno != EEXIST) {
-    return Fail(Code::kIo, path + " cannot be made: " + Why());
+    return Fail(Code::kInvalid, path + " cannot be made: " + Why());
   }
   struct stat info;
   if (::stat(path.c_str(), &info) != 0) return Fail(Code::kIo, path + ": " + Why());
@@ -61,7 +61,7 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path) {
   const std::string name = path + "/LOCK";
   const int lock = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) {
-    return Fail(Code::kIo, name + " cannot be written: " + Why() +
+    return Fail(Code::kInvalid, name + " cannot be written: " + Why() +
                                ". Sluice needs a directory that it may write to");
   }
   if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {

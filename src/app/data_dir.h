@@ -19,7 +19,7 @@ class DataDir {
  public:
   // Takes the directory; makes it if only its last part is missing.
   //   kNotFound  its parent does not exist. kConflict: another process holds it. kInvalid: it holds
-  //   files that are not Sluice's; nothing was changed. kIo: it cannot be written.
+  //   files that are not Sluice's, or cannot be written; nothing was changed.
   static Result<std::unique_ptr<DataDir>> Open(const std::string& path);
   ~DataDir();
 

@@ -31,6 +31,7 @@ struct Flow {
   size_t held = 0;                 // of hold_order
   shard::Gate gate;                // what the facts wait for; this_turn: of the lane it is on
   shard::Fetch fetch;
+  bool looks = false;     // at what its keys are
   bool answered = false;  // by a once token, or an error: nothing is written
   std::string answer;
   std::string reply;  // what a once token remembers lies here until the last lane has applied it
@@ -44,6 +45,12 @@ bool Needs(const Flow& flow, uint32_t flag) {
 }
 bool Writes(const Flow& flow) {
   return Needs(flow, command::kWrite);
+}
+// A blind write looks as well where overwriting is refused.
+bool NeedsFacts(const Flow& flow) {
+  if (Needs(flow, command::kNeedsFacts | command::kNeedsValues)) return true;
+  return Writes(flow) && std::any_of(flow.keys.begin(), flow.keys.end(),
+                                     [](const Key& key) { return key.policy->append_only; });
 }
 bool HasOnce(const Flow& flow) {
   return flow.command.once.kind != shard::Once::Kind::kNone;
@@ -204,7 +211,7 @@ bool LookAtHeld(Lane& lane, const FlowPtr& flow) {
     cold = seen == shard::Shards::Seen::kCold;
     flow->answered = seen == shard::Shards::Seen::kYes;
   }
-  if (!cold && Needs(*flow, command::kNeedsFacts | command::kNeedsValues)) {
+  if (!cold && flow->looks) {
     const auto looked =
         lane.shards().Look(place, Needs(*flow, command::kNeedsValues), &flow->fetch, &key.fact);
     if (!looked.has_value()) {
@@ -277,12 +284,11 @@ void HoldRest(Lane& lane, const FlowPtr& flow) {
 // All keys are here, free and in memory: run in place. False if not; then nothing has happened.
 bool RunInPlace(Lane& lane, Flow& flow, std::string& reply, shard::Gate* gate) {
   if (lane.parking().any() || HasOnce(flow)) return false;
-  const bool look = Needs(flow, command::kNeedsFacts | command::kNeedsValues);
   for (const Key& key : flow.keys) {
     if (key.lane != lane.id()) return false;
   }
   for (const size_t i : flow.hold_order) {
-    if (!look) break;
+    if (!flow.looks) break;
     Key& key = flow.keys[i];
     const auto looked = lane.shards().Look(PlaceOf(lane, key), Needs(flow, command::kNeedsValues),
                                            nullptr, &key.fact);
@@ -316,6 +322,7 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
         .Error("NOSPACE the disk of the log is full; nothing was applied; reads go on");
     return {true, {}, submitted.ack};
   }
+  flow->looks = NeedsFacts(*flow);
   OrderHolds(*flow);
   if (RunInPlace(lane, *flow, reply, &submitted.gate)) {
     submitted.done = true;
