@@ -21,13 +21,17 @@ CALLS = "pwrite64,pwritev,pwritev2,write,writev,sendto,sendmsg,fdatasync,fsync,s
 LINE = re.compile(r"^(\d+) +(?:<\.\.\. (\w+) resumed>|(\w+)\()(.*)$")
 
 
+# Small segments: the zeroes that they are made of before they are used need not fill the trace.
+SMALL_SEGMENTS = '[log]\nsegment = "1MiB"\n'
+
+
 def traced(start_sluice, tmp_path, config=""):
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed")
     trace = tmp_path / "trace"
     wrapper = [strace, "-D", "-f", "-qq", "-s", "65536", "-o", trace, "-e", f"trace={CALLS}"]
-    server = start_sluice(config, wrapper=wrapper)
+    server = start_sluice(SMALL_SEGMENTS + config, wrapper=wrapper)
     return server, trace
 
 

@@ -73,9 +73,10 @@ def test_metrics_are_prometheus_text_and_move(sluice):
     for room in ROOMS:
         assert any(name.startswith(f"sluice_{room}_") for name in before), f"no meter of {room}"
     with Wire(sluice.port) as wire:
-        for n in range(500):
-            wire.call("SET", f"k{n}", "x" * 100)
-            wire.call("INCR", "n")
+        for _ in range(10):
+            sets = [("SET", f"k{n}", "x" * 100) for n in range(50)]
+            assert set(wire.pipeline(sets)) == {b"OK"}
+            assert len(list(wire.pipeline([("INCR", "n")] * 50))) == 50
         wire.call("NOSUCH")
     after = scrape(sluice)
 

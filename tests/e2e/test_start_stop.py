@@ -174,8 +174,7 @@ def test_a_start_says_what_it_listens_on_and_what_it_recovered(start_sluice):
     words = server.stderr + server.stdout
     assert str(server.port) in words and str(server.http_port) in words, words
     with Wire(server.port) as wire:
-        for n in range(1000):
-            wire.call("SET", f"k{n}", n)
+        assert set(wire.pipeline([("SET", f"k{n}", n) for n in range(1000)])) == {b"OK"}
     server.kill()
     before = len(server.stderr)
     server.start()
