@@ -156,6 +156,9 @@ TEST(Config, NamesMistakesOfServerAndLog) {
   ExpectMistakes({
       {"[server]\nlisten = ", "f.toml:2:10: "},
       {"[server\n", "f.toml:1:8: "},
+      {"[#]\n", "f.toml:1:2: "},
+      {"\u00e9 = 1", "f.toml:1:1: "},
+      {"[server]\u00e9", "f.toml:1:9: "},
       {"[server]\nlanez = 2",
        "f.toml:2:1: unknown setting \"lanez\" in [server]; did you mean "
        "\"lanes\"?"},

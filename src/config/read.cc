@@ -2,14 +2,6 @@
 
 #include <fmt/format.h>
 
-// toml++ asserts things that input can break (`[#]`), and under NDEBUG takes them for granted, just
-// before it checks and reports them. Only the checks are wanted.
-#undef NDEBUG
-#define TOML_ASSERT(expression) static_cast<void>(0)
-#define TOML_HEADER_ONLY 1
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <charconv>
 #include <iterator>
@@ -19,6 +11,7 @@
 #include "config/nearest.h"
 #include "config/quantity.h"
 #include "config/settings.h"
+#include "config/toml.h"
 
 namespace sluice::config {
 namespace {
