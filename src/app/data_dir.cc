@@ -62,7 +62,7 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path) {
   const int lock = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) {
     return Fail(Code::kInvalid, name + " cannot be written: " + Why() +
-                               ". Sluice needs a directory that it may write to");
+                                    ". Sluice needs a directory that it may write to");
   }
   if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock);

@@ -1,5 +1,6 @@
 #include "app/node_process.h"
 
+#include "base/log_line.h"
 #include "model/stored_key.h"
 #include "route/catalogue.h"
 #include "route/matcher.h"
@@ -74,10 +75,14 @@ Status NodeProcess::OpenStoreAndLog(const config::Config& config) {
   model::Lsn from = witness;
   for (const store::Position& position : positions) from = std::min(from, position.lsn);
   log_options.scan_from = from.Next();
+  // The node's identity is its log's: a log that is missing, or another's, is never taken for it.
+  const bool first_start = wanted_.version == 0;
+  if (!first_start) log_options.expected_id = model::LogId(wanted_.node);
   SLUICE_ASSIGN(log::OpenedLog opened,
                 log::FileLog::Open(env(), dir_->path() + "/log", log_options, witness));
   log_ = std::move(opened.log);
   log_report_ = std::move(opened.report);
+  if (first_start) wanted_.node = log_->id().value;
   committer_limits_ = {config.log.group_bytes, config.log.group_delay_us, plan.queue_bytes};
   return Ok();
 }
@@ -181,6 +186,17 @@ Status NodeProcess::Start(std::function<void()> on_progress) {
 
 void NodeProcess::Stop() {
   threads_->Stop();
+  if (!committer_ || committer_->failed()) return;
+  // What is stored now need not be replayed at the next start, nor kept in the log.
+  for (const auto& lane : lanes_) {
+    const auto run = lane->FreezeAll();
+    if (!run) continue;
+    if (const Status stored = store_->Apply(*run); !stored.ok()) {
+      LogWarning("store", "a run could not be stored; the next start replays it from the log",
+                 {{"error", stored.error().message}});
+      return;
+    }
+  }
 }
 
 }  // namespace sluice::app

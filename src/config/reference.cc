@@ -8,8 +8,6 @@ namespace {
 
 std::string_view NameOf(Change change) {
   switch (change) {
-    case Change::kLive:
-      return "while running";
     case Change::kRestart:
       return "at the next start";
     case Change::kNever:

@@ -23,10 +23,10 @@ constexpr Setting<S> kServer[] = {
     {{"memory", Type::kSize, R"("1GiB")", 64 * kMiB, 64 * kTiB, Change::kRestart,
       "For everything Sluice holds: write buffers, queues, client buffers, block cache."},
      &S::memory_bytes},
-    {{"once_window", Type::kMillis, R"("10m")", kSecondMs, 30 * kDayMs, Change::kLive,
+    {{"once_window", Type::kMillis, R"("10m")", kSecondMs, 30 * kDayMs, Change::kRestart,
       "How long `SLUICE ONCE` remembers a token."},
      &S::once_window_ms},
-    {{"once_bytes", Type::kSize, R"("64MiB")", 64 * kKiB, kTiB, Change::kLive,
+    {{"once_bytes", Type::kSize, R"("64MiB")", 64 * kKiB, kTiB, Change::kRestart,
       "Room for remembered tokens. At this bound a new token is refused; none is forgotten early."},
      &S::once_bytes},
 };
@@ -61,32 +61,32 @@ constexpr Setting<K> kKeyspace[] = {
       "Where range shards are cut, in order: `[\"2000\", \"4000\"]`, or with several segments "
       "`[[\"a\", \"10\"]]`. One fewer than `shards`."},
      &K::split_points},
-    {{"ack", Type::kAck, R"("durable")", 0, 0, Change::kLive,
+    {{"ack", Type::kAck, R"("durable")", 0, 0, Change::kRestart,
       "When a write is answered: `memory`, once it is applied; `durable`, once it is on disk."},
      &K::ack},
-    {{"regions", Type::kRegions, "", 0, 0, Change::kLive,
+    {{"regions", Type::kRegions, "", 0, 0, Change::kRestart,
       "The regions of a geo keyspace. Regions may be added; what a region matches stays."},
      &K::regions},
     {{"unknown_region", Type::kText, R"("reject")", 0, 0, Change::kNever,
       "What to do with a value that no region matches: `reject`, or the region to use."},
      &K::unknown_region},
-    {{"ttl", Type::kMillis, "", 1, 36'500 * kDayMs, Change::kLive,
+    {{"ttl", Type::kMillis, "", 1, 36'500 * kDayMs, Change::kRestart,
       "Life of keys written without one. Default: none."},
      &K::ttl_ms},
-    {{"append_only", Type::kFlag, "false", 0, 0, Change::kLive,
+    {{"append_only", Type::kFlag, "false", 0, 0, Change::kRestart,
       "Refuses deleting and overwriting."},
      &K::append_only},
 };
 
 using R = RegionConfig;
 constexpr Setting<R> kRegion[] = {
-    {{"match", Type::kTexts, "", 0, 0, Change::kLive,
+    {{"match", Type::kTexts, "", 0, 0, Change::kRestart,
       "Values of the geo segment that mean this region. Default: its name."},
      &R::match},
     {{"shards", Type::kCount, "", 1, kShardsMax, Change::kBegin,
       "Shards to begin with. Default: 1, or one more than `split_points`."},
      &R::shards},
-    {{"tag", Type::kText, "", 0, 0, Change::kLive,
+    {{"tag", Type::kText, "", 0, 0, Change::kRestart,
       "Nodes that may own it. On one node it keeps no bytes apart."},
      &R::tag},
     {{"split_points", Type::kSplitPoints, "", 0, 0, Change::kBegin,
@@ -96,14 +96,14 @@ constexpr Setting<R> kRegion[] = {
 
 using U = UserConfig;
 constexpr Setting<U> kUser[] = {
-    {{"password_sha256", Type::kText, "", 0, 0, Change::kLive,
+    {{"password_sha256", Type::kText, "", 0, 0, Change::kRestart,
       "SHA-256 of the password in 64 hex digits: `printf %s PASSWORD | sha256sum`. Only `default` "
       "may be without."},
      &U::password_sha256},
-    {{"commands", Type::kTexts, R"(["read", "write"])", 0, 0, Change::kLive,
+    {{"commands", Type::kTexts, R"(["read", "write"])", 0, 0, Change::kRestart,
       "What the user may run: `read`, `write`, `admin`."},
      &U::commands},
-    {{"keys", Type::kTexts, R"(["*"])", 0, 0, Change::kLive,
+    {{"keys", Type::kTexts, R"(["*"])", 0, 0, Change::kRestart,
       "Glob patterns of the keys that the user may use."},
      &U::keys},
 };

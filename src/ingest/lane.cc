@@ -169,28 +169,27 @@ void Lane::FetchFor(const std::shared_ptr<Parked>& parked) {
     parked->fetch.prefix = std::move(missing.prefix);
     parked->fetch.snapshot = std::move(missing.snapshot);
   }
-  Offload([parked](store::Store& store) { parked->fetch.Run(store); },
-          [parked](Lane& lane) {
-            if (parked->clears != lane.clears_) parked->fetch = shard::Fetch();
-            const shard::KeyPlace& place = parked->place;
-            if (parked->fetch.error) {
-              std::string reply;
-              resp::Reply(reply, parked->command.version)
-                  .Error("ERR reading from disk failed: " + parked->fetch.error->message +
-                         "; nothing was applied");
-              lane.Finish(parked->origin, reply, {});
-            } else {
-              std::string reply;
-              const shard::Outcome outcome =
-                  lane.shards_.Run(parked->command, place, &parked->fetch, reply);
-              if (!outcome.done) {
-                lane.FetchFor(parked);
-                return;
-              }
-              lane.Finish(parked->origin, reply, outcome.gate);
-            }
-            lane.parking_.Release(place.keyspace, place.key);
-          });
+  Offload(
+      [parked](store::Store& store) { parked->fetch.Run(store); },
+      [parked](Lane& lane) {
+        if (parked->clears != lane.clears_) parked->fetch = shard::Fetch();
+        const shard::KeyPlace& place = parked->place;
+        if (parked->fetch.error) {
+          std::string reply;
+          resp::Reply(reply, parked->command.version).Error(shard::ReadError(*parked->fetch.error));
+          lane.Finish(parked->origin, reply, {});
+        } else {
+          std::string reply;
+          const shard::Outcome outcome =
+              lane.shards_.Run(parked->command, place, &parked->fetch, reply);
+          if (!outcome.done) {
+            lane.FetchFor(parked);
+            return;
+          }
+          lane.Finish(parked->origin, reply, outcome.gate);
+        }
+        lane.parking_.Release(place.keyspace, place.key);
+      });
 }
 
 void Lane::OnRemoteCommand(const shard::Command& command, const Origin& origin) {
@@ -363,20 +362,31 @@ void Lane::SweepIndex() {
 void Lane::MaybeFreeze() {
   if (!shards_.WantsFreeze(log_bytes_) || position_holds_ > 0) return;
   if (shards_.state().frozen() > 1) return;  // sockets rest meanwhile (Crowded)
-  std::vector<store::Position> positions;
   const model::Lsn last = node_.committer->appended();
+  store::Run run = Freeze(last);
+  node_.background.Store(id_, run, last, [run, last](Lane& lane) {
+    lane.shards_.state().Flushed(run);
+    ++lane.flushes_;
+    lane.stored_lsn_.store(last.value, std::memory_order_release);
+  });
+}
+
+// Requires: no record of this lane's shards up to `last` is still to be applied here.
+store::Run Lane::Freeze(model::Lsn last) {
+  std::vector<store::Position> positions;
   const auto& shards = node_.router->map().shards();
   for (size_t i = 0; i < shards.size(); ++i) {
     if (!Owns(i)) continue;
     const model::ShardSeq next = node_.committer->next_seq(shards[i].lineage);
     positions.push_back({shards[i].lineage, model::ShardSeq(next.value - 1), last});
   }
-  store::Run run = shards_.Freeze(std::move(positions), log_bytes_);
-  node_.background.Store(id_, run, last, [run, last](Lane& lane) {
-    lane.shards_.state().Flushed(run);
-    ++lane.flushes_;
-    lane.stored_lsn_.store(last.value, std::memory_order_release);
-  });
+  return shards_.Freeze(std::move(positions), log_bytes_);
+}
+
+std::optional<store::Run> Lane::FreezeAll() {
+  if (position_holds_ > 0 || shards_.state().frozen() > 0) return std::nullopt;
+  if (!shards_.batch().empty()) return std::nullopt;
+  return Freeze(node_.committer->durable());
 }
 
 }  // namespace sluice::ingest

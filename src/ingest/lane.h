@@ -100,6 +100,9 @@ class Lane {
   shard::Shards& shards() { return shards_; }
   const route::Router& router() const { return *node_.router; }
   Node& node() { return node_; }
+  // After the last turn: everything that is not in the store yet, once no other run is on its way
+  // and no key is held for another lane's record.
+  std::optional<store::Run> FreezeAll();
   // Records up to here are in the store, or not of this lane: the log below may be forgotten.
   model::Lsn stored_lsn() const { return model::Lsn(stored_lsn_.load(std::memory_order_acquire)); }
   Meters& meters() { return meters_; }
@@ -150,6 +153,7 @@ class Lane {
   void FlushPackets();
   void DeliverReady();
   void MaybeFreeze();
+  store::Run Freeze(model::Lsn last);
   void SweepIndex();
   shard::KeyPlace Locate(std::string_view value_key);
 

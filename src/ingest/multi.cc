@@ -122,8 +122,7 @@ void Decide(Flow& flow, uint64_t now_ms, std::string& reply) {
 void AnswerError(Flow& flow, const Error& error) {
   flow.answered = true;
   flow.answer.clear();
-  resp::Reply(flow.answer, flow.command.version)
-      .Error("ERR reading from disk failed: " + error.message + "; nothing was applied");
+  resp::Reply(flow.answer, flow.command.version).Error(shard::ReadError(error));
 }
 
 // Turns the decided changes into writes, with the once token behind the first key's.

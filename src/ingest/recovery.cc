@@ -71,7 +71,13 @@ Status Recovery::BeginGroup(const log::GroupView& group) {
           Damaged(group, fmt::format("shard {} is not in the shard map", span.shard.value)));
     }
     const model::Shard& shard = shards[at->second];
-    if (span.lineage != shard.lineage || span.epoch > shard.epoch) {
+    if (span.lineage != shard.lineage) {
+      return Fail(
+          Damaged(group, fmt::format("shard {} is another one in the shard map: the topology "
+                                     "file is not this log's",
+                                     span.shard.value)));
+    }
+    if (span.epoch > shard.epoch) {
       return Fail(Damaged(
           group, fmt::format("shard {} is at epoch {} here, but at {} in the shard map: the map is "
                              "older than the log. Bring back the newest topology file",

@@ -47,7 +47,6 @@ std::string_view RefusalOf(config::Change change) {
       return kInData;
     case config::Change::kBegin:
       return kAtBirth;
-    case config::Change::kLive:
     case config::Change::kRestart:
       break;
   }

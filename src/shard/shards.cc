@@ -6,15 +6,6 @@
 namespace sluice::shard {
 namespace {
 
-// The error reply for a row that could not be read. Nothing was applied.
-void ReadFailed(const Error& error, resp::Reply& reply) {
-  if (error.code == Code::kCorrupt) {
-    reply.Error("DAMAGED " + error.message + "; nothing was applied");
-  } else {
-    reply.Error("ERR reading from disk failed: " + error.message + "; nothing was applied");
-  }
-}
-
 // First replies are kept as RESP2; nulls are the only ones of writes that differ in RESP3.
 void AppendKept(std::string_view kept, resp::Version version, std::string& reply) {
   if (kept.empty()) {
@@ -30,6 +21,12 @@ constexpr std::string_view kOnceFull =
     "OVERLOADED reason=once_bytes class=normal retry_ms=1000 applied=no";
 
 }  // namespace
+
+std::string ReadError(const Error& error) {
+  const bool damaged = error.code == Code::kCorrupt;
+  return (damaged ? "DAMAGED " : "ERR reading from disk failed: ") + error.message +
+         "; nothing was applied";
+}
 
 Shards::Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, Limits limits,
                uint64_t seed)
@@ -80,7 +77,7 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
   meters_.commands.Add();
   if (view_.error()) {
     reply.resize(begin);
-    ReadFailed(*view_.error(), writer);
+    writer.Error(ReadError(*view_.error()));
     return {true, turns_.GateOf(view_.wait())};
   }
   if (once && reply[begin] != '-') {  // refusals are not remembered
@@ -127,7 +124,7 @@ Shards::Seen Shards::FindOnce(const Once& once, const KeyPlace& place, resp::Ver
   resp::Reply writer(reply, version);
   *gate = turns_.GateOf(view_.wait());
   if (view_.error()) {
-    ReadFailed(*view_.error(), writer);
+    writer.Error(ReadError(*view_.error()));
     return Seen::kYes;
   }
   model::OnceRow row;

@@ -66,6 +66,9 @@ struct Change {
   model::Effect effect;
 };
 
+// The text of the error reply to a command whose row cannot be read. It changed nothing.
+std::string ReadError(const Error& error);
+
 class Shards {
  public:
   // `map` may be replaced by Adopt; `seed` feeds the commands that choose at random.

@@ -33,7 +33,6 @@ Status Machine::OpenDisk() {
   SLUICE_ASSIGN(
       route::CatalogueChange change,
       route::Reconcile(now, config.keyspaces, "local", [this] { return world_.entropy.Next(); }));
-  if (change.changed) SLUICE_TRY(topology_->CompareAndSwap(now.version, change.content));
   router_ = std::make_shared<route::Router>(change.content.catalogue, change.policies,
                                             change.content.map);
   store::MemoryStore::Options store_options;
@@ -43,10 +42,13 @@ Status Machine::OpenDisk() {
   SLUICE_ASSIGN(const model::Lsn witness, ingest::Recovery::Witness(*store_));
   log::FileLogOptions log_options;
   log_options.segment_bytes = options_.segment_bytes;
+  if (now.version != 0) log_options.expected_id = model::LogId(now.node);
   SLUICE_ASSIGN(log::OpenedLog opened,
                 log::FileLog::Open(world_.env(), std::string(kDir) + "/log", log_options, witness));
   log_ = std::move(opened.log);
   log_report_ = opened.report;
+  if (now.version == 0) change.content.node = log_->id().value;
+  if (change.changed) SLUICE_TRY(topology_->CompareAndSwap(now.version, change.content));
   return Ok();
 }
 
