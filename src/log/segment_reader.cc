@@ -89,7 +89,7 @@ Result<OpenSegment> OpenSegmentFile(env::FileSystem& files, const std::string& d
 Result<Remains> InspectRemains(env::File& file, const SegmentHeader& segment, uint64_t offset) {
   Remains remains;
   const uint64_t begin = offset;
-  std::string buffer(kReadAheadBytes, '\0');
+  std::string buffer(std::min(kReadAheadBytes, segment.bytes - offset), '\0');
   while (offset < segment.bytes) {
     const size_t wanted = std::min<uint64_t>(buffer.size(), segment.bytes - offset);
     SLUICE_ASSIGN(const size_t got, file.ReadAt(offset, buffer.data(), wanted));
