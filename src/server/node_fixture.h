@@ -97,6 +97,15 @@ class NodeFixture {
     }
     SLUICE_CHECK(committer_->durable() == committer_->appended());
   }
+  // What the write buffers hold goes into the store. Requires: all is durable.
+  void StoreBuffers() {
+    for (const auto& lane : lanes_) {
+      const auto run = lane->FreezeAll();
+      if (!run) continue;
+      SLUICE_CHECK(store_->Apply(*run).ok());
+      lane->shards().state().Flushed(*run);
+    }
+  }
   // Takes what may leave now.
   std::string Take(uint64_t connection, size_t lane = 0) {
     const std::string taken(connections_[lane]->Output(connection, committer_->durable()));

@@ -36,7 +36,9 @@ class Turns {
   // Returns what a reply gated on this turn waits for.
   model::Lsn End(model::Lsn last) {
     floor_ = std::max(floor_, last);
-    if (ended_.empty() || ended_.back().lsn != floor_) {
+    if (floor_ <= durable_lsn_) {
+      durable_ = current_;
+    } else if (ended_.empty() || ended_.back().lsn != floor_) {
       ended_.push_back({current_, floor_});
     } else {
       ended_.back().turn = current_;
@@ -46,6 +48,7 @@ class Turns {
   }
   // Forgets turns that are durable.
   void Durable(model::Lsn lsn) {
+    durable_lsn_ = std::max(durable_lsn_, lsn);
     while (!ended_.empty() && ended_.front().lsn <= lsn) {
       durable_ = ended_.front().turn;
       ended_.pop_front();
@@ -66,7 +69,8 @@ class Turns {
   };
   std::deque<Ended> ended_;
   model::Turn current_{1};
-  model::Turn durable_;  // it and all before it are durable
+  model::Turn durable_;     // it and all before it are durable
+  model::Lsn durable_lsn_;  // told so far
   model::Lsn floor_;
 };
 
