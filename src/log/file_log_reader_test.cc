@@ -54,7 +54,6 @@ TEST(FileLogReader, FollowsALogThatGrowsAndIsTrimmed) {
             ASSERT_EQ(view.first, next);
           }
           next = model::Lsn(view.first.value + view.records);
-          ASSERT_LE(next, log.next());
           ASSERT_EQ(view.batches[0].bytes, std::string(view.first.value % 5000, 'x'));
           ++groups_read;
         }
