@@ -1,5 +1,6 @@
 #include "store/rocks_files.h"
 
+#include <chrono>
 #include <string_view>
 #include <utility>
 
@@ -9,6 +10,9 @@ namespace {
 using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
+
+// Longer than RocksDB pauses between its attempts.
+constexpr std::chrono::seconds kParkWait{2};
 
 // The manifest, or the file that becomes CURRENT and names it.
 bool IsManifest(std::string_view path) {
@@ -80,11 +84,20 @@ IOStatus RocksFiles::Retryable(const IOStatus& status) {
   return retryable;
 }
 
-void RocksFiles::Fence() {
+void RocksFiles::Fence(std::shared_ptr<void> left_behind) {
   fenced_ = true;
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  left_behind_ = std::move(left_behind);
+  parking_.wait_for(lock, kParkWait, [&] { return parked_; });
   if (lock_) (void)target()->UnlockFile(lock_, IOOptions(), nullptr);
   lock_ = nullptr;
+}
+
+void RocksFiles::Park() {
+  std::unique_lock lock(mutex_);
+  parked_ = true;
+  parking_.notify_all();
+  while (true) parking_.wait(lock);
 }
 
 IOStatus RocksFiles::LockFile(const std::string& path, const IOOptions& options,
@@ -106,6 +119,7 @@ IOStatus RocksFiles::UnlockFile(rocksdb::FileLock* lock, const IOOptions& option
 IOStatus RocksFiles::NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                      std::unique_ptr<rocksdb::FSWritableFile>* file,
                                      IODebugContext* debug) {
+  if (fenced_ && IsManifest(path)) Park();
   if (fenced_) return Fenced();
   if (!IsManifest(path)) return target()->NewWritableFile(path, options, file, debug);
   std::unique_ptr<rocksdb::FSWritableFile> made;

@@ -12,6 +12,7 @@
 #include <rocksdb/file_system.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,8 +29,10 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
 
   void KeepTables(bool keep) { keep_tables_ = keep; }
   // From now on nothing can be changed through these files, and their lock is free: for a RocksDB
-  // that has to be left behind because it cannot be closed.
-  void Fence();
+  // that has to be left behind because it cannot be closed. Waits until its thread that tries to
+  // begin a new manifest stands still here, for good: it must not run while the process ends.
+  // Keeps what is `left_behind` as long.
+  void Fence(std::shared_ptr<void> left_behind);
   // Was it for want of space that the manifest's last write failed?
   bool manifest_full() const { return manifest_full_; }
   // An error of the manifest as one that RocksDB tries again.
@@ -51,11 +54,16 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
                       rocksdb::IODebugContext* debug) override;
 
  private:
+  [[noreturn]] void Park();
+
   std::atomic<bool> keep_tables_ = false;
   std::atomic<bool> manifest_full_ = false;
   std::atomic<bool> fenced_ = false;
   std::mutex mutex_;
   rocksdb::FileLock* lock_ = nullptr;  // RocksDB's
+  std::condition_variable parking_;
+  bool parked_ = false;
+  std::shared_ptr<void> left_behind_;
 };
 
 }  // namespace sluice::store

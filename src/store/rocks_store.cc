@@ -167,8 +167,8 @@ RocksStore::RocksStore(std::unique_ptr<Rocks> rocks) : rocks_(std::move(rocks)) 
 RocksStore::~RocksStore() {
   if (!rocks_->setup.watcher->recovering()) return;
   // Closing would never end, so RocksDB stays behind with files that it cannot change.
-  rocks_->setup.files->Fence();
-  (void)rocks_.release();
+  RocksFiles& files = *rocks_->setup.files;
+  files.Fence(std::move(rocks_));
 }
 
 Result<std::unique_ptr<RocksStore>> RocksStore::Open(const std::string& dir,

@@ -16,7 +16,7 @@
 #include "base/prng.h"
 #include "model/row.h"
 #include "model/stored_key.h"
-#include "store/failing_files_test.h"
+#include "store/rocks_failing_files_test.h"
 #include "store/temp_dir_test.h"
 
 namespace sluice::store {

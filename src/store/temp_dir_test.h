@@ -1,8 +1,6 @@
 // A directory of a test's own, gone with it.
 #pragma once
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <string>
