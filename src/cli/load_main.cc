@@ -58,7 +58,7 @@ int LoadMain(int argc, const char* const* argv) {
   app.add_option("--format", format, "if the name does not say")
       ->check(CLI::IsMember({"csv", "tsv", "ndjson"}));
   app.add_option("--window", options.window, "commands under way at once")
-      ->check(CLI::Range(size_t{1}, kSequenceSpan))
+      ->check(CLI::Range(size_t{1}, kInFlightMax))
       ->capture_default_str();
   CLI::Option* resuming = app.add_flag("--resume", resume, "go on with a load that was stopped");
   app.add_flag("--restart", restart, "apply every row again")->excludes(resuming);

@@ -55,19 +55,24 @@ LoadWindow::LoadWindow(const LoadPlan& plan, RejectSink& sink, const LoadProgres
       head_(from.rows),
       tail_(from.rows),
       slots_(kSlots),
-      flight_(kSequenceSpan + 1),
+      flight_(kInFlightMax + 1),
       stored_(from),
       rejected_before_(from.rejected) {
   const size_t commands = plan.commands.size();
-  SLUICE_CHECK(commands >= 1 && commands <= kCommandsMax && in_flight_max >= 1);
+  SLUICE_CHECK(commands >= 1 && commands <= kCommandsMax && in_flight_max >= 1 &&
+               in_flight_max <= kInFlightMax);
   for (const CommandTemplate& command : plan.commands) {
     key_begin_.push_back(keys_per_row_);
     keys_per_row_ += command.keys();
-    once_heads_.push_back(fmt::format("*{}\r\n$6\r\nSLUICE\r\n$4\r\nONCE\r\n${}\r\n@{}\r\n",
-                                      4 + command.words(), plan.producer.size() + 1,
-                                      plan.producer));
   }
-  const size_t rows = kSequenceSpan / commands;
+  for (size_t producer = 0; producer < kProducers; ++producer) {
+    const std::string name = fmt::format("@{}.{}", plan.producer, producer);
+    for (const CommandTemplate& command : plan.commands) {
+      once_heads_.push_back(fmt::format("*{}\r\n$6\r\nSLUICE\r\n$4\r\nONCE\r\n${}\r\n{}\r\n",
+                                        4 + command.words(), name.size(), name));
+    }
+  }
+  const size_t rows = kSequenceSpan / commands * kProducers;
   rows_.resize(rows);
   row_commands_.resize(rows * commands);
   key_slots_.resize(rows * keys_per_row_);
@@ -122,7 +127,7 @@ void LoadWindow::Schedule(uint64_t row) {
     const CommandTemplate& form = plan_.commands[i];
     const size_t index = index_of(row, i);
     Command& command = row_commands_[index];
-    command = {.sequence = row * commands + i + 1, .waits = 0, .done = false, .blocked = false};
+    command = {.place = row * commands + i, .waits = 0, .done = false, .blocked = false};
     for (size_t key = 0; key < form.keys(); ++key) {
       const size_t slot = form.KeyHash(key, state.row, &scratch_) % kSlots;
       *slot_of_key++ = static_cast<uint32_t>(slot);
@@ -146,7 +151,7 @@ void LoadWindow::Schedule(uint64_t row) {
 void LoadWindow::MakeReady(size_t index) {
   ready_.push_back(static_cast<uint32_t>(index));
   std::push_heap(ready_.begin(), ready_.end(), [this](uint32_t a, uint32_t b) {
-    return row_commands_[a].sequence > row_commands_[b].sequence;
+    return row_commands_[a].place > row_commands_[b].place;
   });
 }
 
@@ -162,7 +167,7 @@ void LoadWindow::Unblock(size_t index) {
 void LoadWindow::Finish(size_t index) {
   Command& command = row_commands_[index];
   command.done = true;
-  --row_at((command.sequence - 1) / plan_.commands.size()).open;
+  --row_at(RowOf(index)).open;
   Unblock(index);
   const size_t order = static_cast<size_t>(Template(index).order());
   for (const uint32_t slot : SlotsOf(index)) {
@@ -179,12 +184,12 @@ void LoadWindow::Finish(size_t index) {
 
 // One of the commands under way on `slot` is done: those that came behind it wait for one less.
 void LoadWindow::FreeWaiters(uint32_t slot, size_t by) {
-  const uint64_t sequence = row_commands_[by].sequence;
+  const uint64_t place = row_commands_[by].place;
   size_t kept = 0;
   for (const uint32_t index : blocked_) {
     Command& command = row_commands_[index];
     const auto slots = SlotsOf(index);
-    if (command.sequence > sequence && Conflict(Template(index).order(), Template(by).order())) {
+    if (command.place > place && Conflict(Template(index).order(), Template(by).order())) {
       const auto freed = std::count(slots.begin(), slots.end(), slot);
       command.waits -= static_cast<uint32_t>(freed);
       if (freed > 0 && command.waits == 0) {
@@ -230,7 +235,7 @@ void LoadWindow::Emit(std::string& to, uint64_t now_ms) {
   const size_t full = to.size() + kEmitBytes;
   while (in_flight_ < in_flight_max_ && !ready_.empty() && to.size() < full) {
     std::pop_heap(ready_.begin(), ready_.end(), [this](uint32_t a, uint32_t b) {
-      return row_commands_[a].sequence > row_commands_[b].sequence;
+      return row_commands_[a].place > row_commands_[b].place;
     });
     const uint32_t index = ready_.back();
     ready_.pop_back();
@@ -246,17 +251,19 @@ void LoadWindow::SendNote(uint32_t what) {
 }
 
 void LoadWindow::EncodeCommand(std::string& to, size_t index) {
-  const Command& command = row_commands_[index];
+  const size_t commands = plan_.commands.size(), command = index % commands;
+  const uint64_t row = RowOf(index);
   std::array<char, 20> digits;
-  const char* end =
-      std::to_chars(digits.data(), digits.data() + digits.size(), command.sequence).ptr;
+  const char* end = std::to_chars(digits.data(), digits.data() + digits.size(),
+                                  row / kProducers * commands + command + 1)
+                        .ptr;
   const std::string_view sequence(digits.data(), end - digits.data());
-  to.append(once_heads_[index % plan_.commands.size()]);
+  to.append(once_heads_[row % kProducers * commands + command]);
   to.push_back('$');
   if (sequence.size() >= 10) to.push_back(static_cast<char>('0' + sequence.size() / 10));
   to.push_back(static_cast<char>('0' + sequence.size() % 10));
   to.append("\r\n").append(sequence).append("\r\n");
-  Template(index).AppendWords(to, rows_[index / plan_.commands.size()].row);
+  Template(index).AppendWords(to, rows_[index / commands].row);
 }
 
 bool LoadWindow::ProgressDue() const {

@@ -9,8 +9,9 @@
 // is applied in order, and so are the rows of one key, whatever is refused, lost or sent again.
 //
 // Progress is the number of rows all done from the first on; it is kept in the server, in a hash.
-// The server remembers the last kSequenceSpan numbers, so no row is taken in that is further than
-// this from the progress last stored: whoever resumes from there resends nothing that is forgotten.
+// The server remembers the last kSequenceSpan numbers of a producer. Rows are dealt to kProducers
+// of them, and none is taken in that is further than this from the progress last stored: whoever
+// resumes from there resends nothing that is forgotten.
 //
 // Owns:     the rows. Borrows the plan and the sink.
 // Threads:  none; `now_ms` is any clock that does not step back.
@@ -31,9 +32,11 @@
 
 namespace sluice::cli {
 
-inline constexpr size_t kSequenceSpan = 1024;        // numbers a server keeps of one producer
-inline constexpr size_t kCommandsMax = 64;           // of one row
-inline constexpr size_t kInFlightUsual = 512;        // commands sent and not answered
+inline constexpr size_t kSequenceSpan = 1024;  // numbers a server keeps of one producer
+inline constexpr size_t kProducers = 4;        // so that stored progress may lag behind
+inline constexpr size_t kCommandsMax = 64;     // of one row
+inline constexpr size_t kInFlightUsual = 512;  // commands sent and not answered
+inline constexpr size_t kInFlightMax = 1024;
 inline constexpr size_t kWindowBytesMax = 64 << 20;  // of rows under way; one larger goes alone
 inline constexpr size_t kEmitBytes = 256 << 10;  // of requests that one Emit writes, and one more
 inline constexpr uint64_t kRetryMsUsual = 50;    // when a refusal does not say how long
@@ -41,7 +44,7 @@ inline constexpr uint64_t kRetryMsMax = 10'000;
 
 struct LoadPlan {
   std::vector<CommandTemplate> commands;  // 1 to kCommandsMax
-  std::string producer;                   // the name under which the server counts
+  std::string producer;                   // the server counts under PRODUCER.0, PRODUCER.1, …
   std::string progress_key;
 };
 
@@ -109,7 +112,7 @@ class LoadWindow {
     size_t bytes = 0;
   };
   struct Command {
-    uint64_t sequence = 0;
+    uint64_t place = 0;  // among all commands of the input
     uint32_t waits = 0;  // commands that must be done before this one goes
     bool done = true;
     bool blocked = false;  // it is in blocked_
@@ -123,6 +126,7 @@ class LoadWindow {
   size_t index_of(uint64_t row, size_t command) const {
     return row % rows_.size() * plan_.commands.size() + command;
   }
+  uint64_t RowOf(size_t index) const { return row_commands_[index].place / plan_.commands.size(); }
   const CommandTemplate& Template(size_t index) const {
     return plan_.commands[index % plan_.commands.size()];
   }
@@ -148,7 +152,7 @@ class LoadWindow {
   RejectSink& sink_;
   const size_t in_flight_max_;
   const uint64_t from_;
-  std::vector<std::string> once_heads_;  // by command: its request up to the number
+  std::vector<std::string> once_heads_;  // by producer and command: its request up to the number
 
   std::vector<RowState> rows_;         // a ring, by row number
   std::vector<Command> row_commands_;  // by index_of
@@ -160,7 +164,7 @@ class LoadWindow {
   std::vector<uint32_t> key_slots_;  // by row in the ring, then by key
   std::vector<KeySlot> slots_;
   std::vector<uint32_t> blocked_;  // commands that wait for a key
-  std::vector<uint32_t> ready_;    // a heap: the least sequence number first
+  std::vector<uint32_t> ready_;    // a heap: the first in the input first
   std::vector<uint32_t> flight_;   // a ring of what was sent, oldest first
   uint64_t flight_begin_ = 0, flight_end_ = 0;
   size_t in_flight_ = 0;  // commands in flight_
