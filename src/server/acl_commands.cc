@@ -91,9 +91,7 @@ Answer GetUser(Call& call) {
 }
 
 Answer Cat(Call& call) {
-  if (call.args.size() > 3) {
-    return Refuse(call, "ERR wrong number of arguments for 'acl|cat' command");
-  }
+  if (call.args.size() > 3) return RefuseExtra(call);
   if (call.args.size() == 2) {
     call.reply.Array(std::size(kCategories));
     for (const std::string_view category : kCategories) call.reply.Bulk(category);
@@ -112,9 +110,7 @@ Answer Cat(Call& call) {
 // Refusals are counted (sluice_server_denied_total) but not kept one by one.
 Answer Log(Call& call) {
   int64_t count = 0;
-  if (call.args.size() > 3) {
-    return Refuse(call, "ERR wrong number of arguments for 'acl|log' command");
-  }
+  if (call.args.size() > 3) return RefuseExtra(call);
   if (call.args.size() == 3) {
     if (EqualFolded(call.args[2], "reset")) return Okay(call);
     if (!ParseInt(call.args[2], &count)) return RefuseNoInteger(call);

@@ -254,6 +254,7 @@ Answer GetRedir(Call& call) {
 
 Answer Tracking(Call& call) {
   if (EqualFolded(call.args[2], "off")) return Okay(call);
+  if (!EqualFolded(call.args[2], "on")) return RefuseSyntax(call);
   return Refuse(call, "ERR 'CLIENT TRACKING' is not offered by Sluice: let cached values expire");
 }
 
@@ -264,7 +265,13 @@ Answer Pause(Call& call) {
 }
 
 Answer Unblock(Call& call) {
-  call.reply.Int(0);
+  int64_t id = 0;
+  const bool how = call.args.size() == 4;
+  if (how && !EqualFolded(call.args[3], "timeout") && !EqualFolded(call.args[3], "error")) {
+    return Refuse(call, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+  }
+  if (call.args.size() > 4 || !ParseInt(call.args[2], &id)) return RefuseNoInteger(call);
+  call.reply.Int(0);  // nobody is blocked
   return {};
 }
 

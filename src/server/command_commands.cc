@@ -120,7 +120,7 @@ Answer ShowInfo(Call& call) {
   call.reply.Array(names.size());
   for (const std::string_view name : names) {
     const Spec* spec = FindOffered(name);
-    spec != nullptr ? DescribeWhole(call.reply, *spec) : call.reply.NullArray();
+    spec != nullptr ? DescribeWhole(call.reply, *spec) : call.reply.Null();
   }
   return {};
 }

@@ -78,9 +78,7 @@ std::string Failed(std::string_view name, std::string_view why) {
 // All or nothing, as in Redis: the first pass only looks.
 Answer Set(Call& call) {
   const command::Args words = call.args.subspan(2);
-  if (words.size() % 2 != 0) {
-    return Refuse(call, "ERR wrong number of arguments for 'config|set' command");
-  }
+  if (words.size() % 2 != 0) return RefuseSyntax(call);
   std::vector<std::pair<const Live*, int64_t>> changes;
   for (size_t at = 0; at < words.size(); at += 2) {
     const Live* live = FindLive(words[at]);

@@ -110,6 +110,14 @@ void Connections::FailWaiting() {
   }
 }
 
+void Connections::ReleaseIdle() {
+  const uint64_t now_us = context_.clock.MonotonicUs();
+  for (const Place& place : places_) {
+    if (!place.session) continue;
+    if (place.session->client().active_us + kIdleUs <= now_us) place.session->Release();
+  }
+}
+
 void Connections::TakeTouched(std::vector<uint64_t>* ids) {
   ids->clear();
   ids->swap(touched_);

@@ -25,6 +25,8 @@
 
 namespace sluice::server {
 
+inline constexpr uint64_t kIdleUs = 2'000'000;
+
 class Connections final : public ingest::Sessions {
  public:
   Connections(Context& context, ingest::Lane& lane) : context_(context), lane_(lane) {}
@@ -52,6 +54,8 @@ class Connections final : public ingest::Sessions {
   void SealTurn(model::Lsn lsn);
   // The log failed: all replies that wait say so, and the connections end.
   void FailWaiting();
+  // Takes back the memory of those that have been idle for kIdleUs. Now and then.
+  void ReleaseIdle();
   // Says that something happened to its socket, for TakeTouched.
   void Touch(uint64_t id);
   // Replaces `*ids` by the connections that something happened to since the last call: look whether

@@ -61,6 +61,12 @@ const Entry& EntryOf(const command::Spec& spec) {
   return entries[static_cast<size_t>(&spec - command::AllCommands().data())];
 }
 
+std::string Upper(std::string_view name) {
+  std::string upper(name);
+  std::transform(upper.begin(), upper.end(), upper.begin(), ::toupper);
+  return upper;
+}
+
 bool ArityHolds(int arity, size_t args) {
   const auto size = static_cast<int>(args);
   return arity > 0 ? size == arity : size >= -arity;
@@ -79,10 +85,8 @@ Answer Handle(Call& call) {
       std::find_if(subcommands.begin(), subcommands.end(),
                    [&](const Subcommand& sub) { return EqualFolded(call.args[1], sub.name); });
   if (found == subcommands.end()) {
-    std::string name(call.spec.name);
-    std::transform(name.begin(), name.end(), name.begin(), ::toupper);
     return Refuse(call, fmt::format("ERR unknown subcommand '{}'. Try {} HELP.",
-                                    call.args[1].substr(0, kQuotedMax), name));
+                                    call.args[1].substr(0, kQuotedMax), Upper(call.spec.name)));
   }
   const std::string full = fmt::format("{}|{}", call.spec.name, found->name);
   if (!ArityHolds(found->arity, call.args.size())) {
@@ -133,6 +137,13 @@ Answer RefuseSyntax(Call& call) {
 
 Answer RefuseNoInteger(Call& call) {
   return Refuse(call, "ERR value is not an integer or out of range");
+}
+
+Answer RefuseExtra(Call& call) {
+  return Refuse(call,
+                fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try "
+                            "{} HELP.",
+                            call.args[1].substr(0, kQuotedMax), Upper(call.spec.name)));
 }
 
 Answer Okay(Call& call) {

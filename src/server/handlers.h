@@ -55,6 +55,7 @@ std::vector<const command::Spec*> CommandsIn(std::string_view category);
 Answer Refuse(Call& call, std::string_view error);
 Answer RefuseSyntax(Call& call);
 Answer RefuseNoInteger(Call& call);
+Answer RefuseExtra(Call& call);  // a subcommand was given more than it takes
 Answer Okay(Call& call);
 // One line of text after another, as HELP answers.
 Answer Lines(Call& call, std::span<const std::string_view> lines);

@@ -10,8 +10,9 @@ namespace {
 
 constexpr uint64_t kListenerTag = ~uint64_t{0} - 1;
 constexpr int kAcceptsPerTurn = 64;
-constexpr int64_t kCrowdedPauseUs = 500;  // other lanes say nothing when they have caught up
-constexpr size_t kSendsPerTurn = 4;       // of one socket
+constexpr int64_t kCrowdedPauseUs = 500;   // other lanes say nothing when they have caught up
+constexpr uint64_t kTicksPerRelease = 10;  // looks for idle connections
+constexpr size_t kSendsPerTurn = 4;        // of one socket
 constexpr std::string_view kTooMany = "-ERR max number of clients reached\r\n";
 
 size_t PlaceOf(uint64_t connection) {
@@ -106,6 +107,7 @@ void LaneServer::MaybeTick() {
   if (now_us < next_tick_us_) return;
   next_tick_us_ = now_us + ingest::kTickMs * 1000;
   lane_.Tick();
+  if (++ticks_ % kTicksPerRelease == 0) connections_.ReleaseIdle();
   if (accept_paused_ && listener_) {
     accept_paused_ = false;
     loop_->Modify(listener_->fd(), kListenerTag, env::Interest::kRead);
@@ -289,6 +291,7 @@ void LaneServer::BeginDrain() {
   drain_deadline_us_ = context_.clock.MonotonicUs() + kDrainMsMax * 1000;
   StopAccepting();
   connections_.ForEach([](Session& session) { session.EndInput(); });
+  Wake();  // the next turn closes those that have nothing under way
 }
 
 bool LaneServer::DrainIsOver() {

@@ -108,7 +108,7 @@ class LaneServer {
   bool crowded_ = false;
   bool accept_paused_ = false;  // the kernel had no room for a newcomer
   bool draining_ = false, drained_ = false, failed_ = false;
-  uint64_t next_tick_us_ = 0, drain_deadline_us_ = 0;
+  uint64_t ticks_ = 0, next_tick_us_ = 0, drain_deadline_us_ = 0;
 };
 
 }  // namespace sluice::server

@@ -1,5 +1,6 @@
 // SCAN, KEYS, DBSIZE and SLUICE RANGE over buffers and store together, against a sorted model.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <map>

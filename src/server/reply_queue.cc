@@ -6,7 +6,8 @@
 namespace sluice::server {
 namespace {
 
-constexpr size_t kKeptBytes = 8 << 10;      // capacity that an empty buffer keeps
+constexpr size_t kOutKept = 8 << 10;        // capacity that the empty output keeps,
+constexpr size_t kSlotKept = 256;           // and an empty slot
 constexpr size_t kCompactBytes = 64 << 10;  // bytes that left stay in front of others up to here
 constexpr size_t kRingMin = 8;
 
@@ -19,9 +20,9 @@ void SealGate(shard::Gate& gate, model::Lsn lsn) {
   gate = {std::max(gate.lsn, lsn), false};
 }
 
-void Trim(std::string& bytes) {
+void Clear(std::string& bytes, size_t kept) {
   bytes.clear();
-  if (bytes.capacity() > kKeptBytes) bytes.shrink_to_fit();
+  if (bytes.capacity() > kept) bytes.shrink_to_fit();
 }
 
 }  // namespace
@@ -73,7 +74,7 @@ void ReplyQueue::Fulfil(uint64_t number, std::string_view bytes, const shard::Ga
     const size_t from = out_.size();
     out_.append(bytes);
     Place(from, gate, slot.terms);
-    Trim(slot.bytes);
+    Clear(slot.bytes, kSlotKept);
     ReleaseAnswered();
     return;
   }
@@ -92,7 +93,7 @@ void ReplyQueue::ReleaseAnswered() {
     const size_t from = out_.size();
     out_.append(slot.bytes);
     Place(from, slot.gate, slot.terms);
-    Trim(slot.bytes);
+    Clear(slot.bytes, kSlotKept);
   }
 }
 
@@ -178,12 +179,22 @@ void ReplyQueue::Compact() {
   if (begin_ == out_.size()) {
     passed_ += begin_;
     begin_ = 0;
-    Trim(out_);
+    Clear(out_, kOutKept);
   } else if (begin_ >= kCompactBytes && begin_ >= out_.size() / 2) {
     out_.erase(0, begin_);
     passed_ += begin_;
     begin_ = 0;
   }
+}
+
+void ReplyQueue::Release() {
+  if (!empty()) return;
+  std::string().swap(out_);
+  passed_ += begin_;
+  begin_ = 0;
+  std::vector<Slot>().swap(slots_);
+  std::vector<Stretch>().swap(stretches_);
+  stretches_first_ = 0;
 }
 
 void ReplyQueue::FailWaiting(std::string_view write_error, std::string_view read_error) {

@@ -62,6 +62,9 @@ class ReplyQueue {
   // what is now known of its command. All of it may leave.
   void FailWaiting(std::string_view write_error, std::string_view read_error);
 
+  // Gives memory back, if there is nothing in it.
+  void Release();
+
   size_t in_flight() const { return next_ - first_; }  // commands without a reply, or behind one
   size_t bytes() const { return out_.size() - begin_ + slot_bytes_; }
   bool empty() const { return in_flight() == 0 && begin_ == out_.size(); }

@@ -100,9 +100,7 @@ Answer MemoryHelp(Call& call) {
 
 Answer SlowlogGet(Call& call) {
   int64_t count = kSlowShown;
-  if (call.args.size() > 3) {
-    return Refuse(call, "ERR wrong number of arguments for 'slowlog|get' command");
-  }
+  if (call.args.size() > 3) return RefuseExtra(call);
   if (call.args.size() == 3 && (!ParseInt(call.args[2], &count) || count < -1)) {
     return Refuse(call, "ERR count should be greater than or equal to -1");
   }

@@ -192,7 +192,8 @@ void Session::Count(const command::Spec& spec, command::Args args, bool failed) 
   count.calls.Add();
   count.microseconds.Add(took_us);
   if (failed) count.failed.Add();
-  if (context_.slow_log.IsSlow(took_us)) {
+  // Passwords are not kept.
+  if (context_.slow_log.IsSlow(took_us) && !(spec.flags & command::kNoAuth)) {
     context_.slow_log.Add(args, context_.clock.WallMs() / 1000, took_us, client_.peer,
                           client_.name);
   }
@@ -269,7 +270,13 @@ void Session::CheckOutput() {
   Kill();
 }
 
+void Session::Release() {
+  replies_.Release();
+  if (in_.empty()) in_.shrink_to_fit();
+}
+
 void Session::FailWaiting() {
+  replies_.Sendable(lane_.node().committer->durable());  // what is durable is not in doubt
   replies_.FailWaiting(kWriteLost, kReadLost);
   CloseAfterReplies();
 }

@@ -67,6 +67,8 @@ class Session {
   void Kill() { phase_ = Phase::kDead; }
   // The log failed: whatever still waits says so, then the connection ends.
   void FailWaiting();
+  // Gives back the memory that earlier work took. For a session that has been idle.
+  void Release();
 
   bool WantsInput() const {
     return phase_ == Phase::kOpen && !input_ended_ && !more_ && !Blocked();

@@ -326,6 +326,34 @@ TEST(Session, SaysInDoubtWhenTheLogFails) {
   EXPECT_FALSE(node.Open(id));
 }
 
+// Goal:   what became durable before the log failed is not called in doubt.
+TEST(Session, SaysOkForWhatWasDurableWhenTheLogFailed) {
+  NodeFixture node;
+  const uint64_t id = node.Connect();
+  node.Turn(0, id, Request({"SET", "a", "1"}));
+  node.Sync();
+  node.Turn(0, id, Request({"SET", "b", "1"}));
+  node.connections().FailWaiting();
+  EXPECT_THAT(node.Rest(id), StartsWith("+OK\r\n-INDOUBT "));
+}
+
+// Goal:   idle connections give their memory back and go on as before.
+TEST(Session, GivesMemoryBackWhenIdle) {
+  NodeFixture node({.lanes = 2});
+  const uint64_t id = node.Connect();
+  std::string pipeline;
+  for (int i = 0; i < 500; ++i) pipeline += Request({"SET", "k" + std::to_string(i), "v"});
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(node.Ask(id, pipeline).size(), 500 * 5u);
+    node.clock().Advance(kIdleUs);
+    node.connections().ReleaseIdle();
+    EXPECT_EQ(node.Ask(id, "PI"), "");
+    node.clock().Advance(kIdleUs);
+    node.connections().ReleaseIdle();
+    EXPECT_EQ(node.Ask(id, "NG\r\n"), "+PONG\r\n");
+  }
+}
+
 // Goal:   what was read is answered after the client ended its side; then the connection ends.
 TEST(Session, AnswersAClientThatClosedItsSide) {
   NodeFixture node({.lanes = 2});
