@@ -1,5 +1,7 @@
 #include "app/face.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "ingest/walk.h"

@@ -1,5 +1,7 @@
 #include "app/node_process.h"
 
+#include <fmt/format.h>
+
 #include "base/log_line.h"
 #include "model/stored_key.h"
 #include "route/catalogue.h"
@@ -21,6 +23,7 @@ size_t LanesOf(const config::Config& config) {
 MemoryPlan PlanMemory(uint64_t memory_bytes, size_t lanes) {
   MemoryPlan plan;
   plan.block_cache_bytes = memory_bytes / 4;
+  plan.recent_bytes = memory_bytes / 16 / lanes;
   plan.buffer_bytes = std::max<uint64_t>(memory_bytes / 3 / lanes / 3, 1 << 20);
   plan.queue_bytes = std::clamp<uint64_t>(memory_bytes / 16, 1 << 20, 64 << 20);
   return plan;
@@ -94,6 +97,7 @@ void NodeProcess::MakeLanes(const config::Config& config, std::function<void(mod
   threads_ = std::make_unique<Threads>(*store_, *fabric_);
   shard::Limits limits;
   limits.buffer_bytes = plan.buffer_bytes;
+  limits.recent_bytes = plan.recent_bytes;
   limits.log_bytes = kLogBytesMax / 2;
   limits.once_window_ms = config.server.once_window_ms;
   limits.once_bytes = config.server.once_bytes / lanes;

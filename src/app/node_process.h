@@ -38,7 +38,8 @@ struct MemoryPlan {
   uint64_t block_cache_bytes;
   uint64_t
       buffer_bytes;  // one lane's active buffer; two more of it may be on their way to the store
-  uint64_t queue_bytes;  // of the log: appended and not yet durable
+  uint64_t recent_bytes;  // one lane's rows read from the store lately
+  uint64_t queue_bytes;   // of the log: appended and not yet durable
 };
 MemoryPlan PlanMemory(uint64_t memory_bytes, size_t lanes);
 

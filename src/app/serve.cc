@@ -1,5 +1,6 @@
 #include "app/serve.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 

@@ -6,7 +6,9 @@
 
 namespace sluice {
 
-inline char LowerChar(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+inline char LowerChar(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
 
 inline std::string Lower(std::string_view text) {
   std::string lower(text);

@@ -187,8 +187,7 @@ TEST(RowSource, BoundsRows) {
     }
   }
   PieceSource bytes(
-      "a,b\n\"" + std::string(1000, '\n') + std::string(kRowMax, 'x') + "\n5\",6\n7,8\n",
-      1 << 20);
+      "a,b\n\"" + std::string(1000, '\n') + std::string(kRowMax, 'x') + "\n5\",6\n7,8\n", 1 << 20);
   const std::vector<std::string> rows = RowsOf(bytes, Format::kCsv, {"a"});
   ASSERT_EQ(rows.size(), 3u);
   EXPECT_THAT(rows[0], HasSubstr("2!the row is longer than"));

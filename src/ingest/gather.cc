@@ -299,17 +299,13 @@ Submitted SubmitFlush(Lane& lane, const shard::Command& command, const Origin& o
   return Pending();
 }
 
-ShardStat StatOf(Lane& lane, size_t i) {
-  const model::Shard& shard = lane.router().map().shards()[i];
-  const ScanRequest all = StretchOf(shard, {}, {});
-  ShardStat stat;
-  stat.shard = i;
-  stat.lane = lane.id();
-  stat.seq = lane.node().committer->next_seq(shard.lineage).value - 1;
-  store::Store& store = lane.shards().state().store();
-  stat.keys = store.ApproximateKeys(all.begin, all.end);
-  stat.bytes = store.ApproximateBytes(all.begin, all.end);
-  return stat;
+// Reads the store, so never on a lane.
+void FillSizes(const model::ShardMap& map, store::Store& store, std::vector<ShardStat>& stats) {
+  for (ShardStat& stat : stats) {
+    const ScanRequest all = StretchOf(map.shards()[stat.shard], {}, {});
+    stat.keys = store.ApproximateKeys(all.begin, all.end);
+    stat.bytes = store.ApproximateBytes(all.begin, all.end);
+  }
 }
 
 }  // namespace
@@ -337,16 +333,21 @@ void GatherStats(Lane& lane, std::function<void(Lane&, std::vector<ShardStat>)> 
   for (Lane* each : lane.node().lanes) {
     lane.Call(each->id(), [flow, asker](Lane& there) {
       auto stats = std::make_shared<std::vector<ShardStat>>();
-      for (size_t i = 0; i < there.router().map().shards().size(); ++i) {
-        if (there.Owns(i)) stats->push_back(StatOf(there, i));
+      const auto map = there.router().map_ptr();
+      for (size_t i = 0; i < map->shards().size(); ++i) {
+        if (!there.Owns(i)) continue;
+        const uint64_t next = there.node().committer->next_seq(map->shards()[i].lineage).value;
+        stats->push_back({i, there.id(), 0, 0, next - 1});
       }
-      there.Call(asker, [flow, stats](Lane& home) {
+      const auto done = [flow, stats](Lane& home) {
         flow->stats.insert(flow->stats.end(), stats->begin(), stats->end());
         if (--flow->left > 0) return;
         std::sort(flow->stats.begin(), flow->stats.end(),
                   [](const ShardStat& a, const ShardStat& b) { return a.shard < b.shard; });
         flow->then(home, std::move(flow->stats));
-      });
+      };
+      there.Offload([stats, map](store::Store& store) { FillSizes(*map, store, *stats); },
+                    [asker, done](Lane& here) { here.Call(asker, done); });
     });
   }
 }

@@ -1,5 +1,6 @@
 #include "ingest/packet.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/prng.h"

@@ -3,6 +3,8 @@
 // A range (or geo, then range) keyspace walks just the shards that can hold such keys, in order,
 // and stops at COUNT. A hash keyspace has no such order: all its shards are read and their keys,
 // compared as bytes, sorted here.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/number.h"

@@ -1,5 +1,7 @@
 #include "ingest/recovery.h"
 
+#include <fmt/format.h>
+
 #include "model/stored_key.h"
 
 namespace sluice::ingest {

@@ -1,5 +1,6 @@
 #include "log/format.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "route/matcher.h"
-#include "route/world_test.h"
 #include "route/topology_codec.h"
+#include "route/world_test.h"
 
 namespace sluice::route {
 namespace {

@@ -6,8 +6,8 @@
 #include <set>
 #include <string>
 
-#include "route/world_test.h"
 #include "route/token.h"
+#include "route/world_test.h"
 
 namespace sluice::route {
 namespace {

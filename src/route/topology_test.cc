@@ -11,10 +11,10 @@
 
 #include "base/bytes.h"
 #include "env/sim/file_system.h"
-#include "route/world_test.h"
 #include "route/topology_codec.h"
 #include "route/topology_file.h"
 #include "route/topology_memory.h"
+#include "route/world_test.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
