@@ -218,7 +218,7 @@ def test_large_values_pass_and_larger_ones_are_refused(sluice):
 
 
 def test_commands_with_very_many_keys(sluice):
-    """Goal: the number of keys in one command is bounded by its bytes, not by the server's stack."""
+    """Goal: the keys of one command are bounded by its bytes, not by the server's stack."""
     keys = [f"many:{n}" for n in range(200_000)]
     pairs = [word for key in keys for word in (key, "1")]
     with Wire(sluice.port) as wire:
