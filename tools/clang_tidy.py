@@ -24,8 +24,10 @@ SECONDS = 60  # after which no further file is begun
 FILE_SECONDS = 180
 AT_ONCE = 2
 CLANG_TIDY = "clang-tidy-16"
-# Flags of GCC that clang does not know, or that bring in GCC's precompiled header.
-FOREIGN_FLAGS = re.compile(r"-fpch-preprocess|-Winvalid-pch|-include \S+cmake_pch\.hxx|-Werror\b")
+# Flags of GCC that clang does not know.
+FOREIGN_FLAGS = re.compile(r"-fpch-preprocess|-Winvalid-pch|-Werror\b")
+# GCC's precompiled headers; clang reads their text instead.
+PRECOMPILED = re.compile(r"-include \S+cmake_pch\.hxx")
 
 
 def git(*words):
@@ -43,6 +45,8 @@ def commands(build_dir):
             command = entry["command"]
             # The launcher's words (env, ccache) come before the compiler.
             command = re.sub(r"^.*?(?=\S*/(?:c\+\+|g\+\+)\s)", "", command)
+            text = "pch_test.h" if source.name.endswith("_test.cc") else "pch.h"
+            command = PRECOMPILED.sub(f"-include {ROOT}/src/base/{text}", command)
             found[source] = FOREIGN_FLAGS.sub("", command)
     return found
 

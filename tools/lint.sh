@@ -47,7 +47,10 @@ step "clang-format" layout
 step "bash -n" shell_syntax
 step "python syntax" python_syntax
 step "tools/tidy" tools/tidy
-step "clang-tidy" /usr/bin/python3 tools/clang_tidy.py "$@"
+# Not in CI: a sample would judge a change by files that it did not touch.
+if [[ -z ${CI:-} || ${1:-} == --all ]]; then
+  step "clang-tidy" /usr/bin/python3 tools/clang_tidy.py "$@"
+fi
 
 if [[ ${#failed[@]} -ne 0 ]]; then
   echo "lint: failed: ${failed[*]}" >&2

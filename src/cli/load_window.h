@@ -32,9 +32,9 @@
 
 namespace sluice::cli {
 
-inline constexpr size_t kSequenceSpan = 1024;  // numbers a server keeps of one producer
-inline constexpr size_t kProducers = 4;        // so that stored progress may lag behind
-inline constexpr size_t kCommandsMax = 64;     // of one row
+inline constexpr size_t kSequenceSpan = 1024;   // numbers a server keeps of one producer
+inline constexpr size_t kProducers = 4;         // so that stored progress may lag behind
+inline constexpr size_t kCommandsMax = 64;      // of one row
 inline constexpr size_t kInFlightUsual = 1024;  // commands sent and not answered
 inline constexpr size_t kInFlightMax = 1024;
 inline constexpr size_t kWindowBytesMax = 64 << 20;  // of rows under way; one larger goes alone

@@ -6,6 +6,8 @@
 // is no blank.
 #pragma once
 
+#include <cstdint>  // toml++ relies on it in silence
+
 #undef NDEBUG
 #define TOML_ASSERT(expression) static_cast<void>(0)
 #define TOML_HEADER_ONLY 1

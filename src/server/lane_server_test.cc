@@ -194,7 +194,7 @@ TEST(LaneServer, DrainsAndEnds) {
   Caller idle(threads.address()), busy(threads.address()), stopper(threads.address());
   EXPECT_EQ(idle.Ask("PING\r\n", 7), "+PONG\r\n");
   std::string pipeline;
-  for (int i = 0; i < 500; ++i) pipeline += Request({"INCR", "n" + std::to_string(i)});
+  for (int i = 0; i < 9'000; ++i) pipeline += Request({"INCR", "n" + std::to_string(i)});
   EXPECT_EQ(busy.Ask(pipeline, 4), ":1\r\n");
   stopper.Send(Request({"SHUTDOWN"}));
   EXPECT_EQ(stopper.ReceiveAll(), "");
