@@ -199,8 +199,7 @@ def recovery(bench, count):
         redis_benchmark(bench.log, server, "SET", count, 64, keys=count)
         server.kill()
         killed = server.start(clean=False).start_seconds
-        found = server.meters()
-        replayed = found.get("sluice_log_recovered_records_total", 0.0)
+        replayed = server.recovered_records()
         return {"empty": empty, "killed": killed, "replayed": replayed}
     finally:
         server.remove()
