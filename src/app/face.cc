@@ -84,7 +84,7 @@ Result<std::string> Face::KeyspacesJson() {
   const route::Router& router = *process->node().router;
   for (const model::Keyspace& keyspace : router.keyspaces()) {
     const auto [first, last] = router.map().OfKeyspace(keyspace.id);
-    const model::Policy& policy = router.policy(keyspace.id);
+    const model::Policy policy = router.policy(keyspace.id);
     keyspaces.push_back({{"keyspace", keyspace.name},
                          {"key", keyspace.key.text},
                          {"shard", keyspace.shard_spec},
@@ -98,7 +98,7 @@ Result<std::string> Face::KeyspacesJson() {
 
 Result<std::string> Face::ConfigJson() {
   nlohmann::json settings = nlohmann::json::object();
-  for (const server::ConfigItem& item : server::ConfigItems(config_)) {
+  for (const server::ConfigItem& item : server::ConfigItems(settings_.Now())) {
     settings[item.name] = item.value;
   }
   return nlohmann::json{{"config", settings}}.dump();

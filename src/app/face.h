@@ -7,16 +7,16 @@
 #include <string>
 
 #include "app/node_process.h"
-#include "config/config.h"
 #include "console/source.h"
 #include "meter/registry.h"
+#include "server/context.h"
 
 namespace sluice::app {
 
 class Face final : public console::Source {
  public:
-  Face(const config::Config& config, meter::Registry& registry)
-      : config_(config), registry_(registry) {}
+  Face(server::Settings& settings, meter::Registry& registry)
+      : settings_(settings), registry_(registry) {}
 
   // Not ready, and why. Until SetNode, nothing but readiness and metrics is shown.
   void SetPhase(std::string phase);
@@ -33,7 +33,7 @@ class Face final : public console::Source {
  private:
   NodeProcess* Serving();
 
-  const config::Config& config_;
+  server::Settings& settings_;
   meter::Registry& registry_;
   std::mutex mutex_;
   std::string phase_ = "starting";

@@ -55,8 +55,8 @@ Status NodeProcess::OpenTopology(const config::Config& config) {
   topology_changed_ = change.changed;
   notes_ = std::move(change.notes);
   // Shards that are new hold nothing, so the wanted map serves for replay as well.
-  router_ =
-      std::make_shared<route::Router>(wanted_.catalogue, std::move(change.policies), wanted_.map);
+  policies_ = std::make_shared<route::Policies>(change.policies);
+  router_ = std::make_shared<route::Router>(wanted_.catalogue, policies_, wanted_.map);
   return Ok();
 }
 
@@ -186,6 +186,16 @@ Status NodeProcess::Start(std::function<void()> on_progress) {
       },
       std::move(on_progress));
   return Ok();
+}
+
+void NodeProcess::Adopt(const config::Config& config) {
+  policies_->Change(route::PoliciesOf(router_->keyspaces(), config.keyspaces));
+  committer_->LimitGroups(config.log.group_bytes, config.log.group_delay_us);
+  for (const auto& lane : lanes_) {
+    fabric_->Post(lane->id(), [window_ms = config.server.once_window_ms](ingest::Lane& there) {
+      there.shards().RememberOnceFor(window_ms);
+    });
+  }
 }
 
 void NodeProcess::Stop() {

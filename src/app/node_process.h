@@ -53,6 +53,8 @@ class NodeProcess {
   // kCorrupt as Recovery; kInvalid: a new keyspace would hide keys of `default`.
   Status Recover();
   Status Start(std::function<void()> on_progress);
+  // Takes over what may change while running. Any thread, between Start and Stop.
+  void Adopt(const config::Config& config);
   void Stop();
 
   ingest::Node& node() { return *node_; }
@@ -81,6 +83,7 @@ class NodeProcess {
   env::LinuxFileSystem files_;
   std::unique_ptr<DataDir> dir_;
   std::unique_ptr<route::FileTopology> topology_;
+  std::shared_ptr<route::Policies> policies_;
   std::shared_ptr<const route::Router> router_;  // as stored; the store's filter asks it
   route::TopologyContent wanted_;                // with what the configuration adds
   std::vector<model::KeyspaceId> added_;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "app/face.h"
+#include "app/live_config.h"
 #include "app/meters.h"
 #include "app/node_process.h"
 #include "app/process_use.h"
@@ -14,7 +15,6 @@
 #include "base/log_line.h"
 #include "console/http_server.h"
 #include "env/linux/signals.h"
-#include "server/config_items.h"
 #include "server/lane_server.h"
 
 namespace sluice::app {
@@ -44,8 +44,11 @@ int Complain(std::string_view what, const Error& error) {
 // The parts of a running server, in the order in which they are made.
 class Server {
  public:
-  Server(const ServeOptions& options, config::Config config)
-      : options_(options), config_(std::move(config)), users_(config_.users) {}
+  Server(const ServeOptions& options, const config::Overrides& overrides, config::Config config)
+      : options_(options),
+        config_(std::move(config)),
+        settings_(options.config_file, overrides, config_),
+        users_(config_.users) {}
 
   int Run();
 
@@ -55,14 +58,16 @@ class Server {
   Status OpenLanes();
   void FillContext();
   void SayRecovered();
+  void Reload();
   int ServeUntilStopped(env::Signals& signals);
 
   const ServeOptions options_;
-  const config::Config config_;
-  const auth::Users users_;
+  const config::Config config_;  // as at the start
+  LiveConfig settings_;
+  auth::LiveUsers users_;
   env::LinuxClock clock_;
   meter::Registry registry_;
-  Face face_{config_, registry_};
+  Face face_{settings_, registry_};
   server::Front front_;
   std::unique_ptr<NodeProcess> node_;
   std::unique_ptr<Meters> meters_;
@@ -75,11 +80,10 @@ class Server {
 Status Server::OpenHttp() {
   console::HttpOptions http;
   http.listen = config_.server.http.Text();
-  if (!config_.users.empty()) {
-    http.authenticate = [this](std::string_view user, std::string_view password) {
-      return users_.Authenticate(user, password) != nullptr;
-    };
-  }
+  http.authenticate = [this](std::string_view user, std::string_view password) {
+    const auto users = users_.Get();
+    return !users->configured() || users->Authenticate(user, password) != nullptr;
+  };
   SLUICE_ASSIGN(http_, console::HttpServer::Start(std::move(http), face_, clock_));
   registry_.Add(http_->meters());
   return Ok();
@@ -126,7 +130,7 @@ void Server::FillContext() {
   identity.config_file = options_.config_file;
   identity.pid = static_cast<uint64_t>(::getpid());
   identity.started_ms = node_->env().clock.WallMs();
-  context_->config = server::ConfigItems(config_);
+  context_->settings = &settings_;
   context_->memory_bytes = config_.server.memory_bytes;
   context_->process = CurrentUse;
   context_->stop = [this] { front_.Stop(); };
@@ -151,8 +155,23 @@ Status Server::OpenLanes() {
   return Ok();
 }
 
+void Server::Reload() {
+  const auto reloaded = settings_.Reload();
+  if (!reloaded.has_value()) {
+    return LogWarning("config", "not read again; everything stays as it was",
+                      {{"error", reloaded.error().message}});
+  }
+  LogInfo("config", "read again",
+          {{"changed", fmt::format("{}", fmt::join(reloaded->changed, ", "))},
+           {"at_the_next_start", fmt::format("{}", fmt::join(reloaded->waiting, ", "))}});
+}
+
 int Server::ServeUntilStopped(env::Signals& signals) {
   face_.SetServing(*node_);
+  settings_.OnChange([this](const config::Config& config) {
+    node_->Adopt(config);
+    users_.Replace(config.users);
+  });
   std::vector<std::thread> threads;
   std::atomic<size_t> running{lanes_.size()};
   for (const auto& lane : lanes_) {
@@ -169,6 +188,7 @@ int Server::ServeUntilStopped(env::Signals& signals) {
            {"version", SLUICE_VERSION}});
   while (running > 0) {
     const int signal = signals.Wait(100);
+    if (signal == SIGHUP) Reload();
     if (signal == SIGTERM || signal == SIGINT) {
       LogInfo("serve", "stopping", {{"signal", signal}});
       face_.SetPhase("stopping");
@@ -219,7 +239,7 @@ int Serve(const ServeOptions& options) {
     fmt::print(stderr, "{}\n", config.error().message);
     return kWrong;
   }
-  const int status = Server(options, std::move(*config)).Run();
+  const int status = Server(options, overrides, std::move(*config)).Run();
   FlushLog();
   return status;
 }

@@ -54,9 +54,9 @@ std::string NoPermCommand(std::string_view command) {
   return fmt::format("NOPERM this user has no permissions to run the '{}' command", command);
 }
 
-Users::Users(std::span<const config::UserConfig> users) {
+Users::Users(std::span<const config::UserConfig> users) : configured_(!users.empty()) {
   for (const config::UserConfig& user : users) users_.push_back(Make(user));
-  if (!users_.empty()) return;
+  if (configured_) return;
   User everyone;
   everyone.name = config::kDefaultName;
   everyone.categories = kRead | kWrite | kAdmin;
@@ -83,6 +83,18 @@ const User* Users::Find(std::string_view name) const {
   const auto found = std::find_if(users_.begin(), users_.end(),
                                   [&](const User& user) { return user.name == name; });
   return found == users_.end() ? nullptr : &*found;
+}
+
+std::shared_ptr<const Users> LiveUsers::Get() const {
+  const std::lock_guard lock(mutex_);
+  return now_;
+}
+
+void LiveUsers::Replace(std::span<const config::UserConfig> users) {
+  auto next = std::make_shared<const Users>(users);
+  const std::lock_guard lock(mutex_);
+  now_ = std::move(next);
+  version_.fetch_add(1, std::memory_order_release);
 }
 
 bool MayRun(const User& user, uint32_t categories) {

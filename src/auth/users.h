@@ -4,12 +4,15 @@
 // With users, nobody else exists: a connection that has not authenticated is `default` if that is
 // configured without a password, and nobody otherwise.
 //
-// Threads:  any; immutable. A change of users makes a new Users, swapped whole; a User that a
-//           connection holds is valid as long as its Users.
+// Threads:  any. Users is immutable: a change makes a new one, which LiveUsers swaps in whole; a
+//           User is valid as long as the Users it is of.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,9 +65,29 @@ class Users {
   // nullptr when there is none of that name.
   const User* Find(std::string_view name) const;
   const std::vector<User>& all() const { return users_; }
+  bool configured() const {
+    return configured_;
+  }  // else there is only the one who may do everything
 
  private:
   std::vector<User> users_;
+  bool configured_;
+};
+
+// The users now. Whoever keeps them sees by version() that they changed.
+class LiveUsers {
+ public:
+  explicit LiveUsers(std::span<const config::UserConfig> users)
+      : now_(std::make_shared<const Users>(users)) {}
+
+  std::shared_ptr<const Users> Get() const;
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  void Replace(std::span<const config::UserConfig> users);
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Users> now_;
+  std::atomic<uint64_t> version_{0};
 };
 
 // Whether the user may run a command of these categories.

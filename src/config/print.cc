@@ -25,7 +25,7 @@ std::string Value(const SettingFacts&, const Address& address) {
   return QuoteToml(address.Text());
 }
 std::string Value(const SettingFacts& setting, uint64_t number) {
-  if (number == 0 && setting.least > 0) return {};
+  if (number == 0 && setting.least > 0) return setting.type == Type::kMillis ? "\"none\"" : "";
   const std::string text = FormatBound(setting.type, number);
   return setting.type == Type::kCount ? text : QuoteToml(text);
 }
@@ -59,19 +59,24 @@ std::string Value(const SettingFacts&, const std::vector<RegionConfig>& regions)
 }
 
 template <class S>
+std::string ValueIn(const Setting<S>& setting, const S& from) {
+  return std::visit(
+      [&](auto slot) {
+        if constexpr (std::is_same_v<decltype(slot), std::monostate>) {
+          return std::string();
+        } else {
+          return Value(setting, from.*slot);
+        }
+      },
+      setting.slot);
+}
+
+template <class S>
 std::string Assignments(std::span<const Setting<S>> settings, const S& from,
                         std::string_view separator) {
   std::string lines;
   for (const Setting<S>& setting : settings) {
-    const std::string value = std::visit(
-        [&](auto slot) {
-          if constexpr (std::is_same_v<decltype(slot), std::monostate>) {
-            return std::string();
-          } else {
-            return Value(setting, from.*slot);
-          }
-        },
-        setting.slot);
+    const std::string value = ValueIn(setting, from);
     if (value.empty()) continue;
     if (!lines.empty()) lines += separator;
     lines += fmt::format("{} = {}", setting.name, value);
@@ -112,6 +117,16 @@ KeyspaceConfig AsWritten(KeyspaceConfig keyspace) {
 }
 
 }  // namespace
+
+std::string ValueOf(const Setting<ServerConfig>& setting, const ServerConfig& from) {
+  return ValueIn(setting, from);
+}
+std::string ValueOf(const Setting<LogConfig>& setting, const LogConfig& from) {
+  return ValueIn(setting, from);
+}
+std::string ValueOf(const Setting<KeyspaceConfig>& setting, const KeyspaceConfig& from) {
+  return ValueIn(setting, AsWritten(from));
+}
 
 std::string ToToml(const Config& config) {
   std::string text =

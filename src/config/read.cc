@@ -148,6 +148,11 @@ class SettingReader {
                       size ? "a size, like \"64MiB\"" : "a duration in a string, like \"10m\"");
     }
     const std::string& text = node.as_string()->get();
+    const bool may_be_none = setting.type == Type::kMillis && setting.usual.empty();
+    if (may_be_none && text == "none") {
+      to = 0;
+      return;
+    }
     const Result<uint64_t> value = size ? ParseSize(text) : ParseDuration(text);
     if (!value) {
       return problems_.At(PlaceOf(node.source()),

@@ -23,7 +23,7 @@ constexpr Setting<S> kServer[] = {
     {{"memory", Type::kSize, R"("1GiB")", 64 * kMiB, 64 * kTiB, Change::kRestart,
       "For everything Sluice holds: write buffers, queues, client buffers, block cache."},
      &S::memory_bytes},
-    {{"once_window", Type::kMillis, R"("10m")", kSecondMs, 30 * kDayMs, Change::kRestart,
+    {{"once_window", Type::kMillis, R"("10m")", kSecondMs, 30 * kDayMs, Change::kLive,
       "How long `SLUICE ONCE` remembers a token."},
      &S::once_window_ms},
     {{"once_bytes", Type::kSize, R"("64MiB")", 64 * kKiB, kTiB, Change::kRestart,
@@ -33,10 +33,10 @@ constexpr Setting<S> kServer[] = {
 
 using L = LogConfig;
 constexpr Setting<L> kLog[] = {
-    {{"group_bytes", Type::kSize, R"("256KiB")", 4 * kKiB, 64 * kMiB, Change::kRestart,
+    {{"group_bytes", Type::kSize, R"("256KiB")", 4 * kKiB, 64 * kMiB, Change::kLive,
       "A group of records closes at this size, for one fsync. At most `segment`."},
      &L::group_bytes},
-    {{"group_delay", Type::kMicros, R"("0ms")", 0, 1'000'000, Change::kRestart,
+    {{"group_delay", Type::kMicros, R"("0ms")", 0, 1'000'000, Change::kLive,
       "Or this long after its first record; 0ms: as soon as the disk is free."},
      &L::group_delay_us},
     {{"segment", Type::kSize, R"("128MiB")", kMiB, 4 * kGiB, Change::kRestart,
@@ -61,7 +61,7 @@ constexpr Setting<K> kKeyspace[] = {
       "Where range shards are cut, in order: `[\"2000\", \"4000\"]`, or with several segments "
       "`[[\"a\", \"10\"]]`. One fewer than `shards`."},
      &K::split_points},
-    {{"ack", Type::kAck, R"("durable")", 0, 0, Change::kRestart,
+    {{"ack", Type::kAck, R"("durable")", 0, 0, Change::kLive,
       "When a write is answered: `memory`, once it is applied; `durable`, once it is on disk."},
      &K::ack},
     {{"regions", Type::kRegions, "", 0, 0, Change::kRestart,
@@ -70,10 +70,10 @@ constexpr Setting<K> kKeyspace[] = {
     {{"unknown_region", Type::kText, R"("reject")", 0, 0, Change::kNever,
       "What to do with a value that no region matches: `reject`, or the region to use."},
      &K::unknown_region},
-    {{"ttl", Type::kMillis, "", 1, 36'500 * kDayMs, Change::kRestart,
-      "Life of keys written without one. Default: none."},
+    {{"ttl", Type::kMillis, "", 1, 36'500 * kDayMs, Change::kLive,
+      "Life of keys written without one; `none`: they stay. Default: none."},
      &K::ttl_ms},
-    {{"append_only", Type::kFlag, "false", 0, 0, Change::kRestart,
+    {{"append_only", Type::kFlag, "false", 0, 0, Change::kLive,
       "Refuses deleting and overwriting."},
      &K::append_only},
 };
@@ -96,14 +96,14 @@ constexpr Setting<R> kRegion[] = {
 
 using U = UserConfig;
 constexpr Setting<U> kUser[] = {
-    {{"password_sha256", Type::kText, "", 0, 0, Change::kRestart,
+    {{"password_sha256", Type::kText, "", 0, 0, Change::kLive,
       "SHA-256 of the password in 64 hex digits: `printf %s PASSWORD | sha256sum`. Only `default` "
       "may be without."},
      &U::password_sha256},
-    {{"commands", Type::kTexts, R"(["read", "write"])", 0, 0, Change::kRestart,
+    {{"commands", Type::kTexts, R"(["read", "write"])", 0, 0, Change::kLive,
       "What the user may run: `read`, `write`, `admin`."},
      &U::commands},
-    {{"keys", Type::kTexts, R"(["*"])", 0, 0, Change::kRestart,
+    {{"keys", Type::kTexts, R"(["*"])", 0, 0, Change::kLive,
       "Glob patterns of the keys that the user may use."},
      &U::keys},
 };

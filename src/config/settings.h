@@ -15,6 +15,7 @@ namespace sluice::config {
 
 // What may be done to a setting of a running node, or of a directory that holds data.
 enum class Change : uint8_t {
+  kLive,     // while running: CONFIG SET, or SIGHUP after the file changed
   kRestart,  // at the next start
   kNever,    // baked into the data: a later change is refused
   kBegin,    // says how things begin; later changes of it have no effect

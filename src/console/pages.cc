@@ -90,6 +90,7 @@ bool ParseBasicAuthorization(std::string_view header, std::string* user, std::st
 bool Pages::Allowed(std::string_view authorization) const {
   if (!authenticate_) return true;
   std::string user, password;
+  if (authorization.empty()) return authenticate_(user, password);
   return ParseBasicAuthorization(authorization, &user, &password) && authenticate_(user, password);
 }
 

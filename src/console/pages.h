@@ -25,6 +25,7 @@ struct Response {
 };
 
 // Says whether a user with this password may look.
+// Who sends no user is asked for as the user without a name.
 using Authenticate = std::function<bool(std::string_view user, std::string_view password)>;
 
 class Pages {

@@ -113,7 +113,7 @@ Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, s
     resp::Reply(reply, command.version).Error(placed.error().message);
     return {true, {}, model::Ack::kMemory};
   }
-  Submitted submitted{false, {}, placed->policy->ack};
+  Submitted submitted{false, {}, placed->policy.ack};
   if ((command.spec->flags & command::kWrite) && node_.committer->no_space()) {
     resp::Reply(reply, command.version)
         .Error("NOSPACE the disk of the log is full; nothing was applied; reads go on");
@@ -311,7 +311,7 @@ shard::KeyPlace Lane::Locate(std::string_view value_key) {
   model::StoredKeyParts parts;
   SLUICE_CHECK(model::SplitStoredKey(keyspace, value_key, &parts));
   const size_t shard = node_.router->map().Find(keyspace.id, parts.token);
-  return PlaceOf({&keyspace, &node_.router->policy(keyspace.id), shard}, parts.token, parts.key);
+  return PlaceOf({&keyspace, node_.router->policy(keyspace.id), shard}, parts.token, parts.key);
 }
 
 // Keys that expired while they lay in the store only: its index by time finds them.

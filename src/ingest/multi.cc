@@ -11,7 +11,7 @@ namespace {
 struct Key {
   std::string token, bytes;
   const model::Keyspace* keyspace = nullptr;
-  const model::Policy* policy = nullptr;
+  model::Policy policy;
   size_t shard = 0;
   model::LaneId lane;
   bool first = false;  // of those with the same bytes: the one that is held and looked at
@@ -50,7 +50,7 @@ bool Writes(const Flow& flow) {
 bool NeedsFacts(const Flow& flow) {
   if (Needs(flow, command::kNeedsFacts | command::kNeedsValues)) return true;
   return Writes(flow) && std::any_of(flow.keys.begin(), flow.keys.end(),
-                                     [](const Key& key) { return key.policy->append_only; });
+                                     [](const Key& key) { return key.policy.append_only; });
 }
 bool HasOnce(const Flow& flow) {
   return flow.command.once.kind != shard::Once::Kind::kNone;
@@ -111,7 +111,7 @@ void Decide(Flow& flow, uint64_t now_ms, std::string& reply) {
   for (const Key& key : flow.keys) {
     const shard::Shards::Fact& fact = flow.keys[key.same].fact;
     facts.push_back({fact.type, fact.value});
-    policies.push_back(key.policy);
+    policies.push_back(&key.policy);
   }
   const resp::Version version = HasOnce(flow) ? resp::Version::k2 : flow.command.version;
   resp::Reply writer(reply, version);
@@ -313,7 +313,7 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   auto flow = std::make_shared<Flow>();
   flow->keys = KeysOf(lane, command, reply);
   if (flow->keys.empty()) return {true, {}, model::Ack::kMemory};
-  for (const Key& key : flow->keys) submitted.ack = std::max(submitted.ack, key.policy->ack);
+  for (const Key& key : flow->keys) submitted.ack = std::max(submitted.ack, key.policy.ack);
   flow->command = command;
   flow->origin = origin;
   if (Writes(*flow) && lane.node().committer->no_space()) {

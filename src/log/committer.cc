@@ -15,7 +15,9 @@ Committer::Committer(Log& log, env::Clock& clock, CommitterLimits limits,
                      std::unordered_map<model::Lineage, model::ShardSeq> next_seq)
     : log_(log),
       clock_(clock),
-      limits_(limits),
+      queue_bytes_max_(limits.queue_bytes_max),
+      group_bytes_(limits.group_bytes),
+      group_delay_us_(limits.group_delay_us),
       durable_(log.next().value - 1),
       appended_(log.next().value - 1) {
   for (const auto& [lineage, next] : next_seq) counters_[lineage].next = next;
@@ -77,8 +79,8 @@ Result<Placed> Committer::Append(const Batch& batch) {
     group.time = std::max(group.time, batch.time);
     const size_t bytes = kBatchHeadBytes + batch.bytes.size();
     const size_t size = group.buffer.batches().size();
-    if (!group.by_bytes && size >= limits_.group_bytes) group.by_bytes = news_ = true;
-    group.full = size >= limits_.group_bytes * kGroupGrowth;
+    if (!group.by_bytes && size >= group_bytes_) group.by_bytes = news_ = true;
+    group.full = size >= group_bytes_ * kGroupGrowth;
     log_bytes_ += bytes;
     pending_bytes_ += bytes;
     appended_ = group.first.value + group.records - 1;
@@ -96,10 +98,10 @@ Committer::Group* Committer::TakeDue(uint64_t now_us, uint64_t* wait_until) {
   if (groups_.empty()) return nullptr;
   Group& group = *groups_.front();
   if (writing_) return &group;  // again, after the disk was full
-  const uint64_t due_us = group.since_us + limits_.group_delay_us;
+  const uint64_t due_us = group.since_us + group_delay_us_;
   if (group.by_bytes) {
     meters_.closes[Close::kBytes].Add();
-  } else if (limits_.group_delay_us == 0 || closing_) {
+  } else if (group_delay_us_ == 0 || closing_) {
     meters_.closes[Close::kIdle].Add();
   } else if (now_us >= due_us) {
     meters_.closes[Close::kDelay].Add();
@@ -248,6 +250,16 @@ void Committer::Close() {
     const std::lock_guard lock(mutex_);
     closing_ = true;
     woken_ = true;
+  }
+  work_.notify_one();
+}
+
+void Committer::LimitGroups(size_t bytes, uint64_t delay_us) {
+  {
+    const std::lock_guard lock(mutex_);
+    group_bytes_ = bytes;
+    group_delay_us_ = delay_us;
+    news_ = true;  // the open group may be due now
   }
   work_.notify_one();
 }

@@ -83,6 +83,9 @@ class Committer {
   // Requires: batch.records > 0, batch.bytes within kBatchBytesMax.
   Result<Placed> Append(const Batch& batch);
 
+  // Changes when groups close, from the next batch on. Any thread.
+  void LimitGroups(size_t bytes, uint64_t delay_us);
+
   // Writes and syncs one group if one should close now (or the witness, or after Close() the clean
   // stop). Returns when it wants to be called next, in monotonic microseconds; 0: at once; ~0: when
   // something was appended. Call `on_durable` hooks are run after durable() moved or failed() was
@@ -106,7 +109,7 @@ class Committer {
   model::Lsn appended() const { return model::Lsn(appended_.load()); }  // the last LSN given out
   bool failed() const { return failed_; }
   bool no_space() const { return no_space_; }
-  bool full() const { return pending_bytes() >= limits_.queue_bytes_max; }
+  bool full() const { return pending_bytes() >= queue_bytes_max_; }
   size_t pending_bytes() const { return pending_bytes_; }  // appended and not yet durable
   uint64_t appended_bytes() const { return log_bytes_; }   // by all lanes, since this was made
   model::ShardSeq next_seq(model::Lineage lineage) const;  // takes the lock; for freezing and tests
@@ -143,7 +146,7 @@ class Committer {
 
   Log& log_;
   env::Clock& clock_;
-  const CommitterLimits limits_;
+  const size_t queue_bytes_max_;
   std::function<void()> on_progress_;
 
   mutable std::mutex mutex_;
@@ -156,6 +159,8 @@ class Committer {
   bool news_ = false;         // Pump has something to look at
   bool woken_ = false;
   bool closing_ = false;
+  size_t group_bytes_;
+  uint64_t group_delay_us_;
 
   // The log thread's own.
   uint64_t last_group_us_ = 0;

@@ -58,6 +58,8 @@ struct Policy {
   Ack ack = Ack::kDurable;
   uint64_t ttl_ms = 0;  // for keys written without one; 0: none
   bool append_only = false;
+
+  bool operator==(const Policy&) const = default;
 };
 
 // The bytes that the token at the start of `bytes` takes. Zero if it is malformed.

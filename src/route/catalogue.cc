@@ -178,7 +178,7 @@ class Reconciler {
           change_.content.map == nullptr ? model::Epoch(1) : change_.content.map->epoch().Next();
       SLUICE_ASSIGN(change_.content.map, model::ShardMap::Make(epoch, std::move(shards_)));
     }
-    change_.policies.resize(change_.content.next_keyspace_id);
+    change_.policies = PoliciesOf(change_.content.catalogue, wanted);
     return std::move(change_);
   }
 
@@ -224,9 +224,6 @@ class Reconciler {
       SLUICE_TRY(Update(*found, wanted));
       NoteShards(*found, wanted);
     }
-    auto& policies = change_.policies;
-    policies.resize(std::max<size_t>(policies.size(), id.value + size_t{1}));
-    policies[id.value] = PolicyOf(wanted);
     return Ok();
   }
 
@@ -393,6 +390,19 @@ Result<CatalogueChange> Reconcile(const TopologyContent& now,
                                   const std::vector<config::KeyspaceConfig>& wanted,
                                   const std::string& owner, const Draw& draw) {
   return Reconciler(now, owner, draw).Run(wanted);
+}
+
+std::vector<model::Policy> PoliciesOf(const std::vector<model::Keyspace>& catalogue,
+                                      const std::vector<config::KeyspaceConfig>& wanted) {
+  std::vector<model::Policy> policies;
+  for (const model::Keyspace& stored : catalogue) {
+    const auto found = std::find_if(wanted.begin(), wanted.end(), [&](const auto& keyspace) {
+      return keyspace.name == stored.name;
+    });
+    policies.resize(std::max<size_t>(policies.size(), stored.id.value + size_t{1}));
+    if (found != wanted.end()) policies[stored.id.value] = PolicyOf(*found);
+  }
+  return policies;
 }
 
 std::string CutOf(const config::SplitPoint& point) {

@@ -45,6 +45,10 @@ Result<CatalogueChange> Reconcile(const TopologyContent& now,
                                   const std::vector<config::KeyspaceConfig>& wanted,
                                   const std::string& owner, const Draw& draw);
 
+// The policies of the keyspaces that are configured and stored, by keyspace id.
+std::vector<model::Policy> PoliciesOf(const std::vector<model::Keyspace>& catalogue,
+                                      const std::vector<config::KeyspaceConfig>& wanted);
+
 // The token of a range split point: where the shard behind it begins. Without the region's number.
 std::string CutOf(const config::SplitPoint& point);
 

@@ -222,7 +222,7 @@ TEST(Catalogue, KeepsWhatIsNoLongerConfigured) {
   std::string token;
   const auto placed = router->Place("likes:7", &token);
   EXPECT_EQ(placed->keyspace->name, "likes");
-  EXPECT_EQ(placed->policy->ack, model::Ack::kDurable);
+  EXPECT_EQ(placed->policy.ack, model::Ack::kDurable);
   EXPECT_THAT(Accepted(after.content, kLikes).added, IsEmpty());
 }
 

@@ -32,7 +32,7 @@ std::span<const std::string_view> Choose(const model::TokenPart& part, const Seg
 
 }  // namespace
 
-Router::Router(std::vector<model::Keyspace> catalogue, std::vector<model::Policy> policies,
+Router::Router(std::vector<model::Keyspace> catalogue, std::shared_ptr<const Policies> policies,
                std::shared_ptr<const model::ShardMap> map)
     : catalogue_(std::move(catalogue)),
       policies_(std::move(policies)),
@@ -53,7 +53,6 @@ Router::Router(std::vector<model::Keyspace> catalogue, std::vector<model::Policy
     }
     std::sort(table.by_value.begin(), table.by_value.end());
   }
-  policies_.resize(std::max(policies_.size(), by_id_.size()));
   SLUICE_CHECK_MSG(!by_id_.empty() && by_id_[0] < catalogue_.size(), "no keyspace default");
   SLUICE_CHECK(catalogue_[by_id_[0]].key.segments.empty());
 }
@@ -92,7 +91,7 @@ Result<Placed> Router::Place(std::string_view key, std::string* token) const {
       }
     }
   }
-  return Placed{&keyspace, &policies_[keyspace.id.value], map_->Find(keyspace.id, *token)};
+  return Placed{&keyspace, policies_->Of(keyspace.id), map_->Find(keyspace.id, *token)};
 }
 
 const model::Region* Router::FindRegion(size_t at, std::string_view value) const {
@@ -125,11 +124,6 @@ const model::Keyspace* Router::FindKeyspace(std::string_view name) const {
 const model::Keyspace& Router::keyspace(model::KeyspaceId id) const {
   SLUICE_CHECK(id.value < by_id_.size() && by_id_[id.value] < catalogue_.size());
   return catalogue_[by_id_[id.value]];
-}
-
-const model::Policy& Router::policy(model::KeyspaceId id) const {
-  SLUICE_CHECK(id.value < policies_.size());
-  return policies_[id.value];
 }
 
 }  // namespace sluice::route

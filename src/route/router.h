@@ -1,6 +1,6 @@
 // Router: from a client's key to its keyspace, token and shard, at one epoch of the map.
 //
-// Immutable: a change of map or policies makes a new Router, swapped whole.
+// Immutable but for the policies: a change of the map makes a new Router, swapped whole.
 //
 // Threads:  any.
 #pragma once
@@ -15,13 +15,14 @@
 #include "model/keyspace.h"
 #include "model/shard_map.h"
 #include "route/matcher.h"
+#include "route/policies.h"
 
 namespace sluice::route {
 
-// Where a key belongs. Pointers are valid as long as the Router.
+// Where a key belongs. The pointer is valid as long as the Router.
 struct Placed {
   const model::Keyspace* keyspace = nullptr;
-  const model::Policy* policy = nullptr;
+  model::Policy policy;
   size_t shard = 0;  // index into map().shards()
 };
 
@@ -31,9 +32,8 @@ struct Segment {
 
 class Router {
  public:
-  // `policies` by keyspace id; a keyspace without one has the defaults.
   // Requires: the catalogue holds `default` (id 0), and the map has shards for every keyspace.
-  Router(std::vector<model::Keyspace> catalogue, std::vector<model::Policy> policies,
+  Router(std::vector<model::Keyspace> catalogue, std::shared_ptr<const Policies> policies,
          std::shared_ptr<const model::ShardMap> map);
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
@@ -54,7 +54,7 @@ class Router {
   const model::Keyspace* FindKeyspace(std::string_view name) const;
   // Requires: the catalogue holds the id.
   const model::Keyspace& keyspace(model::KeyspaceId id) const;
-  const model::Policy& policy(model::KeyspaceId id) const;
+  model::Policy policy(model::KeyspaceId id) const { return policies_->Of(id); }
   const std::vector<model::Keyspace>& keyspaces() const { return catalogue_; }
 
  private:
@@ -67,7 +67,7 @@ class Router {
   const model::Region* FindRegion(size_t at, std::string_view value) const;
 
   const std::vector<model::Keyspace> catalogue_;
-  std::vector<model::Policy> policies_;  // by id, one for every keyspace
+  const std::shared_ptr<const Policies> policies_;
   std::shared_ptr<const model::ShardMap> map_;
   std::vector<size_t> by_id_;         // index into catalogue_
   std::vector<RegionTable> regions_;  // beside catalogue_

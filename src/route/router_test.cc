@@ -74,7 +74,7 @@ TEST(Router, EveryKeyHasOneShardAtEveryEpoch) {
                                : key.starts_with("visit:")                 ? "visits"
                                                                            : "default";
       ASSERT_EQ(placed->keyspace->name, name) << key;
-      ASSERT_EQ(placed->policy, &router->policy(placed->keyspace->id));
+      ASSERT_EQ(placed->policy, router->policy(placed->keyspace->id));
       ASSERT_EQ(model::TokenSize(*placed->keyspace, token), token.size());
       size_t owners = 0;
       for (const model::Shard& shard : router->map().shards()) {

@@ -35,8 +35,8 @@ inline CatalogueChange Accepted(const TopologyContent& now, std::string_view tom
 }
 
 inline std::shared_ptr<const Router> RouterOf(const CatalogueChange& change) {
-  return std::make_shared<const Router>(change.content.catalogue, change.policies,
-                                        change.content.map);
+  return std::make_shared<const Router>(
+      change.content.catalogue, std::make_shared<Policies>(change.policies), change.content.map);
 }
 inline std::shared_ptr<const Router> RouterOf(std::string_view toml) {
   return RouterOf(Accepted({}, toml));

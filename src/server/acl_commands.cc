@@ -47,7 +47,7 @@ Answer WhoAmI(Call& call) {
 }
 
 Answer List(Call& call) {
-  const auto& users = call.context.users.all();
+  const auto& users = call.session.users().all();
   call.reply.Array(users.size());
   for (const auth::User& user : users) {
     call.reply.Bulk(fmt::format("user {} on {} {} resetchannels {}", user.name,
@@ -58,14 +58,14 @@ Answer List(Call& call) {
 }
 
 Answer Names(Call& call) {
-  const auto& users = call.context.users.all();
+  const auto& users = call.session.users().all();
   call.reply.Array(users.size());
   for (const auth::User& user : users) call.reply.Bulk(user.name);
   return {};
 }
 
 Answer GetUser(Call& call) {
-  const auth::User* user = call.context.users.Find(call.args[2]);
+  const auth::User* user = call.session.users().Find(call.args[2]);
   if (user == nullptr) {
     call.reply.Null();
     return {};
@@ -74,8 +74,8 @@ Answer GetUser(Call& call) {
   reply.Map(6);
   reply.Bulk("flags");
   reply.Set(user->has_password ? 1 : 2);
-  reply.Simple("on");
-  if (!user->has_password) reply.Simple("nopass");
+  reply.Bulk("on");
+  if (!user->has_password) reply.Bulk("nopass");
   reply.Bulk("passwords");
   reply.Array(user->has_password ? 1 : 0);
   if (user->has_password) reply.Bulk(PasswordOf(*user));

@@ -150,7 +150,7 @@ bool ReadKill(Call& call, std::string_view option, std::string_view value, Choic
   } else if (EqualFolded(option, "laddr")) {
     choice->local = value;
   } else if (EqualFolded(option, "user")) {
-    if (call.context.users.Find(value) == nullptr) {
+    if (call.session.users().Find(value) == nullptr) {
       call.reply.Error(fmt::format("ERR No such user '{}'", value));
       return false;
     }

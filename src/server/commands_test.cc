@@ -123,7 +123,6 @@ TEST_F(Commands, InfoShowsWhatToolsRead) {
 }
 
 TEST_F(Commands, ConfigShowsAndChanges) {
-  node_.context().config = ConfigItems(config::Load(kUsers, "test.toml", {}).value());
   EXPECT_EQ(Ask({"CONFIG", "GET", "save"}), "*2\r\n$4\r\nsave\r\n$0\r\n\r\n");
   EXPECT_EQ(
       Ask({"CONFIG", "GET", "APPENDO*", "maxmemory-policy"}),
@@ -140,6 +139,13 @@ TEST_F(Commands, ConfigShowsAndChanges) {
   EXPECT_EQ(Ask({"CONFIG", "GET", "maxclients"}), "*2\r\n$10\r\nmaxclients\r\n$3\r\n100\r\n")
       << "all or nothing";
   EXPECT_THAT(Ask({"CONFIG", "SET", "nosuch", "1"}), HasSubstr("Unknown option"));
+  EXPECT_EQ(Ask({"CONFIG", "SET", "keyspace.default.ttl", "5m", "maxclients", "9"}), "+OK\r\n");
+  EXPECT_EQ(Ask({"CONFIG", "GET", "keyspace.default.ttl", "maxclients"}),
+            "*4\r\n$10\r\nmaxclients\r\n$1\r\n9\r\n$20\r\nkeyspace.default.ttl\r\n$2\r\n5m"
+            "\r\n");
+  EXPECT_THAT(Ask({"CONFIG", "SET", "maxclients", "7", "keyspace.default.ttl", "soon"}),
+              HasSubstr("(possibly related to argument 'keyspace.default.ttl') - "));
+  EXPECT_EQ(Ask({"CONFIG", "GET", "maxclients"}), "*2\r\n$10\r\nmaxclients\r\n$1\r\n9\r\n");
   EXPECT_THAT(Ask({"CONFIG", "SET", "maxclients", "0"}), HasSubstr("must be between"));
 }
 

@@ -8,6 +8,7 @@
 #include "base/glob.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "server/config_items.h"
 #include "server/connections.h"
 #include "server/handlers.h"
 
@@ -42,13 +43,6 @@ const Live* FindLive(std::string_view name) {
   return found == std::end(kLive) ? nullptr : found;
 }
 
-const ConfigItem* FindItem(const Context& context, std::string_view name) {
-  const std::string lower = Lower(name);
-  const auto found = std::find_if(context.config.begin(), context.config.end(),
-                                  [&](const ConfigItem& item) { return item.name == lower; });
-  return found == context.config.end() ? nullptr : &*found;
-}
-
 Answer Get(Call& call) {
   const command::Args patterns = call.args.subspan(2);
   const auto wanted = [&](std::string_view name) {
@@ -56,11 +50,11 @@ Answer Get(Call& call) {
       return GlobMatch(pattern, name, Letters::kAnyCase);
     });
   };
-  std::vector<std::pair<std::string_view, std::string>> found;
+  std::vector<std::pair<std::string, std::string>> found;
   for (const Live& live : kLive) {
     if (wanted(live.name)) found.emplace_back(live.name, std::to_string(live.get(call.context)));
   }
-  for (const ConfigItem& item : call.context.config) {
+  for (const ConfigItem& item : ConfigItems(call.context.settings->Now())) {
     if (wanted(item.name)) found.emplace_back(item.name, item.value);
   }
   call.reply.Map(found.size());
@@ -75,24 +69,42 @@ std::string Failed(std::string_view name, std::string_view why) {
   return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why);
 }
 
-// All or nothing, as in Redis: the first pass only looks.
+std::string_view RefusalOf(const config::Config& config, std::string_view name) {
+  const std::vector<ConfigItem> items = ConfigItems(config);
+  const auto found = std::find_if(items.begin(), items.end(), [&](const ConfigItem& item) {
+    return EqualFolded(item.name, name);
+  });
+  return found == items.end() ? std::string_view() : found->refusal;
+}
+
+// Sets Sluice's own settings, section.key: all of them, or none and returns the error.
+std::string SetOwn(Settings& settings, std::span<const config::NewValue> values) {
+  if (values.empty()) return {};
+  const config::Config now = settings.Now();
+  for (const config::NewValue& value : values) {
+    const std::string_view refusal = RefusalOf(now, value.name);
+    if (!refusal.empty()) return Failed(value.name, refusal);
+  }
+  const Status set = settings.Set(values);
+  if (set.ok()) return {};
+  const std::string& why = set.error().message;
+  if (set.error().code != Code::kNotFound) return Failed(values.front().name, why);
+  return fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", why);
+}
+
+// All or nothing, as in Redis: nothing is set before everything was looked at.
 Answer Set(Call& call) {
   const command::Args words = call.args.subspan(2);
   if (words.size() % 2 != 0) return RefuseSyntax(call);
   std::vector<std::pair<const Live*, int64_t>> changes;
+  std::vector<config::NewValue> own;
   for (size_t at = 0; at < words.size(); at += 2) {
     const Live* live = FindLive(words[at]);
-    int64_t value = 0;
     if (live == nullptr) {
-      const ConfigItem* item = FindItem(call.context, words[at]);
-      if (item == nullptr) {
-        return Refuse(call,
-                      fmt::format("ERR Unknown option or number of arguments for CONFIG SET - "
-                                  "'{}'",
-                                  words[at]));
-      }
-      return Refuse(call, Failed(words[at], item->refusal));
+      own.push_back({words[at], words[at + 1]});
+      continue;
     }
+    int64_t value = 0;
     if (!ParseInt(words[at + 1], &value)) {
       return Refuse(call, Failed(words[at], "argument couldn't be parsed into an integer"));
     }
@@ -102,6 +114,9 @@ Answer Set(Call& call) {
                                                   live->least, live->most)));
     }
     changes.emplace_back(live, value);
+  }
+  if (const std::string error = SetOwn(*call.context.settings, own); !error.empty()) {
+    return Refuse(call, error);
   }
   for (const auto& [live, value] : changes) live->set(call.context, value);
   return Okay(call);

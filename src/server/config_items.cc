@@ -1,10 +1,8 @@
 #include "server/config_items.h"
 
 #include <algorithm>
-#include <sstream>
 
-#include "config/print.h"
-#include "config/settings.h"
+#include "config/live.h"
 #include "resp/parser.h"
 
 namespace sluice::server {
@@ -43,6 +41,8 @@ std::vector<ConfigItem> RedisItems(const config::Config& config) {
 
 std::string_view RefusalOf(config::Change change) {
   switch (change) {
+    case config::Change::kLive:
+      return {};
     case config::Change::kNever:
       return kInData;
     case config::Change::kBegin:
@@ -53,37 +53,12 @@ std::string_view RefusalOf(config::Change change) {
   return kInFile;
 }
 
-// The setting's row in the table of its section.
-std::string_view RefusalOf(std::string_view section, std::string_view name) {
-  if (!section.starts_with("keyspace.")) return kInFile;
-  for (const auto& setting : config::KeyspaceSettings()) {
-    if (setting.name == name) return RefusalOf(setting.change);
-  }
-  return kInFile;
-}
-
-std::string Unquoted(std::string_view value) {
-  const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
-  return std::string(quoted ? value.substr(1, value.size() - 2) : value);
-}
-
 }  // namespace
 
 std::vector<ConfigItem> ConfigItems(const config::Config& config) {
   std::vector<ConfigItem> items = RedisItems(config);
-  config::Config shown = config;
-  shown.users.clear();
-  std::istringstream lines(config::ToToml(shown));
-  std::string line, section;
-  while (std::getline(lines, line)) {
-    const size_t equals = line.find(" = ");
-    if (line.starts_with('[')) {
-      section = line.substr(1, line.size() - 2);
-    } else if (!line.starts_with('#') && equals != std::string::npos) {
-      const std::string name = line.substr(0, equals);
-      items.push_back({section + "." + name, Unquoted(std::string_view(line).substr(equals + 3)),
-                       RefusalOf(section, name)});
-    }
+  for (config::Item& item : config::Items(config)) {
+    items.push_back({std::move(item.name), std::move(item.value), RefusalOf(item.change)});
   }
   std::sort(items.begin(), items.end(),
             [](const ConfigItem& a, const ConfigItem& b) { return a.name < b.name; });

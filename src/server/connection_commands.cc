@@ -40,7 +40,7 @@ bool ReadGreeting(Call& call, Greeting* greeting) {
   for (size_t at = 2; at < args.size(); ++at) {
     const size_t left = args.size() - 1 - at;
     if (EqualFolded(args[at], "auth") && left >= 2) {
-      greeting->user = call.context.users.Authenticate(args[at + 1], args[at + 2]);
+      greeting->user = call.session.users().Authenticate(args[at + 1], args[at + 2]);
       if (greeting->user == nullptr) return call.session.Deny(call.reply, auth::kWrongPass);
       at += 2;
     } else if (EqualFolded(args[at], "setname") && left >= 1) {
@@ -99,10 +99,10 @@ Answer Auth(Call& call) {
   const bool named = call.args.size() == 3;
   const std::string_view name = named ? call.args[1] : config::kDefaultName;
   if (!named) {
-    const auth::User* user = call.context.users.Find(name);
+    const auth::User* user = call.session.users().Find(name);
     if (user != nullptr && !user->has_password) return Refuse(call, auth::kNoPassword);
   }
-  const auth::User* user = call.context.users.Authenticate(name, call.args.back());
+  const auth::User* user = call.session.users().Authenticate(name, call.args.back());
   if (user == nullptr) {
     call.session.Deny(call.reply, auth::kWrongPass);
     return {};

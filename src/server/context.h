@@ -9,11 +9,13 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "auth/users.h"
+#include "config/live.h"
 #include "env/env.h"
 #include "ingest/lane.h"
 #include "server/slow_log.h"
@@ -44,23 +46,25 @@ struct ProcessUse {
   double user_s = 0, system_s = 0;
 };
 
-// One row of CONFIG GET.
-struct ConfigItem {
-  std::string name, value;
-  // Why CONFIG SET refuses it.
-  std::string_view refusal;
+// The node's own settings, as CONFIG shows and changes them.
+class Settings {
+ public:
+  virtual ~Settings() = default;
+  virtual config::Config Now() = 0;
+  // All of `values` or nothing. kInvalid, kConflict, kNotFound as in config::With.
+  virtual Status Set(std::span<const config::NewValue> values) = 0;
 };
 
 struct Context {
-  Context(ingest::Node& node_, env::Clock& clock_, const auth::Users& users_)
+  Context(ingest::Node& node_, env::Clock& clock_, const auth::LiveUsers& users_)
       : node(node_), clock(clock_), users(users_) {}
 
   ingest::Node& node;
   env::Clock& clock;
-  const auth::Users& users;
+  const auth::LiveUsers& users;
   Identity identity;
-  std::vector<ConfigItem> config;  // by name
-  uint64_t memory_bytes = 0;       // the bound of server.memory
+  Settings* settings = nullptr;  // set before the first connection
+  uint64_t memory_bytes = 0;     // the bound of server.memory
   std::function<ProcessUse()> process = [] { return ProcessUse(); };
   std::function<void()> stop = [] {};     // asks for a clean stop; called on a lane
   std::vector<Connections*> connections;  // by lane

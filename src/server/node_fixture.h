@@ -28,15 +28,30 @@ struct NodeOptions {
   bool cold = false;        // what is in the store must be fetched before it is read
 };
 
+// A configuration that takes what may change, and does nothing with it.
+class TestSettings final : public Settings {
+ public:
+  explicit TestSettings(config::Config now) : now_(std::move(now)) {}
+  config::Config Now() override { return now_; }
+  Status Set(std::span<const config::NewValue> values) override {
+    SLUICE_ASSIGN(now_, config::With(now_, values));
+    return Ok();
+  }
+
+ private:
+  config::Config now_;
+};
+
 class NodeFixture {
  public:
   explicit NodeFixture(const NodeOptions& options = {}) : jobs_(*this) {
     config_ = config::Load(options.config, "test.toml", {}).value();
-    users_ = std::make_unique<auth::Users>(config_.users);
+    users_ = std::make_unique<auth::LiveUsers>(config_.users);
     auto change = route::Reconcile({}, config_.keyspaces, "node", [this] { return ++drawn_; });
     SLUICE_CHECK(change.has_value());
-    auto router = std::make_shared<const route::Router>(change->content.catalogue, change->policies,
-                                                        change->content.map);
+    auto router = std::make_shared<const route::Router>(
+        change->content.catalogue, std::make_shared<route::Policies>(change->policies),
+        change->content.map);
     store::MemoryStore::Options store_options;
     if (options.cold) store_options.cold = [](std::string_view) { return true; };
     store_ = store::MemoryStore::Open(std::make_shared<store::MemoryStore::Medium>(), store_options)
@@ -51,6 +66,8 @@ class NodeFixture {
     node_->committer = committer_.get();
     context_ = std::make_unique<Context>(*node_, clock_, *users_);
     context_->identity.version = "0.0.test";
+    settings_ = std::make_unique<TestSettings>(config_);
+    context_->settings = settings_.get();
     for (size_t i = 0; i < router->map().shards().size(); ++i) {
       node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % options.lanes)));
     }
@@ -179,7 +196,8 @@ class NodeFixture {
 
   env::SimClock clock_{1'700'000'000'000};
   config::Config config_;
-  std::unique_ptr<auth::Users> users_;
+  std::unique_ptr<auth::LiveUsers> users_;
+  std::unique_ptr<TestSettings> settings_;
   uint64_t drawn_ = 0;
   log::MemoryLog log_{model::LogId(1)};
   std::unique_ptr<store::MemoryStore> store_;

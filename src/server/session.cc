@@ -49,9 +49,23 @@ Session::Session(Context& context, ingest::Lane& lane, Meters& meters, CommandCo
 }
 
 void Session::Welcome() {
-  client_.user = context_.users.Unauthenticated();
+  users_version_ = context_.users.version();
+  users_ = context_.users.Get();
+  client_.user = users_->Unauthenticated();
   client_.authenticated = client_.user != nullptr;
   parser_.set_limits(client_.authenticated ? resp::kLimits : resp::kLimitsBeforeAuth);
+}
+
+void Session::MeetNewUsers() {
+  const std::shared_ptr<const auth::Users> before = users_;
+  const auth::User* const was = client_.user;
+  Welcome();
+  const auth::User* const now = was == nullptr ? nullptr : users_->Find(was->name);
+  if (now == nullptr || now->has_password != was->has_password ||
+      now->password_sha256 != was->password_sha256) {
+    return;
+  }
+  LogIn(*now);
 }
 
 void Session::LogIn(const auth::User& user) {
@@ -161,6 +175,7 @@ void Session::Execute(command::Args args) {
   if (skipped) client_.replies = Replies::kOn;
   const command::Spec* spec = command::Resolve(args, reply);
   Answer answer;
+  if (users_version_ != context_.users.version()) MeetNewUsers();
   const bool runs = spec != nullptr && Permits(*spec, args, reply);
   if (runs) {
     client_.last = spec;

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,7 +94,9 @@ class Session {
                 std::string& reply);
   // False, and why is written, if this client may not run the command.
   bool Permits(const command::Spec& spec, command::Args args, resp::Reply& reply);
-  // Becomes that user.
+  // Who there is. Valid until the next command.
+  const auth::Users& users() const { return *users_; }
+  // Becomes that user, one of users().
   void LogIn(const auth::User& user);
   // As it was when it connected.
   void Reset();
@@ -117,12 +120,16 @@ class Session {
   void ProtocolError();
   void CheckOutput();
   void Welcome();  // as whom a connection begins
+  // The users have changed: who has lost the password or the name must log in again.
+  void MeetNewUsers();
 
   Context& context_;
   ingest::Lane& lane_;
   Meters& meters_;
   CommandCounts& counts_;
   const uint64_t connection_;
+  uint64_t users_version_ = 0;
+  std::shared_ptr<const auth::Users> users_;
   Client client_;
   resp::Parser parser_;
   ReplyQueue replies_;

@@ -24,7 +24,7 @@ namespace sluice::shard {
 // One key and where it lives.
 struct KeyPlace {
   model::KeyspaceId keyspace;
-  const model::Policy* policy = nullptr;
+  model::Policy policy;
   std::string_view token, key;
   size_t shard = 0;  // index into the map
   std::string_view shard_begin, shard_end;
@@ -46,7 +46,7 @@ class KeyView final : public command::View {
   void Emit(const model::Effect& effect) override;
   model::Generation NewGeneration() override;
   uint64_t now_ms() const override { return now_ms_; }
-  const model::Policy& policy() const override { return *place_.policy; }
+  const model::Policy& policy() const override { return place_.policy; }
   uint64_t Random() override { return random_(); }
 
   // A row that is not the key's own: once tokens and producers.

@@ -84,6 +84,9 @@ class Shards {
   Outcome Run(const Command& command, const KeyPlace& place, Fetch* fetch, std::string& reply);
   Fetch TakeMissing() { return view_.TakeMissing(); }
 
+  // How long once tokens are remembered that are new from now on.
+  void RememberOnceFor(uint64_t window_ms) { limits_.once_window_ms = window_ms; }
+
   // What a command over several keys asks of one of them. `value` is a copy.
   struct Fact {
     command::KeyFact::Type type = command::KeyFact::Type::kNone;

@@ -33,7 +33,8 @@ Status Machine::OpenDisk() {
   SLUICE_ASSIGN(
       route::CatalogueChange change,
       route::Reconcile(now, config.keyspaces, "local", [this] { return world_.entropy.Next(); }));
-  router_ = std::make_shared<route::Router>(change.content.catalogue, change.policies,
+  router_ = std::make_shared<route::Router>(change.content.catalogue,
+                                            std::make_shared<route::Policies>(change.policies),
                                             change.content.map);
   store::MemoryStore::Options store_options;
   store_options.fate = [this](const store::Run&) { return FateOfApply(); };

@@ -94,7 +94,7 @@ class Machine {
   const MachineOptions options_;
   Prng& prng_;
   Jobs background_{*this};
-  auth::Users users_{{}};
+  auth::LiveUsers users_{{}};
   std::unique_ptr<route::FileTopology> topology_;
   std::shared_ptr<const route::Router> router_;
   std::unique_ptr<store::MemoryStore> store_;

@@ -1,0 +1,29 @@
+#include "route/policies.h"
+
+namespace sluice::route {
+
+Policies::Policies(const std::vector<model::Policy>& policies)
+    : count_(policies.size()), cells_(std::make_unique<Cell[]>(count_)) {
+  Change(policies);
+}
+
+void Policies::Change(const std::vector<model::Policy>& policies) {
+  for (size_t id = 0; id < count_; ++id) {
+    const model::Policy policy = id < policies.size() ? policies[id] : model::Policy{};
+    cells_[id].ack.store(policy.ack, std::memory_order_relaxed);
+    cells_[id].append_only.store(policy.append_only, std::memory_order_relaxed);
+    cells_[id].ttl_ms.store(policy.ttl_ms, std::memory_order_relaxed);
+  }
+}
+
+model::Policy Policies::Of(model::KeyspaceId id) const {
+  if (id.value >= count_) return {};
+  const Cell& cell = cells_[id.value];
+  model::Policy policy;
+  policy.ack = cell.ack.load(std::memory_order_relaxed);
+  policy.ttl_ms = cell.ttl_ms.load(std::memory_order_relaxed);
+  policy.append_only = cell.append_only.load(std::memory_order_relaxed);
+  return policy;
+}
+
+}  // namespace sluice::route
