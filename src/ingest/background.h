@@ -5,7 +5,9 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
+#include "base/status.h"
 #include "ingest/packet.h"
 #include "model/ids.h"
 #include "store/store.h"
@@ -21,6 +23,9 @@ class Background {
   // one lane go in order. It is tried again until it succeeds: the run stays readable in the lane's
   // state meanwhile, and the log is not trimmed.
   virtual void Store(model::LaneId lane, store::Run run, model::Lsn last, Task then) = 0;
+  // Why the run that is tried again and again does not get into the store; none when all is well.
+  // Any thread. Lanes whose buffers are full refuse writes meanwhile, so that reads go on.
+  virtual std::optional<Code> StoreTrouble() const { return std::nullopt; }
 };
 
 }  // namespace sluice::ingest
