@@ -21,13 +21,14 @@ std::string Hex(std::string_view bytes) {
 void Face::SetPhase(std::string phase) {
   const std::lock_guard lock(mutex_);
   phase_ = std::move(phase);
-  serving_ = false;
+  replays_ = serving_ = false;
 }
 
 void Face::SetRecovering(NodeProcess& node) {
   const std::lock_guard lock(mutex_);
   node_ = &node;
   phase_ = "replaying the log";
+  replays_ = true;
 }
 
 void Face::SetServing(NodeProcess& node) {
@@ -44,12 +45,16 @@ NodeProcess* Face::Serving() {
 console::Readiness Face::Ready() {
   const std::lock_guard lock(mutex_);
   if (!serving_) {
-    if (node_ == nullptr) return {false, phase_};
+    if (!replays_) return {false, phase_};
     const auto [at, to] = node_->progress();
     return {false, fmt::format("{}: at record {} of {}", phase_, at, to)};
   }
   if (node_->committer().failed()) return {false, "the log failed; the process is stopping"};
   if (node_->committer().no_space()) return {false, "the disk of the log is full"};
+  if (const auto trouble = node_->threads().StoreTrouble()) {
+    return {false, *trouble == Code::kNoSpace ? "the disk of the store is full"
+                                              : "the store takes no more runs; see the log"};
+  }
   return {true, {}};
 }
 

@@ -38,7 +38,7 @@ class Face final : public console::Source {
   std::mutex mutex_;
   std::string phase_ = "starting";
   NodeProcess* node_ = nullptr;
-  bool serving_ = false;
+  bool replays_ = false, serving_ = false;
 };
 
 }  // namespace sluice::app

@@ -7,6 +7,7 @@ namespace sluice::app {
 Meters::Readings::Readings(NodeProcess& node) {
   using meter::Kind;
   const meter::Options bytes{.unit = meter::Unit::kBytes};
+  const meter::Options micros{.unit = meter::Unit::kMicroseconds};
   const auto add = [this](Kind kind, std::string_view name, std::string_view help,
                           meter::ReadFunction read, meter::Options options = {}) {
     all.emplace_back(*this, kind, name, help, std::move(read), options);
@@ -18,6 +19,12 @@ Meters::Readings::Readings(NodeProcess& node) {
   add(
       Kind::kGauge, "sluice_log_pending_bytes", "Bytes handed to the log and not yet durable.",
       [&committer, number] { return number(committer.pending_bytes()); }, bytes);
+  add(
+      Kind::kGauge, "sluice_log_oldest_waiting_seconds",
+      "Age of the oldest record that is not durable: what a crash now loses of ack = memory.",
+      [&committer, number] { return number(committer.oldest_waiting_us()); }, micros);
+  add(Kind::kGauge, "sluice_log_failed", "1 when the log failed and the process is stopping.",
+      [&committer] { return committer.failed() ? 1.0 : 0.0; });
   add(
       Kind::kGauge, "sluice_log_disk_bytes", "Bytes of the log's segments on disk.",
       [&node, number] { return number(node.log().bytes()); }, bytes);
@@ -42,6 +49,15 @@ Meters::Readings::Readings(NodeProcess& node) {
       Kind::kCounter, "sluice_store_compacted_bytes_total", "Bytes written by compaction.",
       [&store, number] { return number(store.health().compact_bytes_written); }, bytes);
   add(
+      Kind::kGauge, "sluice_app_recovery_seconds", "What the last start took to recover.",
+      [&node, number] { return number(node.recovery_us()); }, micros);
+  add(Kind::kGauge, "sluice_app_recovered_records", "Records that the last start replayed.",
+      [&node, number] { return number(node.replayed().applied); });
+  add(
+      Kind::kGauge, "sluice_app_start_time_seconds",
+      "When the node began to serve, in seconds since 1970.",
+      [started = number(node.env().clock.WallMs()) * 1e3] { return started; }, micros);
+  add(
       Kind::kGauge, "sluice_app_resident_bytes", "Resident memory of the process.",
       [number] { return number(CurrentUse().resident_bytes); }, bytes);
 }
@@ -51,6 +67,7 @@ Meters::Meters(NodeProcess& node, const std::vector<std::unique_ptr<server::Lane
     : readings_(node) {
   registry.Add(readings_);
   registry.Add(node.committer().meters());
+  node.threads().AddMeters(registry);
   for (size_t i = 0; i < node.lanes(); ++i) {
     const meter::Labels labels{{"lane", std::to_string(i)}};
     registry.Add(node.lane(i).meters(), labels);

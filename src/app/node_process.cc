@@ -85,6 +85,14 @@ Status NodeProcess::OpenStoreAndLog(const config::Config& config) {
                 log::FileLog::Open(env(), dir_->path() + "/log", log_options, witness));
   log_ = std::move(opened.log);
   log_report_ = std::move(opened.report);
+  // A first start that was cut short leaves a log without records, and no topology.
+  if (first_start && (!positions.empty() || log_->next() > model::Lsn(1))) {
+    return Fail(Code::kCorrupt,
+                dir_->path() +
+                    "/topology is missing, and the store or the log holds data: without "
+                    "it nobody knows which keyspace and shard a stored key belongs to. "
+                    "Bring it back, or restore a backup");
+  }
   if (first_start) wanted_.node = log_->id().value;
   committer_limits_ = {config.log.group_bytes, config.log.group_delay_us, plan.queue_bytes};
   return Ok();
@@ -113,6 +121,7 @@ void NodeProcess::MakeLanes(const config::Config& config, std::function<void(mod
 }
 
 Status NodeProcess::Recover() {
+  const uint64_t began_us = clock_.MonotonicUs();
   recovery_ = std::make_unique<ingest::Recovery>(*node_, *log_);
   SLUICE_TRY(recovery_->Begin());
   to_ = recovery_->progress().to.value;
@@ -124,6 +133,7 @@ Status NodeProcess::Recover() {
   SLUICE_TRY(recovery_->Finish());
   SLUICE_TRY(RefuseHidden());
   if (topology_changed_) SLUICE_TRY(topology_->CompareAndSwap(wanted_.version, wanted_));
+  recovery_us_ = log_report_.micros + clock_.MonotonicUs() - began_us;
   return Ok();
 }
 

@@ -67,6 +67,7 @@ class NodeProcess {
   env::Env env() { return {clock_, files_, entropy_}; }
   const log::RecoveryReport& log_report() const { return log_report_; }
   const ingest::RecoveryProgress& replayed() const { return recovery_->progress(); }
+  uint64_t recovery_us() const { return recovery_us_; }  // that Recover took
   const std::vector<std::string>& notes() const { return notes_; }
   // For /readyz while Recover runs: LSNs replayed and to replay.
   std::pair<uint64_t, uint64_t> progress() const { return {at_.load(), to_.load()}; }
@@ -100,6 +101,7 @@ class NodeProcess {
   std::unique_ptr<log::Committer> committer_;
   log::CommitterLimits committer_limits_;
   std::atomic<uint64_t> at_{0}, to_{0};
+  uint64_t recovery_us_ = 0;
 };
 
 }  // namespace sluice::app

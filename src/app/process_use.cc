@@ -26,6 +26,13 @@ server::ProcessUse CurrentUse() {
   return use;
 }
 
+uint64_t RaiseFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  rlimit raised{limit.rlim_max, limit.rlim_max};
+  return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
+}
+
 std::string ExecutablePath() {
   std::array<char, 4096> path;
   const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());

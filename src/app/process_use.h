@@ -1,4 +1,4 @@
-// What the kernel says that this process uses.
+// What the kernel says that this process uses, and may.
 //
 // Threads:  any.
 #pragma once
@@ -11,5 +11,7 @@ namespace sluice::app {
 
 server::ProcessUse CurrentUse();
 std::string ExecutablePath();
+// Raises the number of files this process may have open to the most it may; returns that.
+uint64_t RaiseFileLimit();
 
 }  // namespace sluice::app

@@ -21,6 +21,8 @@ namespace sluice::app {
 namespace {
 
 constexpr int kListenBacklog = 1024;
+// Descriptors that are not for clients: the store's tables, HTTP, the log, and what libraries open.
+constexpr uint64_t kFilesKept = 512 + 64 + 128;
 constexpr int kStopped = 0, kFailed = 1, kWrong = 2, kDamaged = 3;
 
 int StatusOf(const Error& error) {
@@ -57,6 +59,8 @@ class Server {
   Status OpenNode();
   Status OpenLanes();
   void FillContext();
+  Status RaiseFiles();
+  void LimitClients();
   void SayRecovered();
   void Reload();
   int ServeUntilStopped(env::Signals& signals);
@@ -74,6 +78,7 @@ class Server {
   std::unique_ptr<server::Context> context_;
   std::vector<std::unique_ptr<server::LaneServer>> lanes_;
   std::string address_;
+  uint64_t files_ = 0;                         // that the process may have open
   std::unique_ptr<console::HttpServer> http_;  // ends first: it shows all of the above
 };
 
@@ -136,10 +141,29 @@ void Server::FillContext() {
   context_->stop = [this] { front_.Stop(); };
 }
 
+Status Server::RaiseFiles() {
+  files_ = RaiseFileLimit();
+  if (files_ > kFilesKept) return Ok();
+  return Fail(Code::kInvalid,
+              fmt::format("this process may have {} files open and needs more than {}: raise the "
+                          "limit (ulimit -n, or LimitNOFILE of its systemd unit)",
+                          files_, kFilesKept));
+}
+
+// Clients must never take the descriptors that the log and the store need.
+void Server::LimitClients() {
+  context_->clients_most = std::min(context_->clients_most, files_ - kFilesKept);
+  if (context_->clients_max <= context_->clients_most) return;
+  context_->clients_max = context_->clients_most;
+  LogWarning("serve", "fewer clients than usual: the process may open few files",
+             {{"maxclients", context_->clients_most}, {"files", files_}});
+}
+
 Status Server::OpenLanes() {
   SLUICE_ASSIGN(auto listener, env::Listener::Open(config_.server.listen.Text(), kListenBacklog));
   address_ = listener->address();
   FillContext();
+  LimitClients();
   context_->identity.port = listener->port();
   for (size_t i = 0; i < node_->lanes(); ++i) {
     SLUICE_ASSIGN(auto lane, server::LaneServer::Open(*context_, front_, node_->lane(i),
@@ -197,11 +221,14 @@ int Server::ServeUntilStopped(env::Signals& signals) {
   }
   for (std::thread& thread : threads) thread.join();
   face_.SetPhase("stopping");
-  const bool failed = node_->committer().failed();
   node_->Stop();
-  if (failed || node_->committer().failed()) {
+  if (node_->committer().failed()) {
     LogError("serve",
-             "the log failed: what waited for it is in doubt; the next start says what survived");
+             node_->committer().no_space()
+                 ? "stopped while the log's disk was full: writes that were not answered are not "
+                   "kept"
+                 : "the log failed: what waited for it is in doubt; the next start says what "
+                   "survived");
     return kFailed;
   }
   LogInfo("serve", "stopped", {{"next_lsn", node_->log().next().value}});
@@ -211,6 +238,8 @@ int Server::ServeUntilStopped(env::Signals& signals) {
 int Server::Run() {
   auto signals = env::Signals::Block({SIGTERM, SIGINT, SIGHUP});
   if (!signals.has_value()) return Complain("signals cannot be taken", signals.error());
+  if (const Status files = RaiseFiles(); !files.ok())
+    return Complain("cannot start", files.error());
   if (const Status http = OpenHttp(); !http.ok()) {
     return Complain("cannot serve HTTP", http.error()), kFailed;
   }

@@ -5,7 +5,6 @@
 namespace sluice::app {
 namespace {
 
-constexpr size_t kReadThreads = 2;
 constexpr std::chrono::milliseconds kStoreRetry{1000};  // after a run could not be stored
 constexpr std::chrono::milliseconds kStallLook{20};     // while compaction is behind
 constexpr std::chrono::milliseconds kPrepareLook{50};   // whether a spare segment is missing
@@ -15,7 +14,9 @@ constexpr std::chrono::milliseconds kDurableLook{5};    // whether a run's recor
 
 Threads::Threads(store::RocksStore& store, ingest::Fabric& fabric)
     : store_(store), fabric_(fabric) {
-  for (size_t i = 0; i < kReadThreads; ++i) threads_.emplace_back([this] { ReadLoop(); });
+  for (ReadMeters& meters : read_meters_) {
+    threads_.emplace_back([this, &meters] { ReadLoop(meters); });
+  }
   threads_.emplace_back([this] { StoreLoop(); });
 }
 
@@ -40,7 +41,7 @@ void Threads::Store(model::LaneId lane, store::Run run, model::Lsn last, ingest:
   stores_ready_.notify_one();
 }
 
-void Threads::ReadLoop() {
+void Threads::ReadLoop(ReadMeters& meters) {
   while (true) {
     Read read;
     {
@@ -50,7 +51,9 @@ void Threads::ReadLoop() {
       read = std::move(reads_.front());
       reads_.pop_front();
     }
+    const uint64_t began_us = clock_.MonotonicUs();
     read.work(store_);
+    meters.seconds.Record(clock_.MonotonicUs() - began_us);
     fabric_.Post(read.lane, std::move(read.then));
   }
 }
@@ -78,15 +81,33 @@ void Threads::StoreOne(const StoreJob& job) {
     if (WaitStopping(kStallLook)) return;
   }
   while (true) {
-    const Status stored = store_.Apply(job.run);
+    const Status stored = Apply(job.run);
     if (stored.ok()) break;
     LogError("store",
              "a run could not be stored; it stays in memory and in the log, and is tried again",
              {{"lane", job.lane.value}, {"error", stored.error().message}});
     if (WaitStopping(kStoreRetry)) return;
   }
-  ++stored_runs_;
   fabric_.Post(job.lane, job.then);
+}
+
+Status Threads::Apply(const store::Run& run) {
+  const uint64_t began_us = clock_.MonotonicUs();
+  const Status stored = store_.Apply(run);
+  store_meters_.seconds.Record(clock_.MonotonicUs() - began_us);
+  if (!stored.ok()) store_meters_.failures.Add();
+  trouble_ = stored.ok() ? kNoTrouble : static_cast<int>(stored.error().code);
+  return stored;
+}
+
+std::optional<Code> Threads::StoreTrouble() const {
+  const int trouble = trouble_;
+  return trouble == kNoTrouble ? std::nullopt : std::optional(static_cast<Code>(trouble));
+}
+
+void Threads::AddMeters(meter::Registry& registry) const {
+  for (const ReadMeters& meters : read_meters_) registry.Add(meters);
+  registry.Add(store_meters_);
 }
 
 void Threads::StartLog(log::FileLog& log, log::Committer& committer,

@@ -6,19 +6,44 @@
 // Bounds:   what waits here belongs to parked commands and frozen buffers, which the lanes bound.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "env/linux/clock.h"
 #include "ingest/background.h"
 #include "ingest/fabric.h"
 #include "log/committer.h"
 #include "log/file_log.h"
+#include "meter/meter.h"
+#include "meter/registry.h"
 #include "store/rocks_store.h"
 
 namespace sluice::app {
+
+// Of one thread that reads.
+struct ReadMeters : meter::Set {
+  meter::Histogram seconds{*this,
+                           "sluice_store_read_seconds",
+                           "Time of one errand to the store: a cold read, or a page of a scan.",
+                           {.unit = meter::Unit::kMicroseconds}};
+};
+
+// Of the thread that stores runs.
+struct StoreMeters : meter::Set {
+  meter::Histogram seconds{*this,
+                           "sluice_store_apply_seconds",
+                           "Time to bring one run into the store.",
+                           {.unit = meter::Unit::kMicroseconds}};
+  meter::Counter failures{*this, "sluice_store_apply_failures_total",
+                          "Runs that the store refused; each is tried again."};
+};
+
+inline constexpr size_t kReadThreads = 2;
 
 class Threads final : public ingest::Background {
  public:
@@ -29,6 +54,10 @@ class Threads final : public ingest::Background {
                ingest::Task then) override;
   void Store(model::LaneId lane, store::Run run, model::Lsn last, ingest::Task then) override;
 
+  std::optional<Code> StoreTrouble() const override;
+
+  void AddMeters(meter::Registry& registry) const;
+
   // Starts writing groups. `trim` says how far the log may be forgotten; `on_progress` runs after
   // each change of what is durable.
   void StartLog(log::FileLog& log, log::Committer& committer, std::function<model::Lsn()> trim,
@@ -36,8 +65,6 @@ class Threads final : public ingest::Background {
   // Writes what is queued and the clean stop marker; returns when it is durable or the log failed.
   void StopLog();
   void Stop();
-
-  size_t stored_runs() const { return stored_runs_.load(); }
 
  private:
   struct Read {
@@ -51,13 +78,15 @@ class Threads final : public ingest::Background {
     model::Lsn last;
     ingest::Task then;
   };
-  void ReadLoop();
+  void ReadLoop(ReadMeters& meters);
   void StoreLoop();
   void StoreOne(const StoreJob& job);
+  Status Apply(const store::Run& run);
   void LogLoop();
   void PrepareLoop();
   bool WaitStopping(std::chrono::milliseconds time);
 
+  env::LinuxClock clock_;
   store::RocksStore& store_;
   ingest::Fabric& fabric_;
   log::FileLog* log_ = nullptr;
@@ -69,7 +98,11 @@ class Threads final : public ingest::Background {
   std::deque<Read> reads_;
   std::deque<StoreJob> stores_;
   bool stopping_ = false;
-  std::atomic<size_t> stored_runs_{0};
+  // The code of the store's last refusal; kNoTrouble once a run went in.
+  static constexpr int kNoTrouble = -1;
+  std::atomic<int> trouble_{kNoTrouble};
+  std::array<ReadMeters, kReadThreads> read_meters_;
+  StoreMeters store_meters_;
   std::vector<std::thread> threads_;
   std::thread log_thread_;
 };

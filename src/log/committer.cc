@@ -127,6 +127,7 @@ uint64_t Committer::PumpIdle(uint64_t now_us) {
   bool closing;
   {
     const std::lock_guard lock(mutex_);
+    if (!groups_.empty()) return 0;  // it came since TakeDue looked
     closing = closing_;
   }
   if (closing) {
@@ -160,6 +161,7 @@ uint64_t Committer::WriteGroup(Group& group) {
   meters_.records.Add(group.records);
   meters_.bytes.Add(bytes);
   meters_.group_bytes.Record(bytes);
+  meters_.wait.Record(clock_.MonotonicUs() - group.since_us);
   bool more;
   {
     const std::lock_guard lock(mutex_);
@@ -199,15 +201,19 @@ uint64_t Committer::WriteMark(uint16_t flags) {
 }
 
 uint64_t Committer::Refused(const Error& error) {
+  bool closing;
+  {
+    const std::lock_guard lock(mutex_);
+    closing = closing_;
+    failed_ = error.code != Code::kNoSpace || closing;
+  }
   if (error.code == Code::kNoSpace) {
     const bool was_known = no_space_.exchange(true);
     meters_.no_space.Add();
-    if (!was_known) Progress();
-    return clock_.MonotonicUs() + kNoSpaceRetryUs;
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    failed_ = true;
+    if (!closing) {
+      if (!was_known) Progress();
+      return clock_.MonotonicUs() + kNoSpaceRetryUs;
+    }
   }
   closed_ = true;
   Progress();
@@ -266,6 +272,11 @@ void Committer::LimitGroups(size_t bytes, uint64_t delay_us) {
 
 void Committer::OnProgress(std::function<void()> hook) {
   on_progress_ = std::move(hook);
+}
+
+uint64_t Committer::oldest_waiting_us() const {
+  const std::lock_guard lock(mutex_);
+  return groups_.empty() ? 0 : clock_.MonotonicUs() - groups_.front()->since_us;
 }
 
 model::ShardSeq Committer::next_seq(model::Lineage lineage) const {

@@ -15,7 +15,8 @@
 // Failure:  once the log answered kOutcomeUnknown, failed() is set for good and Append answers
 //           kOutcomeUnknown; durable() stands still. While the disk is full (no_space()), what is
 //           queued waits and Pump tries again. Append still takes a turn that ran already: its
-//           effects are in the state; the lanes refuse new writes before they run.
+//           effects are in the state; the lanes refuse new writes before they run. A disk that is
+//           still full after Close() is a failed log: nobody is left to wait for room.
 #pragma once
 
 #include <atomic>
@@ -113,6 +114,8 @@ class Committer {
   size_t pending_bytes() const { return pending_bytes_; }  // appended and not yet durable
   uint64_t appended_bytes() const { return log_bytes_; }   // by all lanes, since this was made
   model::ShardSeq next_seq(model::Lineage lineage) const;  // takes the lock; for freezing and tests
+  // How long the oldest record has waited that is not durable; 0: none waits. Takes the lock.
+  uint64_t oldest_waiting_us() const;
   const LogMeters& meters() const { return meters_; }
 
  private:

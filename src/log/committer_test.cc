@@ -251,6 +251,68 @@ TEST(Committer, WaitsWhileTheDiskIsFull) {
   EXPECT_EQ(bench.Closes(Close::kIdle), 2u);
 }
 
+// Goal:   a stop does not wait for a disk that stays full: what waits is given up as a failed log
+//         gives it up, whether it is records or the mark of the clean stop.
+TEST(Committer, DoesNotCloseIntoAFullDisk) {
+  for (const bool records : {false, true}) {
+    for (const bool known : {false, true}) {
+      Bench bench;
+      ASSERT_TRUE(bench.Append("durable").has_value());
+      bench.committer.Pump();
+      bench.log.mood = Code::kNoSpace;
+      if (records) {
+        ASSERT_TRUE(bench.Append("waits").has_value());
+      }
+      if (known) bench.committer.Pump();
+      bench.committer.Close();
+      for (int i = 0; i < 3; ++i) bench.committer.Pump();
+      EXPECT_TRUE(bench.committer.closed()) << records << known;
+      EXPECT_TRUE(bench.committer.failed()) << records << known;
+      EXPECT_TRUE(bench.committer.no_space()) << records << known;
+      EXPECT_EQ(bench.committer.durable(), model::Lsn(1));
+    }
+  }
+}
+
+// Goal:   new bounds of a group hold from the next batch on, and a group that waits for a delay that
+//         is no more goes at once.
+TEST(Committer, TakesNewBoundsWhileItRuns) {
+  CommitterLimits limits;
+  limits.group_delay_us = 1'000'000;
+  Bench bench(limits);
+  ASSERT_TRUE(bench.Append("a").has_value());
+  EXPECT_EQ(bench.committer.Pump(), bench.clock.MonotonicUs() + 1'000'000);
+  bench.committer.LimitGroups(100, 0);
+  bench.committer.Pump();
+  EXPECT_EQ(bench.committer.durable(), model::Lsn(1));
+  bench.committer.LimitGroups(100, 1'000'000);
+  ASSERT_TRUE(bench.Append(std::string(50, 'b')).has_value());
+  bench.committer.Pump();
+  EXPECT_EQ(bench.committer.durable(), model::Lsn(1)) << "below the size, before the delay";
+  ASSERT_TRUE(bench.Append(std::string(50, 'c')).has_value());
+  bench.committer.Pump();
+  EXPECT_EQ(bench.committer.durable(), model::Lsn(3));
+  EXPECT_EQ(bench.Closes(Close::kBytes), 1u);
+}
+
+// Goal:   the age of the oldest record that is not durable is told, and none when all are.
+TEST(Committer, TellsHowLongRecordsWait) {
+  CommitterLimits limits;
+  limits.group_delay_us = 1'000;
+  Bench bench(limits);
+  EXPECT_EQ(bench.committer.oldest_waiting_us(), 0u);
+  ASSERT_TRUE(bench.Append("a").has_value());
+  for (uint64_t us = 0; us < 1'000; us += 100) {
+    EXPECT_EQ(bench.committer.oldest_waiting_us(), us);
+    bench.committer.Pump();
+    bench.clock.Advance(100);
+    ASSERT_TRUE(bench.Append("b").has_value());
+  }
+  bench.committer.Pump();
+  EXPECT_EQ(bench.committer.oldest_waiting_us(), 0u);
+  EXPECT_EQ(bench.committer.meters().wait.Read().count, 1u);
+}
+
 // Goal:   after a failure nothing more is acknowledged or taken, for good.
 TEST(Committer, StopsForGoodWhenTheLogFails) {
   for (const Code code : {Code::kOutcomeUnknown, Code::kFenced, Code::kConflict}) {

@@ -52,11 +52,8 @@ Result<OpenedLog> FileLog::Open(env::Env env, const std::string& dir, FileLogOpt
     report.log_id = opened.log->id();
     report.first = report.next = opened.log->next();
   } else {
-    SLUICE_ASSIGN(Recovered recovered,
-                  Recover(env.files, dir, listed.segments, witness, options.scan_from));
-    if (options.expected_id.value_or(recovered.report.log_id) != recovered.report.log_id) {
-      return Fail(Code::kInvalid, dir + ": belongs to another log than this node's");
-    }
+    SLUICE_ASSIGN(Recovered recovered, Recover(env.files, dir, listed.segments, witness,
+                                               options.scan_from, options.expected_id));
     report = recovered.report;
     SLUICE_TRY(opened.log->TakeOverFiles(listed));
     SLUICE_TRY(opened.log->Continue(std::move(recovered)));

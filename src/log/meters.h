@@ -28,6 +28,10 @@ struct LogMeters : meter::Set {
                         "sluice_log_sync_seconds",
                         "Time to write and sync one group.",
                         {.unit = meter::Unit::kMicroseconds}};
+  meter::Histogram wait{*this,
+                        "sluice_log_wait_seconds",
+                        "Time from a group's first record to its being durable.",
+                        {.unit = meter::Unit::kMicroseconds}};
   meter::Histogram group_bytes{*this,
                                "sluice_log_group_bytes",
                                "Bytes of batches in a group with records.",

@@ -29,7 +29,8 @@ class Pass {
  public:
   Pass(std::string dir, model::Lsn witness) : dir_(std::move(dir)), witness_(witness) {}
 
-  Status OpenAll(env::FileSystem& files, const std::vector<uint64_t>& numbers);
+  Status OpenAll(env::FileSystem& files, const std::vector<uint64_t>& numbers,
+                 std::optional<model::LogId> expected);
   Status Scan(model::Lsn scan_from);
   Recovered Finish() && { return std::move(result_); }
 
@@ -48,9 +49,13 @@ class Pass {
   Recovered result_;
 };
 
-Status Pass::OpenAll(env::FileSystem& files, const std::vector<uint64_t>& numbers) {
+Status Pass::OpenAll(env::FileSystem& files, const std::vector<uint64_t>& numbers,
+                     std::optional<model::LogId> expected) {
   for (const uint64_t number : numbers) {
     SLUICE_ASSIGN(OpenSegment opened, OpenSegmentFile(files, dir_, number));
+    if (expected && opened.header.log_id != *expected) {
+      return Fail(Code::kInvalid, dir_ + ": belongs to another log than this node's");
+    }
     if (!result_.segments.empty()) {
       const SegmentHeader& before = result_.segments.back().header;
       if (opened.header.log_id != before.log_id) {
@@ -208,9 +213,9 @@ Result<Directory> ListLog(env::FileSystem& files, const std::string& dir) {
 
 Result<Recovered> Recover(env::FileSystem& files, const std::string& dir,
                           const std::vector<uint64_t>& numbers, model::Lsn witness,
-                          model::Lsn scan_from) {
+                          model::Lsn scan_from, std::optional<model::LogId> expected) {
   Pass pass(dir, witness);
-  SLUICE_TRY(pass.OpenAll(files, numbers));
+  SLUICE_TRY(pass.OpenAll(files, numbers, expected));
   SLUICE_TRY(pass.Scan(scan_from));
   return std::move(pass).Finish();
 }

@@ -67,9 +67,9 @@ Result<Directory> ListLog(env::FileSystem& files, const std::string& dir);
 
 // Requires: `numbers` is not empty.
 //   kCorrupt  damage before the durable point; the message names segment, offset and witness.
-//   kInvalid  written by a newer Sluice.
+//   kInvalid  written by a newer Sluice, or not the log `expected`.
 Result<Recovered> Recover(env::FileSystem& files, const std::string& dir,
                           const std::vector<uint64_t>& numbers, model::Lsn witness,
-                          model::Lsn scan_from);
+                          model::Lsn scan_from, std::optional<model::LogId> expected = {});
 
 }  // namespace sluice::log

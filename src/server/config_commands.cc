@@ -18,21 +18,24 @@ namespace {
 // What CONFIG SET can change.
 struct Live {
   std::string_view name;
-  int64_t least, most;
+  int64_t least;
+  int64_t (*most)(const Context&);
   int64_t (*get)(const Context&);
   void (*set)(Context&, int64_t);
 };
 
 constexpr Live kLive[] = {
-    {"maxclients", 1, 1'000'000,
+    {"maxclients", 1,
+     [](const Context& context) { return static_cast<int64_t>(context.clients_most); },
      [](const Context& context) { return static_cast<int64_t>(context.clients_max.load()); },
      [](Context& context, int64_t value) {
        context.clients_max.store(static_cast<uint64_t>(value));
      }},
-    {"slowlog-log-slower-than", -1, INT64_MAX,
+    {"slowlog-log-slower-than", -1, [](const Context&) { return INT64_MAX; },
      [](const Context& context) { return context.slow_log.threshold_us.load(); },
      [](Context& context, int64_t value) { context.slow_log.threshold_us.store(value); }},
-    {"slowlog-max-len", 0, SlowLog::kEntriesMost,
+    {"slowlog-max-len", 0,
+     [](const Context&) { return static_cast<int64_t>(SlowLog::kEntriesMost); },
      [](const Context& context) { return context.slow_log.max_entries.load(); },
      [](Context& context, int64_t value) { context.slow_log.max_entries.store(value); }},
 };
@@ -108,10 +111,11 @@ Answer Set(Call& call) {
     if (!ParseInt(words[at + 1], &value)) {
       return Refuse(call, Failed(words[at], "argument couldn't be parsed into an integer"));
     }
-    if (value < live->least || value > live->most) {
+    const int64_t most = live->most(call.context);
+    if (value < live->least || value > most) {
       return Refuse(call,
                     Failed(words[at], fmt::format("argument must be between {} and {} inclusive",
-                                                  live->least, live->most)));
+                                                  live->least, most)));
     }
     changes.emplace_back(live, value);
   }

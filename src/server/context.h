@@ -70,7 +70,8 @@ struct Context {
   std::vector<Connections*> connections;  // by lane
 
   std::atomic<uint64_t> clients_max{10'000};
-  std::atomic<uint64_t> clients{0};  // open, or on their way to their lane
+  uint64_t clients_most = 1'000'000;  // what the process has descriptors for
+  std::atomic<uint64_t> clients{0};   // open, or on their way to their lane
   std::atomic<uint64_t> next_client_id{1};
   SlowLog slow_log;
 };
