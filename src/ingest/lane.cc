@@ -219,6 +219,12 @@ void Lane::Call(model::LaneId lane, Task task) {
   }
 }
 
+void Lane::NoteClear() {
+  ++clears_;
+  cleared_at_ = model::Lsn(~uint64_t{0});  // this turn's records lie behind all there are
+  AfterTurn([](Lane& lane, model::Lsn lsn) { lane.cleared_at_ = lsn; });
+}
+
 void Lane::AfterTurn(std::function<void(Lane&, model::Lsn)> then) {
   after_turn_.push_back(std::move(then));
 }
@@ -360,7 +366,12 @@ void Lane::SweepIndex() {
 }
 
 void Lane::MaybeFreeze() {
-  if (!shards_.WantsFreeze(log_bytes_) || position_holds_ > 0) return;
+  wants_freeze_ = shards_.WantsFreeze(log_bytes_);
+  if (position_holds_ > 0) return;
+  for (Task& task : after_freeze_) Later(std::move(task));
+  after_freeze_.clear();
+  // What a failed log did not take must not be stored.
+  if (!wants_freeze_ || node_.committer->failed()) return;
   if (shards_.state().frozen() > 1) return;  // sockets rest meanwhile (Crowded)
   const model::Lsn last = node_.committer->appended();
   store::Run run = Freeze(last);

@@ -126,12 +126,18 @@ class Lane {
                           std::string_view key) const;
   bool Owns(size_t shard) const { return node_.owners[shard] == id_; }
   model::LaneId OwnerOf(size_t shard) const { return node_.owners[shard]; }
-  // A write over several lanes holds keys here whose record may be in the log already: until it is
-  // applied, no position may pass it.
+  // A write over several lanes left for the lane that logs it: until its part of the record is
+  // applied here, no position may pass it.
   void HoldPositions() { ++position_holds_; }
   void ReleasePositions() { --position_holds_; }
-  // Clears all shards of this lane (FLUSHALL): fetches under way are stale after it.
-  void NoteClear() { ++clears_; }
+  // The buffer waits to be frozen until nothing holds positions: who comes now, and holds no key
+  // here, waits behind it (AfterFreeze), so that the wait ends.
+  bool FreezeWaits() const { return position_holds_ > 0 && wants_freeze_; }
+  void AfterFreeze(Task task) { after_freeze_.push_back(std::move(task)); }
+  // The turn clears all shards of this lane (FLUSHALL): fetches under way are stale after it.
+  void NoteClear();
+  // Whether a FLUSHALL here lies behind that record: then it has ended what the record wrote.
+  bool ClearedBehind(model::Lsn lsn) const { return lsn < cleared_at_; }
 
  private:
   class Inbox;
@@ -175,6 +181,9 @@ class Lane {
   uint64_t clears_ = 0;
   uint64_t flushes_ = 0;  // runs that reached the store
   int position_holds_ = 0;
+  bool wants_freeze_ = false;       // at the end of the last turn
+  std::vector<Task> after_freeze_;  // begin once the buffer is frozen
+  model::Lsn cleared_at_;           // of the last FLUSHALL's record, or a later one of its turn
   Meters meters_;
   bool index_sweep_running_ = false;
   uint64_t ticks_ = 0;

@@ -140,13 +140,29 @@ void MakeWrites(Flow& flow, const shard::Shards& shards, const shard::KeyPlace& 
   }
 }
 
-void LetGo(Lane& lane, const FlowPtr& flow, bool positions) {
+// The lane that logs the record applies its own part in the same turn.
+bool HoldsPositions(const Flow& flow, const Lane& lane) {
+  return Writes(flow) && lane.id() != flow.origin.lane;
+}
+
+void LetGo(Lane& lane, const FlowPtr& flow) {
+  if (HoldsPositions(*flow, lane)) lane.ReleasePositions();
   for (const size_t i : flow->hold_order) {
     const Key& key = flow->keys[i];
-    if (key.lane != lane.id()) continue;
-    if (positions) lane.ReleasePositions();
-    lane.parking().Release(key.keyspace->id, key.bytes);
+    if (key.lane == lane.id()) lane.parking().Release(key.keyspace->id, key.bytes);
   }
+}
+
+// Another lane's part of the record at `lsn`.
+void ApplyPart(Lane& lane, const Flow& flow, model::Lsn lsn, model::LogTime time) {
+  std::vector<shard::Change> mine;
+  const bool cleared = lane.ClearedBehind(lsn);
+  for (const shard::Change& change : flow.writes) {
+    const bool survives = change.effect.kind == model::EffectKind::kOnce ||
+                          change.effect.kind == model::EffectKind::kProducer;
+    if (lane.Owns(change.shard) && (survives || !cleared)) mine.push_back(change);
+  }
+  lane.shards().ApplyForeign(mine, lsn, time);
 }
 
 std::vector<model::LaneId> LanesOf(const Flow& flow) {
@@ -170,7 +186,7 @@ void Conclude(Lane& lane, const FlowPtr& flow) {
   if (flow->writes.empty()) {
     lane.Finish(flow->origin, reply, gate);
     for (const model::LaneId to : LanesOf(*flow)) {
-      lane.Call(to, [flow](Lane& there) { LetGo(there, flow, Writes(*flow)); });
+      lane.Call(to, [flow](Lane& there) { LetGo(there, flow); });
     }
     return;
   }
@@ -178,17 +194,13 @@ void Conclude(Lane& lane, const FlowPtr& flow) {
   const model::LogTime time = lane.shards().turn_time();
   gate.this_turn = true;
   lane.Finish(flow->origin, reply, gate);
-  LetGo(lane, flow, true);
+  LetGo(lane, flow);
   lane.AfterTurn([flow, time](Lane& home, model::Lsn lsn) {
     for (const model::LaneId to : LanesOf(*flow)) {
       if (to == home.id()) continue;
       home.Call(to, [flow, time, lsn](Lane& there) {
-        std::vector<shard::Change> mine;
-        for (const shard::Change& change : flow->writes) {
-          if (there.Owns(change.shard)) mine.push_back(change);
-        }
-        there.shards().ApplyForeign(mine, lsn, time);
-        LetGo(there, flow, true);
+        ApplyPart(there, *flow, lsn, time);
+        LetGo(there, flow);
       });
     }
   });
@@ -240,22 +252,18 @@ bool LookAtHeld(Lane& lane, const FlowPtr& flow) {
   return false;
 }
 
-void Hold(Lane& lane, const FlowPtr& flow, const Key& key) {
-  lane.parking().Hold(key.keyspace->id, key.bytes);
-  if (Writes(*flow)) lane.HoldPositions();
-}
-
 // The flow leaves this lane. What it saw of the running turn gets its LSN first.
 void Leave(Lane& lane, const FlowPtr& flow, model::LaneId to, void (*next)(Lane&, const FlowPtr&)) {
+  const bool has_keys =
+      flow->held > 0 && flow->keys[flow->hold_order[flow->held - 1]].lane == lane.id();
+  if (to != lane.id() && has_keys && HoldsPositions(*flow, lane)) lane.HoldPositions();
   if (to == lane.id() || !flow->gate.this_turn) {
     lane.Call(to, [flow, next](Lane& there) { next(there, flow); });
     return;
   }
   lane.AfterTurn([flow, to, next](Lane& here, model::Lsn lsn) {
     flow->gate = {std::max(flow->gate.lsn, lsn), false};
-    here.Later([flow, to, next](Lane& again) {
-      again.Call(to, [flow, next](Lane& there) { next(there, flow); });
-    });
+    here.Call(to, [flow, next](Lane& there) { next(there, flow); });
   });
 }
 
@@ -267,14 +275,20 @@ void HoldRest(Lane& lane, const FlowPtr& flow) {
       Leave(lane, flow, key.lane, HoldRest);
       return;
     }
+    const bool first_here =
+        flow->held == 0 || flow->keys[flow->hold_order[flow->held - 1]].lane != lane.id();
+    if (first_here && HoldsPositions(*flow, lane) && lane.FreezeWaits()) {
+      lane.AfterFreeze([flow](Lane& there) { HoldRest(there, flow); });
+      return;
+    }
     if (lane.parking().Held(key.keyspace->id, key.bytes)) {
       lane.parking().Wait(key.keyspace->id, key.bytes, [&lane, flow, &key] {
-        Hold(lane, flow, key);
+        lane.parking().Hold(key.keyspace->id, key.bytes);
         if (LookAtHeld(lane, flow)) HoldRest(lane, flow);
       });
       return;
     }
-    Hold(lane, flow, key);
+    lane.parking().Hold(key.keyspace->id, key.bytes);
     if (!LookAtHeld(lane, flow)) return;
   }
   Leave(lane, flow, flow->origin.lane, Conclude);

@@ -25,19 +25,30 @@ void Parking::Wait(model::KeyspaceId keyspace, std::string_view key, Waiter wait
 }
 
 void Parking::Release(model::KeyspaceId keyspace, std::string_view key) {
-  const std::string name = Name(keyspace, key);
+  std::string name = Name(keyspace, key);
   const auto at = keys_.find(name);
   SLUICE_CHECK(at != keys_.end() && at->second.held);
+  at->second.held = false;
+  released_.push_back(std::move(name));
+  if (draining_) return;  // the Release below us on the stack goes on
+  draining_ = true;
+  while (!released_.empty()) {
+    const std::string next = std::move(released_.front());
+    released_.pop_front();
+    Drain(next);
+  }
+  draining_ = false;
+}
+
+void Parking::Drain(const std::string& name) {
+  const auto at = keys_.find(name);
+  if (at == keys_.end()) return;
   Queue& queue = at->second;  // stays in place whatever the waiters add to the map
-  queue.held = false;
-  if (queue.draining) return;  // the Release below us on the stack goes on
-  queue.draining = true;
   while (!queue.held && !queue.waiters.empty()) {
     const Waiter waiter = std::move(queue.waiters.front());
     queue.waiters.pop_front();
     waiter();
   }
-  queue.draining = false;
   if (!queue.held) keys_.erase(name);
 }
 

@@ -39,12 +39,16 @@ class Parking {
  private:
   struct Queue {
     bool held = true;
-    bool draining = false;
     std::deque<Waiter> waiters;
   };
   static std::string Name(model::KeyspaceId keyspace, std::string_view key);
+  void Drain(const std::string& name);
 
   std::unordered_map<std::string, Queue> keys_;
+  // Keys let go and not drained yet. A waiter that lets go of another key leaves it to the Release
+  // below it, so that a chain of waiters takes no stack.
+  std::deque<std::string> released_;
+  bool draining_ = false;
 };
 
 }  // namespace sluice::shard

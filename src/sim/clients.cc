@@ -56,6 +56,8 @@ std::vector<std::string> Clients::CommandOf(size_t client, Kind kind, uint64_t n
       return {"INCR", "shared"};
     case Kind::kPeek:
       return {"GET", fmt::format("{}:{}", kPeeked[n % 4].key, n / 4)};
+    case Kind::kFlush:
+      return {"FLUSHALL"};
   }
   return {};
 }
@@ -66,10 +68,13 @@ Clients::Kind Clients::NextKind(Client& client) const {
       return client.prng.OneIn(2) ? Kind::kPair : Kind::kPeek;
     case Mix::kOnce:
       return Kind::kOnce;
+    case Mix::kFlushes:
+      if (client.prng.OneIn(4)) return Kind::kFlush;
+      return client.prng.OneIn(4) ? Kind::kRegister : Kind::kPair;
     case Mix::kAll:
       break;
   }
-  return static_cast<Kind>(client.prng.Below(kKinds));
+  return static_cast<Kind>(client.prng.Below(kKindsOfAll));
 }
 
 uint64_t Clients::NextNumber(Client& client, Kind kind) {

@@ -40,8 +40,9 @@ class Network {
 
 class Clients {
  public:
-  // What the clients send: everything, or only writes over two shards, or only once tokens.
-  enum class Mix : uint8_t { kAll, kPairs, kOnce };
+  // What the clients send: everything, or only writes over two shards, or only once tokens, or
+  // writes over two shards among FLUSHALLs (whose outcome Check does not know).
+  enum class Mix : uint8_t { kAll, kPairs, kOnce, kFlushes };
   Clients(size_t clients, size_t rounds, Mix mix, uint64_t seed);
 
   // Sends more, if a client has room in its pipeline, and takes replies. Returns a broken promise,
@@ -56,8 +57,19 @@ class Clients {
   std::optional<std::string> Check(const Ask& ask);
 
  private:
-  enum class Kind : uint8_t { kCounter, kRegister, kLadder, kPair, kHash, kOnce, kShared, kPeek };
-  static constexpr size_t kKinds = 8;
+  enum class Kind : uint8_t {
+    kCounter,
+    kRegister,
+    kLadder,
+    kPair,
+    kHash,
+    kOnce,
+    kShared,
+    kPeek,
+    kFlush
+  };
+  static constexpr size_t kKinds = 9;
+  static constexpr size_t kKindsOfAll = 8;  // without FLUSHALL
   struct Sent {
     Kind kind;
     uint64_t n;

@@ -100,7 +100,28 @@ std::optional<std::string> World::Check(uint64_t again, bool process_only) {
   return clients_.Check([this](const auto& command) { return Ask(command); });
 }
 
+std::optional<std::string> World::RestartProcess() {
+  clients_.Reconnect();
+  wires_.reset();
+  machine_.reset();
+  world_.files.RestartProcess();
+  return BootAgain(0);
+}
+
+std::map<std::string, std::string> World::Content() {
+  std::map<std::string, std::string> content;
+  for (const resp::Value& key : AskValue({"KEYS", "*"}).items) {
+    content[key.text] = Ask({"GET", key.text});
+  }
+  return content;
+}
+
 std::string World::Ask(const std::vector<std::string>& command) {
+  const resp::Value reply = AskValue(command);
+  return reply.type == resp::Value::Type::kInt ? std::to_string(reply.number) : reply.text;
+}
+
+resp::Value World::AskValue(const std::vector<std::string>& command) {
   const size_t asker = options_.clients;  // a connection of its own
   wires_->Send(asker, Encode(command));
   resp::Decoder decoder;
@@ -112,8 +133,7 @@ std::string World::Ask(const std::vector<std::string>& command) {
     size_t consumed = 0;
     const auto got = decoder.Next(inbox, &consumed, &reply);
     inbox.erase(0, consumed);
-    if (got != resp::Decoder::Got::kReply) continue;
-    return reply.type == resp::Value::Type::kInt ? std::to_string(reply.number) : reply.text;
+    if (got == resp::Decoder::Got::kReply) return reply;
   }
   SLUICE_CHECK_MSG(false, "no answer to " + command.front());
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,11 @@ class World {
   // each time, until one gets through; 0: never. `process_only`: the process died, the machine did
   // not.
   std::optional<std::string> Check(uint64_t again, bool process_only = false);
+  // All keys with their values, as the node answers now.
+  std::map<std::string, std::string> Content();
+  // The process dies and a new one takes over; nothing else is looked at.
+  std::optional<std::string> RestartProcess();
+
   // How often rare things happened; a test expects them.
   struct Seen {
     uint64_t cuts_in_recovery = 0, torn_tails = 0, runs_stored = 0, replayed = 0;
@@ -52,6 +58,7 @@ class World {
   class Wires;
   std::optional<std::string> BootAgain(uint64_t again);
   std::string Ask(const std::vector<std::string>& command);
+  resp::Value AskValue(const std::vector<std::string>& command);
 
   const WorldOptions options_;
   env::SimWorld world_;
