@@ -79,7 +79,7 @@ constexpr std::string_view kUserIntro =
     R"(Without any `[user.NAME]`, every connection may do everything, and Sluice listens on loopback addresses only. As soon as there is
 one, nobody else gets in: a connection that has not authenticated is user `default` if that is configured without a password, and
 otherwise must authenticate first. A user without `keys` may use all keys; one without `commands` may read and write, and not use
-admin commands. HTTP asks for the same users. Users change with SIGHUP: who has lost the name or the password must log in again.)";
+admin commands. HTTP asks for the same users, and shows the configuration to admins. Users change with SIGHUP: who has lost the name or the password must log in again.)";
 
 }  // namespace
 

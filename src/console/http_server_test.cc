@@ -160,7 +160,7 @@ TEST_F(HttpServerTest, AnswersManyRequestsOnOneConnection) {
 // Goal:   status and headers say what Pages decided.
 TEST_F(HttpServerTest, SaysItInHttp) {
   Start({.authenticate = [](std::string_view user, std::string_view password) {
-    return user == "ops" && password == "pw";
+    return user == "ops" && password == "pw" ? Access::kUser : Access::kNone;
   }});
   const std::string close = " HTTP/1.0\r\n\r\n";
   const std::string user = " HTTP/1.0\r\nAuthorization: Basic b3BzOnB3\r\n\r\n";

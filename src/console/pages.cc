@@ -29,6 +29,7 @@ Response Ready(Source& source) {
 struct Page {
   std::string_view path;
   Response (*answer)(Source& source);
+  Access needs = Access::kUser;
 };
 constexpr Page kPages[] = {
     {"/",
@@ -43,7 +44,7 @@ constexpr Page kPages[] = {
      }},
     {"/api/v1/shards", [](Source& source) { return Json(source.ShardsJson()); }},
     {"/api/v1/keyspaces", [](Source& source) { return Json(source.KeyspacesJson()); }},
-    {"/api/v1/config", [](Source& source) { return Json(source.ConfigJson()); }},
+    {"/api/v1/config", [](Source& source) { return Json(source.ConfigJson()); }, Access::kAdmin},
 };
 
 // The bits of one base64 digit, or -1.
@@ -87,20 +88,25 @@ bool ParseBasicAuthorization(std::string_view header, std::string* user, std::st
   return true;
 }
 
-bool Pages::Allowed(std::string_view authorization) const {
-  if (!authenticate_) return true;
+Access Pages::AccessOf(std::string_view authorization) const {
+  if (!authenticate_) return Access::kAdmin;
   std::string user, password;
   if (authorization.empty()) return authenticate_(user, password);
-  return ParseBasicAuthorization(authorization, &user, &password) && authenticate_(user, password);
+  if (!ParseBasicAuthorization(authorization, &user, &password)) return Access::kNone;
+  return authenticate_(user, password);
 }
 
 Response Pages::Answer(const Request& request) const {
   const std::string_view path = request.target.substr(0, request.target.find('?'));
-  if (path != kHealth && !Allowed(request.authorization)) {
+  const Access access = AccessOf(request.authorization);
+  if (path != kHealth && access == Access::kNone) {
     return {.status = 401, .body = "a user and a password are needed\n"};
   }
   for (const Page& page : kPages) {
     if (page.path != path) continue;
+    if (path != kHealth && access < page.needs) {
+      return {.status = 403, .body = "this page takes a user with admin commands\n"};
+    }
     if (request.method == "GET" || request.method == "HEAD") return page.answer(source_);
     return {.status = 405, .body = "this page can only be read: GET or HEAD\n"};
   }

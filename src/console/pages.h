@@ -24,9 +24,10 @@ struct Response {
   std::string body;
 };
 
-// Says whether a user with this password may look.
-// Who sends no user is asked for as the user without a name.
-using Authenticate = std::function<bool(std::string_view user, std::string_view password)>;
+// What a user with this password may look at. Who sends no user is asked for as the user without a
+// name.
+enum class Access : uint8_t { kNone, kUser, kAdmin };
+using Authenticate = std::function<Access(std::string_view user, std::string_view password)>;
 
 class Pages {
  public:
@@ -35,11 +36,12 @@ class Pages {
       : source_(source), authenticate_(std::move(authenticate)) {}
 
   // The whole answer to a GET; of a HEAD the caller leaves the body out. 401 before everything
-  // else (but for /healthz, which tells nothing), so that a stranger learns no paths.
+  // else (but for /healthz, which tells nothing), so that a stranger learns no paths; 403 for a
+  // page that takes an admin.
   Response Answer(const Request& request) const;
 
  private:
-  bool Allowed(std::string_view authorization) const;
+  Access AccessOf(std::string_view authorization) const;
 
   Source& source_;
   const Authenticate authenticate_;

@@ -76,8 +76,9 @@ TEST(Pages, SaysWhyNot) {
 // Goal:   with users configured nothing but /healthz answers a stranger, not even "no such page".
 TEST(Pages, AsksForTheUser) {
   FakeSource source;
-  const Pages pages(source, [](std::string_view user, std::string_view password) {
-    return user == "ops" && password == "a:b c";
+  Access access = Access::kAdmin;
+  const Pages pages(source, [&access](std::string_view user, std::string_view password) {
+    return user == "ops" && password == "a:b c" ? access : Access::kNone;
   });
   const std::string right = "Basic b3BzOmE6YiBj", wrong = "Basic b3BzOmE6YiBk";
   for (const std::string path : kPaths) {
@@ -92,6 +93,11 @@ TEST(Pages, AsksForTheUser) {
   EXPECT_EQ(pages.Answer({"GET", "/x", ""}).status, 401);
   EXPECT_EQ(pages.Answer({"POST", "/metrics", ""}).status, 401);
   EXPECT_EQ(pages.Answer({"GET", "/x", right}).status, 404);
+  access = Access::kUser;
+  for (const std::string path : kPaths) {
+    const int status = path == "/api/v1/config" ? 403 : 200;
+    EXPECT_EQ(pages.Answer({"GET", path, right}).status, status) << path;
+  }
 }
 
 std::string Base64(std::string_view bytes) {
