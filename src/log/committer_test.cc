@@ -274,8 +274,8 @@ TEST(Committer, DoesNotCloseIntoAFullDisk) {
   }
 }
 
-// Goal:   new bounds of a group hold from the next batch on, and a group that waits for a delay that
-//         is no more goes at once.
+// Goal:   new bounds of a group hold from the next batch on; a group that waits for a delay that is
+//         no more goes at once.
 TEST(Committer, TakesNewBoundsWhileItRuns) {
   CommitterLimits limits;
   limits.group_delay_us = 1'000'000;
