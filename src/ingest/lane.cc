@@ -306,7 +306,7 @@ void Lane::Tick() {
   shards_.Sweep(kSweepMax, held, [this](std::string_view key) { return Locate(key); });
   shard::Meters& meters = shards_.meters();
   meters.buffer_bytes.Set(static_cast<int64_t>(shards_.state().bytes()));
-  meters.once_bytes.Set(static_cast<int64_t>(shards_.applier().once_bytes()));
+  meters.once_bytes.Set(static_cast<int64_t>(shards_.once_bytes()));
   meters.parked.Set(static_cast<int64_t>(parking_.size()));
   if (++ticks_ % kIndexSweepTicks == 0 && !index_sweep_running_) SweepIndex();
 }

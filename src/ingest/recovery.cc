@@ -206,9 +206,8 @@ Status Recovery::Finish() {
         return Fail(Code::kCorrupt, "a once token's row cannot be read");
       }
       const size_t shard = node_.router->map().Find(keyspace.id, key.token);
-      shard::Shards& shards = node_.lanes[node_.owners[shard].value]->shards();
-      shards.once_queue().Add(row.number, cursor->key());
-      shards.applier().RememberOnce(cursor->key().size() + cursor->row().size());
+      node_.lanes[node_.owners[shard].value]->shards().FoundOnce(cursor->key(), row.number,
+                                                                 cursor->row().size());
     }
   }
   return cursor->status();

@@ -2,8 +2,8 @@
 // durable when Sync is called and not before. For tests.
 #pragma once
 
-#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "env/sim/clock.h"
 #include "ingest/lane.h"
+#include "ingest/recovery.h"
 #include "log/committer.h"
 #include "log/memory_log.h"
 #include "route/catalogue.h"
@@ -26,6 +27,29 @@ struct NodeOptions {
   size_t lanes = 1;
   std::string config = {};  // TOML
   bool cold = false;        // what is in the store must be fetched before it is read
+  shard::Limits limits = {};
+};
+
+// A log in memory whose disk can be full.
+class FixtureLog final : public log::Log {
+ public:
+  bool full = false;
+
+  Status Append(model::Lsn first, model::Term term, const log::GroupToWrite& group) override {
+    return full ? Fail(Code::kNoSpace, "the disk is full") : log_.Append(first, term, group);
+  }
+  Status Seal(model::Term term) override { return log_.Seal(term); }
+  Result<std::unique_ptr<log::Reader>> Read(model::Lsn from) override { return log_.Read(from); }
+  Status Trim(model::Lsn below) override { return log_.Trim(below); }
+  model::LogId id() const override { return log_.id(); }
+  model::Term term() const override { return log_.term(); }
+  model::Lsn first() const override { return log_.first(); }
+  model::Lsn next() const override { return log_.next(); }
+  model::LogTime time() const override { return log_.time(); }
+  uint64_t bytes() const override { return log_.bytes(); }
+
+ private:
+  log::MemoryLog log_{model::LogId(1)};
 };
 
 // A configuration that takes what may change, and does nothing with it.
@@ -44,41 +68,34 @@ class TestSettings final : public Settings {
 
 class NodeFixture {
  public:
-  explicit NodeFixture(const NodeOptions& options = {}) : jobs_(*this) {
+  explicit NodeFixture(const NodeOptions& options = {}) : options_(options), jobs_(*this) {
     config_ = config::Load(options.config, "test.toml", {}).value();
     users_ = std::make_unique<auth::LiveUsers>(config_.users);
     auto change = route::Reconcile({}, config_.keyspaces, "node", [this] { return ++drawn_; });
     SLUICE_CHECK(change.has_value());
-    auto router = std::make_shared<const route::Router>(
+    router_ = std::make_shared<const route::Router>(
         change->content.catalogue, std::make_shared<route::Policies>(change->policies),
         change->content.map);
-    store::MemoryStore::Options store_options;
-    if (options.cold) store_options.cold = [](std::string_view) { return true; };
-    store_ = store::MemoryStore::Open(std::make_shared<store::MemoryStore::Medium>(), store_options)
-                 .value();
-    fabric_ = std::make_unique<ingest::Fabric>(options.lanes, [this](model::LaneId lane) {
-      if (wake_) wake_(lane);
-    });
-    node_ = std::make_unique<ingest::Node>(*store_, *fabric_, jobs_, router, shard::Limits{});
-    committer_ =
-        std::make_unique<log::Committer>(log_, clock_, log::CommitterLimits{},
-                                         std::unordered_map<model::Lineage, model::ShardSeq>{});
-    node_->committer = committer_.get();
-    context_ = std::make_unique<Context>(*node_, clock_, *users_);
-    context_->identity.version = "0.0.test";
     settings_ = std::make_unique<TestSettings>(config_);
-    context_->settings = settings_.get();
-    for (size_t i = 0; i < router->map().shards().size(); ++i) {
-      node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % options.lanes)));
-    }
-    for (size_t i = 0; i < options.lanes; ++i) {
-      lanes_.push_back(
-          std::make_unique<ingest::Lane>(model::LaneId(static_cast<uint16_t>(i)), *node_, i));
-      node_->lanes.push_back(lanes_.back().get());
-      connections_.push_back(std::make_unique<Connections>(*context_, *lanes_.back()));
-      context_->connections.push_back(connections_.back().get());
-      lanes_.back()->Serve(connections_.back().get());
-    }
+    Boot();
+  }
+
+  // Ends the node where it stands, as a crash would: what is durable is there again afterwards.
+  void Restart() {
+    connections_.clear();
+    lanes_.clear();
+    context_.reset();
+    committer_.reset();
+    node_.reset();
+    fabric_.reset();
+    jobs_.Forget();
+    store_.reset();
+    Boot();
+    ingest::Recovery recovery(*node_, log_);
+    SLUICE_CHECK(recovery.Begin().ok());
+    while (!recovery.Step().value()) continue;
+    SLUICE_CHECK(recovery.Finish().ok());
+    StartLog(recovery.NextSeq());
   }
 
   uint64_t Connect(size_t lane = 0) { return connections_[lane]->Open("10.0.0.1:5", "10.0.0.2:6"); }
@@ -105,6 +122,16 @@ class NodeFixture {
       if (busy) quiet_ = 0;
     }
     quiet_ = 0;
+  }
+  // One turn of each lane in which its time has come to sweep, and all that follows.
+  void Tick() {
+    for (const auto& lane : lanes_) {
+      clock_.Advance(1000);
+      lane->BeginTurn(clock_.WallMs());
+      lane->Tick();
+      connections_[lane->id().value]->SealTurn(lane->EndTurn());
+    }
+    Settle();
   }
   // All that was written becomes durable.
   void Sync() {
@@ -159,10 +186,45 @@ class NodeFixture {
   ingest::Node& node() { return *node_; }
   Connections& connections(size_t lane = 0) { return *connections_[lane]; }
   log::Committer& committer() { return *committer_; }
-  log::MemoryLog& log() { return log_; }
+  FixtureLog& log() { return log_; }
+  ingest::Lane& lane(size_t i = 0) { return *lanes_[i]; }
+  store::Store& store() { return *store_; }
+  // While set, the store takes no run and says why.
+  void RefuseRuns(std::optional<Code> why) { jobs_.refuses = why; }
 
  private:
   static constexpr int kRoundsMax = 100'000;
+
+  void Boot() {
+    store::MemoryStore::Options store_options;
+    if (options_.cold) store_options.cold = [](std::string_view) { return true; };
+    store_ = store::MemoryStore::Open(medium_, store_options).value();
+    const size_t lanes = options_.lanes;
+    fabric_ = std::make_unique<ingest::Fabric>(lanes, [this](model::LaneId lane) {
+      if (wake_) wake_(lane);
+    });
+    node_ = std::make_unique<ingest::Node>(*store_, *fabric_, jobs_, router_, options_.limits);
+    StartLog({});
+    context_ = std::make_unique<Context>(*node_, clock_, *users_);
+    context_->identity.version = "0.0.test";
+    context_->settings = settings_.get();
+    for (size_t i = 0; i < router_->map().shards().size(); ++i) {
+      node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % lanes)));
+    }
+    for (size_t i = 0; i < lanes; ++i) {
+      lanes_.push_back(
+          std::make_unique<ingest::Lane>(model::LaneId(static_cast<uint16_t>(i)), *node_, i));
+      node_->lanes.push_back(lanes_.back().get());
+      connections_.push_back(std::make_unique<Connections>(*context_, *lanes_.back()));
+      context_->connections.push_back(connections_.back().get());
+      lanes_.back()->Serve(connections_.back().get());
+    }
+  }
+  void StartLog(std::unordered_map<model::Lineage, model::ShardSeq> next_seq) {
+    committer_ =
+        std::make_unique<log::Committer>(log_, clock_, log::CommitterLimits{}, std::move(next_seq));
+    node_->committer = committer_.get();
+  }
 
   // Background work, done when Settle asks for it.
   class Jobs final : public ingest::Background {
@@ -176,30 +238,43 @@ class NodeFixture {
       });
     }
     void Store(model::LaneId lane, store::Run run, model::Lsn last, ingest::Task then) override {
-      waiting_.push_back([this, lane, run = std::move(run), last, then = std::move(then)] {
-        if (node_.committer_->durable() < last) node_.Sync();
-        SLUICE_CHECK(node_.store_->Apply(run).ok());
-        node_.fabric_->Post(lane, then);
-      });
+      (refuses ? refused_ : waiting_)
+          .push_back([this, lane, run = std::move(run), last, then = std::move(then)] {
+            if (node_.committer_->durable() < last) node_.Sync();
+            SLUICE_CHECK(node_.store_->Apply(run).ok());
+            node_.fabric_->Post(lane, then);
+          });
     }
+    std::optional<Code> StoreTrouble() const override { return refuses; }
     bool RunAll() {
+      if (!refuses) std::move(refused_.begin(), refused_.end(), std::back_inserter(waiting_));
+      if (!refuses) refused_.clear();
       if (waiting_.empty()) return false;
       const auto now = std::exchange(waiting_, {});
       for (const auto& job : now) job();
       return true;
     }
+    void Forget() {
+      waiting_.clear();
+      refused_.clear();
+    }
+    std::optional<Code> refuses;
 
    private:
     NodeFixture& node_;
-    std::vector<std::function<void()>> waiting_;
+    std::vector<std::function<void()>> waiting_, refused_;
   };
 
+  const NodeOptions options_;
   env::SimClock clock_{1'700'000'000'000};
   config::Config config_;
   std::unique_ptr<auth::LiveUsers> users_;
   std::unique_ptr<TestSettings> settings_;
   uint64_t drawn_ = 0;
-  log::MemoryLog log_{model::LogId(1)};
+  FixtureLog log_;
+  std::shared_ptr<const route::Router> router_;
+  const std::shared_ptr<store::MemoryStore::Medium> medium_ =
+      std::make_shared<store::MemoryStore::Medium>();
   std::unique_ptr<store::MemoryStore> store_;
   std::unique_ptr<ingest::Fabric> fabric_;
   Jobs jobs_;

@@ -196,10 +196,7 @@ void Applier::PutOnce(const Effect& effect, const At& at) {
   }
   model::EncodeOnce(row_, once);
   state_.active().Put(key_, row_, at.turn);
-  if (effect.kind == EffectKind::kOnce) {
-    once_.Add(effect.expire_at_ms, key_);
-    RememberOnce(key_.size() + row_.size());
-  }
+  if (effect.kind == EffectKind::kOnce) once_.Add(effect.expire_at_ms, key_, row_.size());
 }
 
 void Applier::ClearShard(const Effect& effect, const At& at) {

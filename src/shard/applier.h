@@ -39,12 +39,6 @@ class Applier {
   // `known` may be null: then a row that is needed is looked up, on disk if it must be.
   Status Apply(const model::Effect& effect, const At& at, const KnownRow* known = nullptr);
 
-  uint64_t once_bytes() const {
-    return once_bytes_;
-  }  // put by this applier and not forgotten since
-  void ForgetOnce(uint64_t bytes) { once_bytes_ -= bytes < once_bytes_ ? bytes : once_bytes_; }
-  void RememberOnce(uint64_t bytes) { once_bytes_ += bytes; }
-
  private:
   struct Base {           // the row an effect builds on
     bool exists = false;  // and has not expired
@@ -72,7 +66,6 @@ class Applier {
   std::string key_;      // of the value row
   std::string scratch_;  // a row read from the store
   std::string row_, fields_, field_key_;
-  uint64_t once_bytes_ = 0;
 };
 
 }  // namespace sluice::shard

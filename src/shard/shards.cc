@@ -131,7 +131,7 @@ Shards::Seen Shards::FindOnce(const Once& once, const KeyPlace& place, resp::Ver
   const bool kept = have == command::View::Have::kYes && model::DecodeOnce(bytes, &row) &&
                     (by_token ? row.number > now_ms_ : row.number >= once.seq);
   if (!kept) {
-    if (!by_token || applier_.once_bytes() < limits_.once_bytes) return Seen::kNo;
+    if (!by_token || once_bytes() < limits_.once_bytes) return Seen::kNo;
     meters_.once_refused.Add();
     writer.Error(kOnceFull);
     return Seen::kYes;
@@ -236,15 +236,9 @@ void Shards::Sweep(size_t max, const Held& held, const Locate& locate) {
       Expire(place);
     }
   }
+  // Forgetting needs no record: log time alone says that the token no longer counts. Nor a look at
+  // the row, which may be on disk: every row of a token was put into the queue with its time.
   for (const std::string& stored : once_queue_.PopDue(now_ms_, max)) {
-    const auto found = state_.Find(stored, store::Tier::kMemory, &key_);
-    model::OnceRow row;
-    if (!found.has_value() || found->answer == store::Answer::kMissing) continue;
-    if (found->answer == store::Answer::kFound) {
-      if (!model::DecodeOnce(found->row, &row) || row.number > now_ms_) continue;
-      applier_.ForgetOnce(stored.size() + found->row.size());
-    }
-    // Forgetting needs no record: log time alone says that the token no longer counts.
     state_.active().Delete(stored, turns_.current());
   }
 }
@@ -278,6 +272,10 @@ store::Run Shards::Freeze(std::vector<store::Position> positions, uint64_t log_b
   buffer_began_ = log_bytes;
   expiries_.Clear();  // the store's index will know of these keys
   return state_.Freeze(std::move(positions));
+}
+
+void Shards::FoundOnce(std::string_view stored_key, uint64_t ends_ms, size_t row_bytes) {
+  if (!once_queue_.Contains(stored_key)) once_queue_.Add(ends_ms, stored_key, row_bytes);
 }
 
 Status Shards::Replay(const model::Effect& effect, size_t shard, std::string_view token,

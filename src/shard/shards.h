@@ -139,10 +139,13 @@ class Shards {
   Status Replay(const model::Effect& effect, size_t shard, std::string_view token,
                 model::LogTime time);
 
+  // After replay: a once token that the store holds. What was replayed of it is newer.
+  void FoundOnce(std::string_view stored_key, uint64_t ends_ms, size_t row_bytes);
+
   uint64_t Random() { return view_.Random(); }
   store::State& state() { return state_; }
-  Applier& applier() { return applier_; }
-  store::ExpiryQueue& once_queue() { return once_queue_; }
+  // Of all once tokens that are remembered.
+  uint64_t once_bytes() const { return once_queue_.stored_bytes(); }
   Meters& meters() { return meters_; }
   const model::ShardMap& map() const { return *map_; }
 

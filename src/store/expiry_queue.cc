@@ -10,7 +10,7 @@ constexpr size_t kItemBytes = 96;
 
 }  // namespace
 
-void ExpiryQueue::Add(uint64_t expire_at_ms, std::string_view stored_key) {
+void ExpiryQueue::Add(uint64_t expire_at_ms, std::string_view stored_key, size_t row_bytes) {
   auto found = items_.find(stored_key);
   if (expire_at_ms == 0) {
     if (found != items_.end()) Remove(&found->second);
@@ -21,13 +21,16 @@ void ExpiryQueue::Add(uint64_t expire_at_ms, std::string_view stored_key) {
     Item* item = &found->second;
     item->key = &found->first;
     item->expire_at_ms = expire_at_ms;
+    item->row_bytes = row_bytes;
     heap_.push_back(item);
     bytes_ += stored_key.size() + kItemBytes;
+    stored_bytes_ += stored_key.size() + row_bytes;
     Set(heap_.size() - 1, item);
     Up(item->at);
     return;
   }
   Item* item = &found->second;
+  stored_bytes_ += row_bytes - std::exchange(item->row_bytes, row_bytes);
   const bool sooner = expire_at_ms < std::exchange(item->expire_at_ms, expire_at_ms);
   sooner ? Up(item->at) : Down(item->at);
 }
@@ -44,7 +47,7 @@ std::vector<std::string> ExpiryQueue::PopDue(uint64_t now_ms, size_t max) {
 void ExpiryQueue::Clear() {
   heap_.clear();
   items_.clear();
-  bytes_ = 0;
+  bytes_ = stored_bytes_ = 0;
 }
 
 void ExpiryQueue::Set(size_t at, Item* item) {
@@ -85,6 +88,7 @@ void ExpiryQueue::Remove(Item* item) {
     Down(last->at);
   }
   bytes_ -= item->key->size() + kItemBytes;
+  stored_bytes_ -= item->key->size() + item->row_bytes;
   items_.erase(items_.find(*item->key));
 }
 

@@ -11,7 +11,8 @@
 namespace sluice::store {
 namespace {
 
-// Goal:   keys come out once, at the time they were given last, soonest first; never before.
+// Goal:   keys come out once, at the time they were given last, soonest first; never before. The
+//         sizes add up to those given last.
 // Method: random additions, changes, removals and pops against a map of key to time.
 TEST(ExpiryQueue, GivesBackEachKeyAtItsLastTime) {
   for (uint64_t seed = 1; seed <= 30; ++seed) {
@@ -19,6 +20,7 @@ TEST(ExpiryQueue, GivesBackEachKeyAtItsLastTime) {
     Prng random(seed);
     ExpiryQueue queue;
     std::map<std::string, uint64_t> times;
+    std::map<std::string, size_t> sizes;
     uint64_t now = 1;
     for (int step = 0; step < 4000; ++step) {
       const std::string key = "key" + std::to_string(random.Below(200));
@@ -34,6 +36,7 @@ TEST(ExpiryQueue, GivesBackEachKeyAtItsLastTime) {
           ASSERT_LE(times[popped], now);
           before = times[popped];
           times.erase(popped);
+          sizes.erase(popped);
         }
         for (const auto& [left, time] : times) {
           if (due.size() < max) {
@@ -45,16 +48,24 @@ TEST(ExpiryQueue, GivesBackEachKeyAtItsLastTime) {
       } else if (random.OneIn(5)) {
         queue.Add(0, key);
         times.erase(key);
+        sizes.erase(key);
       } else {
         const uint64_t time = now + random.Below(1000);
-        queue.Add(time, key);
+        const size_t row_bytes = random.Below(100);
+        queue.Add(time, key, row_bytes);
         times[key] = time;
+        sizes[key] = key.size() + row_bytes;
       }
       ASSERT_EQ(queue.size(), times.size()) << "a key stands in it twice or not at all";
+      ASSERT_EQ(queue.Contains(key), times.contains(key));
+      size_t stored = 0;
+      for (const auto& [left, bytes] : sizes) stored += bytes;
+      ASSERT_EQ(queue.stored_bytes(), stored);
     }
     queue.Clear();
     EXPECT_EQ(queue.size(), 0u);
     EXPECT_EQ(queue.bytes(), 0u);
+    EXPECT_EQ(queue.stored_bytes(), 0u);
     EXPECT_TRUE(queue.PopDue(~uint64_t{0}, 100).empty());
   }
 }
