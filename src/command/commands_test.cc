@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "command/fake_view.h"
+#include "command/reply_bound.h"
 
 namespace sluice::command {
 namespace {
@@ -315,7 +316,41 @@ TEST(Commands, RandomFields) {
               {"HRANDFIELD h 9223372036854775807 WITHVALUES", "!ERR value is out of range"},
               {"HRANDFIELD h -9223372036854775807", "!ERR value is out of range"}});
   Execute(view, {"HSET", "big", "f", std::string(1 << 20, 'v')});
-  EXPECT_EQ(Say(view, "HRANDFIELD big -100 WITHVALUES"), "!ERR value is out of range");
+  EXPECT_EQ(Say(view, "HRANDFIELD big -100 WITHVALUES"), "!" + std::string(kReplyTooLong));
+}
+
+// Goal:   few bytes of a command do not ask for any amount of reply.
+// Method: one long value named just as often as fits, and once more; hashes on both sides of the
+//         bound, asked for as wholes in each way.
+// Broken: MGET, HMGET or FindAll without its bound.
+TEST(Commands, RepliesHaveABound) {
+  FakeView view;
+  const std::string value(1 << 20, 'v');
+  const std::string refused = "-" + std::string(kReplyTooLong) + "\r\n";
+  const size_t fits = kReplyBytesMax / (value.size() + 16);
+  Execute(view, {"SET", "k", value});
+  Execute(view, {"HSET", "h", "f", value});
+  for (const size_t times : {fits, fits + 1, size_t{10'000}}) {
+    std::vector<std::string> mget{"MGET"}, hmget{"HMGET", "h"};
+    mget.resize(1 + times, "k");
+    hmget.resize(2 + times, "f");
+    for (const auto& command : {mget, hmget}) {
+      const std::string reply = Execute(view, command);
+      EXPECT_EQ(reply == refused, times > fits) << command[0] << " " << times;
+      EXPECT_EQ(reply.starts_with("*" + std::to_string(times)), times <= fits);
+    }
+  }
+  for (size_t i = 0; i < 48; ++i) {
+    const bool whole = i < 47;
+    Execute(view, {"HSET", "large", std::to_string(i), value});
+    for (const char* command : {"HGETALL", "HKEYS", "HVALS", "HSCAN", "HRANDFIELD"}) {
+      std::vector<std::string> words{command, "large"};
+      if (words[0] == "HSCAN") words.push_back("0");
+      if (i < 46) continue;
+      EXPECT_EQ(Execute(view, words) == "-" + std::string(kHashTooLong) + "\r\n", !whole)
+          << command << " " << i;
+    }
+  }
 }
 
 // Goal:   commands on several keys count and set each as Redis does, keys named twice included.

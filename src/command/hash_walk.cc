@@ -10,21 +10,26 @@
 #include "base/text.h"
 #include "command/families.h"
 #include "command/handler.h"
+#include "command/reply_bound.h"
 
 namespace sluice::command {
 namespace {
 
-// HRANDFIELD with a negative count repeats fields: without a bound, few bytes would ask for any
-// number of them. Beyond either, it answers kOutOfRange.
+// HRANDFIELD with a negative count repeats fields. Beyond this, it answers kOutOfRange.
 constexpr uint64_t kRepeatsMax = 1 << 20;
-constexpr size_t kRepeatBytesMax = 64 << 20;
 
-// The hash at args[1] and all its fields; none when it is not there.
+// The hash at args[1] and all its fields; none when it is not there. Leaves when they are more than
+// one reply brings.
 std::optional<Outcome> FindAll(Call& call, Key* key, std::vector<model::Field>* fields) {
   if (const auto leave = FindHash(call, key)) return leave;
   if (!key->exists) return std::nullopt;
   const View::Have have = call.view.AllFields(key->name, key->row, fields);
   if (have == View::Have::kCold) return Outcome::kCold;
+  size_t bytes = 0;
+  for (const model::Field& field : *fields) {
+    bytes += field.name.size() + field.value.size() + 2 * kElementBytes;
+  }
+  if (bytes > kReplyBytesMax) return Refuse(call, kHashTooLong);
   return std::nullopt;
 }
 
@@ -75,9 +80,7 @@ Outcome Repeat(Call& call, const std::vector<model::Field>& fields, uint64_t cou
   ReplyFieldsHead(call.reply, count, with_values);
   for (uint64_t i = 0; i < count; ++i) {
     ReplyField(call.reply, fields[call.view.Random() % fields.size()], with_values);
-    if (call.reply.size() - before <= kRepeatBytesMax) continue;
-    call.reply.bytes().resize(before);
-    return Refuse(call, kOutOfRange);
+    if (EndedTooLong(call.reply, before)) break;
   }
   return Outcome::kDone;
 }

@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "command/families.h"
 #include "command/handler.h"
+#include "command/reply_bound.h"
 
 namespace sluice::command {
 namespace {
@@ -176,6 +177,7 @@ Outcome HMGet(Call& call) {
     const Have have = key.exists ? call.view.FindField(key.name, key.row, name, &value) : Have::kNo;
     cold |= have == Have::kCold;
     have == Have::kYes ? call.reply.Bulk(value) : call.reply.Null();
+    if (EndedTooLong(call.reply, before)) return Outcome::kDone;
   }
   if (!cold) return Outcome::kDone;
   call.reply.bytes().resize(before);

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "command/families.h"
 #include "command/handler.h"
+#include "command/reply_bound.h"
 
 namespace sluice::command {
 namespace {
@@ -49,6 +50,7 @@ bool RefusedAsAppendOnly(MultiCall& call) {
 }
 
 void MGet(MultiCall& call) {
+  const size_t begin = call.reply.size();
   call.reply.Array(call.facts.size());
   for (const KeyFact& fact : call.facts) {
     if (fact.type == KeyFact::Type::kString) {
@@ -56,6 +58,7 @@ void MGet(MultiCall& call) {
     } else {
       call.reply.Null();
     }
+    if (EndedTooLong(call.reply, begin)) return;
   }
 }
 

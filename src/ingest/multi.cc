@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "command/reply_bound.h"
 #include "model/stored_key.h"
 
 namespace sluice::ingest {
@@ -30,9 +31,10 @@ struct Flow {
   std::vector<size_t> hold_order;  // indexes of first ones, by lane, keyspace and bytes
   size_t held = 0;                 // of hold_order
   shard::Gate gate;                // what the facts wait for; this_turn: of the lane it is on
-  shard::Fetch fetch;
-  bool looks = false;     // at what its keys are
-  bool answered = false;  // by a once token, or an error: nothing is written
+  shard::Fetch fetch;              // for the key that is looked at
+  size_t value_bytes = 0;          // of the facts
+  bool looks = false;              // at what its keys are
+  bool answered = false;           // by a once token, or an error: nothing is written
   std::string answer;
   std::string reply;  // what a once token remembers lies here until the last lane has applied it
   std::vector<command::KeyChange> changes;
@@ -123,6 +125,12 @@ void AnswerError(Flow& flow, const Error& error) {
   flow.answered = true;
   flow.answer.clear();
   resp::Reply(flow.answer, flow.command.version).Error(shard::ReadError(error));
+}
+
+void AnswerTooLong(Flow& flow) {
+  flow.answered = true;
+  flow.answer.clear();
+  resp::Reply(flow.answer, flow.command.version).Error(command::kReplyTooLong);
 }
 
 // Turns the decided changes into writes, with the once token behind the first key's.
@@ -222,7 +230,7 @@ bool LookAtHeld(Lane& lane, const FlowPtr& flow) {
     cold = seen == shard::Shards::Seen::kCold;
     flow->answered = seen == shard::Shards::Seen::kYes;
   }
-  if (!cold && flow->looks) {
+  if (!cold && flow->looks && !flow->answered) {
     const auto looked =
         lane.shards().Look(place, Needs(*flow, command::kNeedsValues), &flow->fetch, &key.fact);
     if (!looked.has_value()) {
@@ -230,10 +238,13 @@ bool LookAtHeld(Lane& lane, const FlowPtr& flow) {
     } else {
       cold = !looked->done;
       gate.Cover(looked->gate);
+      flow->value_bytes += key.fact.value.size();
+      if (flow->value_bytes > command::kReplyBytesMax) AnswerTooLong(*flow);
     }
   }
   if (!cold) {
     flow->gate.Cover(gate);
+    flow->fetch.rows.clear();
     ++flow->held;
     return true;
   }
@@ -310,6 +321,12 @@ bool RunInPlace(Lane& lane, Flow& flow, std::string& reply, shard::Gate* gate) {
       return false;
     }
     gate->Cover(looked->gate);
+    flow.value_bytes += key.fact.value.size();
+    if (flow.value_bytes > command::kReplyBytesMax) {
+      AnswerTooLong(flow);
+      reply += flow.answer;
+      return true;
+    }
   }
   Decide(flow, lane.shards().now_ms(), reply);
   if (flow.changes.empty()) return true;
@@ -351,6 +368,7 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   flow->command.once.user = flow->user;
   flow->command.once.token = flow->once_token;
   for (Key& key : flow->keys) key.fact = {};
+  flow->value_bytes = 0;
   HoldRest(lane, flow);
   return {false, {}, submitted.ack};
 }

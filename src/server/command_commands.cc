@@ -7,6 +7,7 @@
 
 #include "base/glob.h"
 #include "base/text.h"
+#include "command/reply_bound.h"
 #include "server/handlers.h"
 
 namespace sluice::server {
@@ -117,10 +118,12 @@ Answer Count(Call& call) {
 Answer ShowInfo(Call& call) {
   if (call.args.size() == 2) return CommandTable(call);
   const command::Args names = call.args.subspan(2);
+  const size_t begin = call.reply.size();
   call.reply.Array(names.size());
   for (const std::string_view name : names) {
     const Spec* spec = FindOffered(name);
     spec != nullptr ? DescribeWhole(call.reply, *spec) : call.reply.Null();
+    if (command::EndedTooLong(call.reply, begin)) break;
   }
   return {};
 }
@@ -131,6 +134,7 @@ Answer Docs(Call& call) {
   for (const std::string_view name : call.args.subspan(2)) {
     if (const Spec* spec = FindOffered(name)) specs.push_back(spec);
   }
+  const size_t begin = call.reply.size();
   call.reply.Map(specs.size());
   for (const Spec* spec : specs) {
     call.reply.Bulk(spec->name);
@@ -141,6 +145,7 @@ Answer Docs(Call& call) {
     call.reply.Bulk(spec->group);
     call.reply.Bulk("arity");
     call.reply.Int(spec->arity);
+    if (command::EndedTooLong(call.reply, begin)) break;
   }
   return {};
 }

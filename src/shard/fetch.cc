@@ -1,5 +1,7 @@
 #include "shard/fetch.h"
 
+#include "command/reply_bound.h"
+
 namespace sluice::shard {
 
 void Fetch::Run(store::Store& store) {
@@ -16,8 +18,16 @@ void Fetch::Run(store::Store& store) {
   wanted.clear();
   if (prefix.empty()) return;
   store::Cursor& cursor = *snapshot.cursor;
+  size_t bytes = 0;
   for (cursor.Seek(prefix); cursor.Valid() && cursor.key().starts_with(prefix); cursor.Next()) {
-    range.emplace_back(cursor.key().substr(prefix.size()), cursor.row());
+    const std::string_view field = cursor.key().substr(prefix.size());
+    bytes += field.size() + cursor.row().size() + 2 * command::kElementBytes;
+    if (bytes > command::kReplyBytesMax) {
+      error = Error{Code::kInvalid, std::string(command::kHashTooLong)};
+      range = {};
+      break;
+    }
+    range.emplace_back(field, cursor.row());
   }
   if (const Status status = cursor.status(); !status.ok()) error = status.error();
   snapshot.cursor.reset();

@@ -23,6 +23,7 @@ constexpr std::string_view kOnceFull =
 }  // namespace
 
 std::string ReadError(const Error& error) {
+  if (error.code == Code::kInvalid) return error.message;  // nothing failed: it is too much to read
   const bool damaged = error.code == Code::kCorrupt;
   return (damaged ? "DAMAGED " : "ERR reading from disk failed: ") + error.message +
          "; nothing was applied";
