@@ -4,19 +4,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "ingest/walk.h"
 #include "server/config_items.h"
 
 namespace sluice::app {
-namespace {
-
-std::string Hex(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<uint8_t>(c));
-  return text;
-}
-
-}  // namespace
 
 void Face::SetPhase(std::string phase) {
   const std::lock_guard lock(mutex_);

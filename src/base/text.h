@@ -1,6 +1,7 @@
-// Words of commands, whatever their case (ASCII only, as in Redis).
+// Words of commands, whatever their case (ASCII only, as in Redis), and bytes for people to read.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,18 @@ inline bool EqualFolded(std::string_view text, std::string_view lower) {
     if (LowerChar(text[i]) != lower[i]) return false;
   }
   return true;
+}
+
+// Two lower-case digits per byte.
+inline std::string Hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex;
+  hex.reserve(2 * bytes.size());
+  for (const char byte : bytes) {
+    hex.push_back(kDigits[static_cast<uint8_t>(byte) >> 4]);
+    hex.push_back(kDigits[static_cast<uint8_t>(byte) & 15]);
+  }
+  return hex;
 }
 
 }  // namespace sluice

@@ -3,7 +3,10 @@
 #include "base/glob.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "command/reply_bound.h"
 #include "ingest/cursors.h"
+#include "ingest/random_key.h"
+#include "ingest/stats.h"
 #include "ingest/walk.h"
 #include "model/stored_key.h"
 
@@ -11,8 +14,8 @@ namespace sluice::ingest {
 namespace {
 
 constexpr size_t kScanPage = 1024;              // keys read at once for SCAN with a smaller COUNT
-constexpr size_t kWalkPage = 16'384;            // for KEYS and DBSIZE
-constexpr size_t kKeysBytesMax = 48 << 20;      // a longer reply of KEYS is refused
+constexpr size_t kWalkPage = 4096;              // for KEYS and DBSIZE: a short turn of their lane
+constexpr size_t kScanBytesMax = 8 << 20;       // of a reply of SCAN, whatever its COUNT
 constexpr uint64_t kCountExactMax = 2'000'000;  // DBSIZE counts up to here, and estimates beyond
 
 using Submit = Submitted (*)(Lane&, const shard::Command&, const Origin&, std::string&);
@@ -48,7 +51,7 @@ std::vector<std::pair<size_t, ScanRequest>> AllShards(const Lane& lane, size_t l
 
 void FinishError(Lane& home, const Origin& origin, resp::Version version, const Error& error) {
   std::string reply;
-  resp::Reply(reply, version).Error("ERR " + error.message);
+  resp::Reply(reply, version).Error(shard::ReadError(error));
   home.Finish(origin, reply, {});
 }
 
@@ -57,49 +60,68 @@ void FinishError(Lane& home, const Origin& origin, resp::Version version, const 
 struct ScanFlow {
   Origin origin;
   resp::Version version;
+  uint64_t number = 0;  // of the cursor that was sent
   ScanCursor cursor;
-  std::string pattern, type;
+  std::optional<std::string> pattern, type;
   uint64_t count = 10;
   std::vector<std::string> keys;
+  size_t bytes = 0;  // of keys
   uint64_t looked = 0;
-  model::Lsn gate;
 };
 
 void ScanFinish(Lane& home, ScanFlow& flow, bool over) {
-  const uint64_t number = over ? 0 : home.node().cursors.Put(std::move(flow.cursor));
+  const model::Lsn gate = flow.cursor.gate;
+  const uint64_t number = over ? 0 : home.node().cursors.Put(std::move(flow.cursor), flow.number);
   std::string bytes;
   resp::Reply reply(bytes, flow.version);
   reply.Array(2);
   reply.Bulk(std::to_string(number));
   reply.Array(flow.keys.size());
   for (const std::string& key : flow.keys) reply.Bulk(key);
-  home.Finish(flow.origin, bytes, {flow.gate, false});
+  home.Finish(flow.origin, bytes, {gate, false});
+}
+
+bool Enough(const ScanFlow& flow) {
+  return flow.looked >= flow.count || flow.bytes >= kScanBytesMax;
+}
+
+// Shows what was read ahead, and moves the cursor behind it.
+void ShowPage(const Lane& home, ScanFlow& flow) {
+  ScanCursor& at = flow.cursor;
+  while (!at.page.empty() && !Enough(flow)) {
+    const ScanItem item = std::move(at.page.back());
+    at.page.pop_back();
+    ++flow.looked;
+    const std::string_view key = ClientKey(home, item.stored);
+    if (flow.type && *flow.type != TypeName(item.type)) continue;
+    if (flow.pattern && !GlobMatch(*flow.pattern, key)) continue;
+    flow.bytes += key.size();
+    flow.keys.emplace_back(key);
+  }
+  if (!at.page.empty()) {
+    at.from = at.page.back().stored;
+  } else if (std::exchange(at.ahead, false)) {
+    at.shard += at.behind ? 0 : 1;
+    at.from = std::exchange(at.behind, std::nullopt).value_or(std::string());
+  }
 }
 
 void ScanOn(Lane& home, const std::shared_ptr<ScanFlow>& flow) {
-  ScanCursor& cursor = flow->cursor;
   const auto& shards = home.router().map().shards();
-  while (!cursor.page.empty() && flow->looked < flow->count) {
-    const ScanItem item = std::move(cursor.page.back());
-    cursor.page.pop_back();
-    ++flow->looked;
-    const std::string_view key = ClientKey(home, item.stored);
-    if (!flow->type.empty() && flow->type != TypeName(item.type)) continue;
-    if (!flow->pattern.empty() && !GlobMatch(flow->pattern, key)) continue;
-    flow->keys.emplace_back(key);
-  }
+  ShowPage(home, *flow);
+  const ScanCursor& cursor = flow->cursor;
   const bool over = cursor.page.empty() && cursor.shard == shards.size();
-  if (over || flow->looked >= flow->count) return ScanFinish(home, *flow, over);
+  if (over || Enough(*flow)) return ScanFinish(home, *flow, over);
   ScanRequest request = StretchOf(shards[cursor.shard], cursor.from, {});
   request.limit = std::max<size_t>(kScanPage, std::min<uint64_t>(flow->count, kWalkPage));
   ReadPage(home, cursor.shard, request, [flow](Lane& back, ScanPage page, model::Lsn gate) {
     if (page.error) return FinishError(back, flow->origin, flow->version, *page.error);
-    flow->gate = std::max(flow->gate, gate);
     ScanCursor& at = flow->cursor;
+    at.gate = std::max(at.gate, gate);
     std::reverse(page.items.begin(), page.items.end());
     at.page = std::move(page.items);
-    at.from = page.complete ? std::string() : page.next;
-    if (page.complete) ++at.shard;
+    at.ahead = true;
+    if (!page.complete) at.behind = std::move(page.next);
     ScanOn(back, flow);
   });
 }
@@ -109,9 +131,8 @@ Submitted SubmitScan(Lane& lane, const shard::Command& command, const Origin& or
   auto flow = std::make_shared<ScanFlow>();
   flow->origin = origin;
   flow->version = command.version;
-  uint64_t number = 0;
   const std::string_view text = command.args[1];
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), flow->number);
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
     return Refuse(reply, command, "ERR invalid cursor");
   }
@@ -119,7 +140,7 @@ Submitted SubmitScan(Lane& lane, const shard::Command& command, const Origin& or
     if (i + 1 == command.args.size()) return Refuse(reply, command, "ERR syntax error");
     const std::string_view value = command.args[i + 1];
     if (EqualFolded(command.args[i], "match")) {
-      flow->pattern = value == "*" ? "" : value;
+      flow->pattern = value;
     } else if (EqualFolded(command.args[i], "type")) {
       flow->type = Lower(value);
     } else if (EqualFolded(command.args[i], "count")) {
@@ -133,8 +154,8 @@ Submitted SubmitScan(Lane& lane, const shard::Command& command, const Origin& or
       return Refuse(reply, command, "ERR syntax error");
     }
   }
-  if (number != 0) {
-    auto cursor = lane.node().cursors.Take(number);
+  if (flow->number != 0) {
+    auto cursor = lane.node().cursors.Use(flow->number);
     if (!cursor) {
       return Refuse(reply, command,
                     "ERR this cursor is not known (any more); begin again with SCAN 0");
@@ -145,7 +166,7 @@ Submitted SubmitScan(Lane& lane, const shard::Command& command, const Origin& or
   return Pending();
 }
 
-// --- KEYS, DBSIZE, RANDOMKEY ---
+// --- KEYS, DBSIZE ---
 
 Submitted SubmitKeys(Lane& lane, const shard::Command& command, const Origin& origin,
                      std::string&) {
@@ -166,13 +187,13 @@ Submitted SubmitKeys(Lane& lane, const shard::Command& command, const Origin& or
           found->bytes += key.size() + 16;
           found->keys.emplace_back(key);
         }
-        return found->bytes <= kKeysBytesMax;
+        return found->bytes <= command::kReplyBytesMax;
       },
       [found, origin, version](Lane& back, WalkEnd end) {
         if (end.error) return FinishError(back, origin, version, *end.error);
         std::string bytes;
         resp::Reply reply(bytes, version);
-        if (found->bytes > kKeysBytesMax) {
+        if (found->bytes > command::kReplyBytesMax) {
           reply.Error("ERR the reply would be longer than 48 MiB; use SCAN");
         } else {
           reply.Array(found->keys.size());
@@ -186,9 +207,8 @@ Submitted SubmitKeys(Lane& lane, const shard::Command& command, const Origin& or
 Submitted SubmitDbSize(Lane& lane, const shard::Command& command, const Origin& origin,
                        std::string&) {
   const resp::Version version = command.version;
-  GatherStats(lane, [origin, version](Lane& home, std::vector<ShardStat> stats) {
-    uint64_t estimate = 0;
-    for (const ShardStat& stat : stats) estimate += stat.keys;
+  GatherStats(lane, [origin, version](Lane& home, const NodeStats& stats) {
+    const uint64_t estimate = stats.keys();
     if (estimate > kCountExactMax) {
       std::string bytes;
       resp::Reply(bytes, version).Int(static_cast<int64_t>(estimate));
@@ -208,39 +228,6 @@ Submitted SubmitDbSize(Lane& lane, const shard::Command& command, const Origin& 
           back.Finish(origin, bytes, {end.gate, false});
         });
   });
-  return Pending();
-}
-
-// Looks from a random place in the shards, once around, for the first key.
-Submitted SubmitRandomKey(Lane& lane, const shard::Command& command, const Origin& origin,
-                          std::string&) {
-  auto stretches = AllShards(lane, 16);
-  const uint64_t random = lane.shards().Random();
-  std::rotate(stretches.begin(),
-              stretches.begin() + static_cast<ptrdiff_t>(random % stretches.size()),
-              stretches.end());
-  auto whole = stretches.front();
-  std::string from = whole.second.begin;
-  AppendBe64(from, lane.shards().Random());  // somewhere behind where the shard begins
-  if (from < whole.second.end) stretches.front().second.begin = from;
-  stretches.push_back(whole);
-  auto key = std::make_shared<std::optional<std::string>>();
-  const resp::Version version = command.version;
-  Lane* home = &lane;
-  WalkShards(
-      lane, std::move(stretches),
-      [key, home, random](std::vector<ScanItem>&& items, size_t) {
-        if (items.empty()) return true;
-        *key = ClientKey(*home, items[random % items.size()].stored);
-        return false;
-      },
-      [key, origin, version](Lane& back, WalkEnd end) {
-        if (end.error) return FinishError(back, origin, version, *end.error);
-        std::string bytes;
-        resp::Reply reply(bytes, version);
-        *key ? reply.Bulk(**key) : reply.Null();
-        back.Finish(origin, bytes, {end.gate, false});
-      });
   return Pending();
 }
 
@@ -299,15 +286,6 @@ Submitted SubmitFlush(Lane& lane, const shard::Command& command, const Origin& o
   return Pending();
 }
 
-// Reads the store, so never on a lane.
-void FillSizes(const model::ShardMap& map, store::Store& store, std::vector<ShardStat>& stats) {
-  for (ShardStat& stat : stats) {
-    const ScanRequest all = StretchOf(map.shards()[stat.shard], {}, {});
-    stat.keys = store.ApproximateKeys(all.begin, all.end);
-    stat.bytes = store.ApproximateBytes(all.begin, all.end);
-  }
-}
-
 }  // namespace
 
 Submitted SubmitGather(Lane& lane, const shard::Command& command, const Origin& origin,
@@ -320,36 +298,6 @@ Submitted SubmitGather(Lane& lane, const shard::Command& command, const Origin& 
     if (name == command.spec->name) return submit(lane, command, origin, reply);
   }
   return Refuse(reply, command, "ERR this command has no road here");
-}
-
-void GatherStats(Lane& lane, std::function<void(Lane&, std::vector<ShardStat>)> then) {
-  struct Flow {
-    size_t left;
-    std::vector<ShardStat> stats;
-    std::function<void(Lane&, std::vector<ShardStat>)> then;
-  };
-  auto flow = std::make_shared<Flow>(Flow{lane.node().lanes.size(), {}, std::move(then)});
-  const model::LaneId asker = lane.id();
-  for (Lane* each : lane.node().lanes) {
-    lane.Call(each->id(), [flow, asker](Lane& there) {
-      auto stats = std::make_shared<std::vector<ShardStat>>();
-      const auto map = there.router().map_ptr();
-      for (size_t i = 0; i < map->shards().size(); ++i) {
-        if (!there.Owns(i)) continue;
-        const uint64_t next = there.node().committer->next_seq(map->shards()[i].lineage).value;
-        stats->push_back({i, there.id(), 0, 0, next - 1});
-      }
-      const auto done = [flow, stats](Lane& home) {
-        flow->stats.insert(flow->stats.end(), stats->begin(), stats->end());
-        if (--flow->left > 0) return;
-        std::sort(flow->stats.begin(), flow->stats.end(),
-                  [](const ShardStat& a, const ShardStat& b) { return a.shard < b.shard; });
-        flow->then(home, std::move(flow->stats));
-      };
-      there.Offload([stats, map](store::Store& store) { FillSizes(*map, store, *stats); },
-                    [asker, done](Lane& here) { here.Call(asker, done); });
-    });
-  }
 }
 
 }  // namespace sluice::ingest

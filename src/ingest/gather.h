@@ -22,14 +22,4 @@ Submitted SubmitGather(Lane& lane, const shard::Command& command, const Origin& 
 Submitted SubmitRange(Lane& lane, const shard::Command& command, const Origin& origin,
                       std::string& reply);
 
-// What one lane knows of one of its shards.
-struct ShardStat {
-  size_t shard = 0;
-  model::LaneId lane;
-  uint64_t keys = 0, bytes = 0;  // estimates
-  uint64_t seq = 0;              // records so far
-};
-// Asks every lane about its shards and runs `then` on the asking lane.
-void GatherStats(Lane& lane, std::function<void(Lane&, std::vector<ShardStat>)> then);
-
 }  // namespace sluice::ingest

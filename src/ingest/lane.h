@@ -31,6 +31,7 @@
 #include "ingest/fabric.h"
 #include "ingest/meters.h"
 #include "ingest/packet.h"
+#include "ingest/scan_line.h"
 #include "log/committer.h"
 #include "route/router.h"
 #include "shard/parking.h"
@@ -122,6 +123,7 @@ class Lane {
   void Offload(std::function<void(store::Store&)> work, Task then);
 
   shard::Parking& parking() { return parking_; }
+  ScanLine& scans() { return scans_; }
   shard::KeyPlace PlaceOf(const route::Placed& placed, std::string_view token,
                           std::string_view key) const;
   bool Owns(size_t shard) const { return node_.owners[shard] == id_; }
@@ -168,6 +170,7 @@ class Lane {
   Sessions* sessions_ = nullptr;
   shard::Shards shards_;
   shard::Parking parking_;
+  ScanLine scans_;
   std::vector<std::unique_ptr<Packet>> out_;                          // by lane
   std::deque<std::pair<model::LaneId, std::unique_ptr<Packet>>> in_;  // the first may be half read
   std::vector<Task> tasks_, later_;

@@ -1,14 +1,16 @@
 // SLUICE RANGE: keys of a keyspace between two values, in token order where the keyspace has one.
 //
 // A range (or geo, then range) keyspace walks just the shards that can hold such keys, in order,
-// and stops at COUNT. A hash keyspace has no such order: all its shards are read and their keys,
-// compared as bytes, sorted here.
+// and stops at COUNT. A hash keyspace has no such order: all its shards are read, and of their
+// keys, compared as bytes, the first ones kept. Either way a reply that grows too long ends early,
+// and `next` goes on from there.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/number.h"
 #include "base/text.h"
+#include "command/reply_bound.h"
 #include "ingest/gather.h"
 #include "ingest/walk.h"
 #include "model/stored_key.h"
@@ -19,6 +21,7 @@ namespace {
 
 constexpr int64_t kCountUsual = 100;
 constexpr int64_t kCountMost = 100'000;
+constexpr size_t kWalkPage = 4096;
 
 struct Range {
   Origin origin;
@@ -28,17 +31,15 @@ struct Range {
   std::optional<std::string> after;  // continue behind this stored key
   size_t count = kCountUsual;
   bool reverse = false, values = false;
-  bool ordered = false;         // the keyspace's tokens have the order of the values
-  std::vector<ScanItem> items;  // ordered: in the walk's order; else all that lie between
+  bool ordered = false;  // the keyspace's tokens have the order of the values
+  // The first `count` keys of those seen, as far as they fit into a reply. Ordered: in the walk's
+  // order; else a heap with the last one on top.
+  std::vector<ScanItem> items;
+  size_t bytes = 0;             // that they take in a reply
+  bool more = false;            // keys behind them were left out
   std::vector<size_t> touched;  // shards
 };
 using RangePtr = std::shared_ptr<Range>;
-
-std::string Hex(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<uint8_t>(c));
-  return text;
-}
 
 std::optional<std::string> FromHex(std::string_view text) {
   std::string bytes;
@@ -94,7 +95,7 @@ std::vector<std::pair<size_t, ScanRequest>> Stretches(const Lane& lane, const Ra
       if (request.begin >= request.end) continue;
       request.reverse = range.reverse;
       request.with_rows = range.values;
-      request.limit = range.ordered ? range.count + 1 : 16'384;
+      request.limit = range.ordered ? std::min(range.count + 1, kWalkPage) : kWalkPage;
       stretches.emplace_back(i, std::move(request));
     }
   }
@@ -117,32 +118,89 @@ void AppendValue(std::string_view bytes, resp::Reply& reply) {
   }
 }
 
-// Gathered from hash shards: ordered by the client's keys.
-void Order(Range& range) {
+// At the most what the item takes in a reply.
+size_t ReplyBytes(const Range& range, const ScanItem& item) {
+  constexpr size_t kHead = 24;  // "$65536\r\n", "\r\n" and the like
+  model::RowView row;
+  const bool fields =
+      range.values && model::DecodeRow(item.row, &row) && row.type == model::RowType::kSmallHash;
+  return item.stored.size() + item.row.size() + kHead * (2 + (fields ? 2 * row.count : 0));
+}
+
+bool Before(const Range& range, std::string_view a, std::string_view b) {
+  return range.reverse ? b < a : a < b;
+}
+
+// The next one in the walk's order. False once the reply is full.
+bool Append(Range& range, ScanItem&& item) {
+  const size_t bytes = ReplyBytes(range, item);
+  range.more = range.items.size() == range.count ||
+               (!range.items.empty() && range.bytes + bytes > command::kReplyBytesMax);
+  if (range.more) return false;
+  range.bytes += bytes;
+  range.items.push_back(std::move(item));
+  return true;
+}
+
+// One of the keys between, in no order: the last ones leave when there is no room for all.
+void Choose(Range& range, ScanItem&& item) {
   const model::Keyspace& keyspace = *range.keyspace;
-  std::sort(range.items.begin(), range.items.end(), [&](const auto& a, const auto& b) {
-    const auto x = ClientKey(keyspace, a.stored), y = ClientKey(keyspace, b.stored);
-    return range.reverse ? y < x : x < y;
-  });
-  if (!range.after) return;
-  const std::string_view after = ClientKey(keyspace, *range.after);
-  std::erase_if(range.items, [&](const ScanItem& item) {
-    const std::string_view key = ClientKey(keyspace, item.stored);
-    return range.reverse ? key >= after : key <= after;
-  });
+  const auto before = [&](const ScanItem& a, const ScanItem& b) {
+    return Before(range, ClientKey(keyspace, a.stored), ClientKey(keyspace, b.stored));
+  };
+  // What is behind a key that was left out is left out too: `next` goes on before both.
+  if (range.more && before(range.items.front(), item)) return;
+  range.bytes += ReplyBytes(range, item);
+  range.items.push_back(std::move(item));
+  std::push_heap(range.items.begin(), range.items.end(), before);
+  while (range.items.size() > range.count ||
+         (range.items.size() > 1 && range.bytes > command::kReplyBytesMax)) {
+    std::pop_heap(range.items.begin(), range.items.end(), before);
+    range.bytes -= ReplyBytes(range, range.items.back());
+    range.items.pop_back();
+    range.more = true;
+  }
+}
+
+// Whether a key of a hash keyspace lies between.
+bool Between(const Range& range, std::string_view key) {
+  if (range.from != "-" && key < range.from) return false;
+  if (range.to != "+" && key > range.to) return false;
+  if (!range.after) return true;
+  return Before(range, ClientKey(*range.keyspace, *range.after), key);
+}
+
+// Takes a page of a shard. False: no more is needed.
+bool Take(Range& range, std::vector<ScanItem>&& items) {
+  for (ScanItem& item : items) {
+    if (range.ordered) {
+      if (!Append(range, std::move(item))) return false;
+    } else if (Between(range, ClientKey(*range.keyspace, item.stored))) {
+      Choose(range, std::move(item));
+    }
+  }
+  return true;
 }
 
 void Answer(Lane& home, const RangePtr& range, WalkEnd end) {
   std::string bytes;
   resp::Reply reply(bytes, range->version);
   if (end.error) {
-    reply.Error("ERR " + end.error->message);
+    reply.Error(shard::ReadError(*end.error));
     home.Finish(range->origin, bytes, {});
     return;
   }
-  if (!range->ordered) Order(*range);
-  const bool more = range->items.size() > range->count;
-  if (more) range->items.resize(range->count);
+  if (range->bytes > command::kReplyBytesMax) {
+    reply.Error("ERR the next value is longer than 48 MiB; ask without VALUES");
+    home.Finish(range->origin, bytes, {end.gate, false});
+    return;
+  }
+  if (!range->ordered) {
+    std::sort(range->items.begin(), range->items.end(), [&](const ScanItem& a, const ScanItem& b) {
+      return Before(*range, ClientKey(*range->keyspace, a.stored),
+                    ClientKey(*range->keyspace, b.stored));
+    });
+  }
   std::sort(range->touched.begin(), range->touched.end());
   range->touched.erase(std::unique(range->touched.begin(), range->touched.end()),
                        range->touched.end());
@@ -155,7 +213,7 @@ void Answer(Lane& home, const RangePtr& range, WalkEnd end) {
     if (range->values) AppendValue(item.row, reply);
   }
   reply.Bulk("next");
-  more ? reply.Bulk(Hex(range->items.back().stored)) : reply.Null();
+  range->more ? reply.Bulk(Hex(range->items.back().stored)) : reply.Null();
   reply.Bulk("shards");
   reply.Int(static_cast<int64_t>(range->touched.size()));
   home.Finish(range->origin, bytes, {end.gate, false});
@@ -212,7 +270,7 @@ Submitted SubmitRange(Lane& lane, const shard::Command& command, const Origin& o
   }
   range->keyspace = lane.router().FindKeyspace(command.args[1]);
   if (range->keyspace == nullptr) {
-    writer.Error("ERR no keyspace is named '" + std::string(command.args[1]) + "'");
+    writer.Error(fmt::format("ERR there is no keyspace '{}'", command.args[1]));
     return {true, {}, model::Ack::kMemory};
   }
   if (const std::string error = Parse(command, *range); !error.empty()) {
@@ -221,19 +279,11 @@ Submitted SubmitRange(Lane& lane, const shard::Command& command, const Origin& o
   }
   const auto& token = range->keyspace->token;
   range->ordered = !token.empty() && token.back().kind == model::TokenPartKind::kRange;
-  const bool open_from = range->from == "-", open_to = range->to == "+";
   WalkShards(
       lane, Stretches(lane, *range),
-      [range, open_from, open_to](std::vector<ScanItem>&& items, size_t shard) {
+      [range](std::vector<ScanItem>&& items, size_t shard) {
         range->touched.push_back(shard);
-        for (ScanItem& item : items) {
-          if (!range->ordered) {
-            const std::string_view key = ClientKey(*range->keyspace, item.stored);
-            if ((!open_from && key < range->from) || (!open_to && key > range->to)) continue;
-          }
-          range->items.push_back(std::move(item));
-        }
-        return !range->ordered || range->items.size() <= range->count;
+        return Take(*range, std::move(items));
       },
       [range](Lane& home, WalkEnd end) { Answer(home, range, std::move(end)); });
   return {false, {}, model::Ack::kDurable};

@@ -1,138 +1,289 @@
 #include "ingest/scan.h"
 
-#include <map>
+#include <algorithm>
+#include <span>
+#include <utility>
 
-#include "model/stored_key.h"
+#include "base/text.h"
+#include "store/key_order.h"
 
 namespace sluice::ingest {
 namespace {
 
-// A scan under way: what the store had, and the buffers of the same moment.
-struct Walk {
-  ScanRequest request;
-  std::function<void(Lane&, ScanPage)> then;
-  store::Snapshot snapshot;
-  std::vector<std::pair<std::string, std::string>> stored;  // in the direction of the walk
+using store::Buffer;
+using store::KeyOrder;
+using OrderPtr = std::shared_ptr<const KeyOrder>;
+
+// Keys that turn out to be deleted, which a page may look at besides its items.
+constexpr size_t kSlack = 1024;
+// Entries that were added to the active buffer, taken in by one turn: about a millisecond.
+constexpr size_t kReadOnMax = 16'384;
+
+// One place where keys are found, walked in the direction asked for.
+class Source {
+ public:
+  enum class Row : uint8_t { kRow, kDeleted, kDamaged };
+
+  virtual ~Source() = default;
+  virtual bool Valid() const = 0;
+  virtual std::string_view key() const = 0;  // valid until Next
+  virtual void Next() = 0;
+  // Fills in all of an item but the key.
+  virtual Row Read(bool with_row, ScanItem* item) = 0;
+  // Whether older sources' rows of this key, which this one does not have, count no more.
+  virtual bool Hides(std::string_view) const { return false; }
+};
+
+Source::Row Decode(std::string_view bytes, bool with_row, ScanItem* item) {
+  model::RowView row;
+  if (!model::DecodeRow(bytes, &row)) return Source::Row::kDamaged;
+  item->type = row.type;
+  item->expire_at_ms = row.expire_at_ms;
+  if (with_row) item->row = bytes;
+  return Source::Row::kRow;
+}
+
+class BufferSource final : public Source {
+ public:
+  BufferSource(const Buffer& buffer, std::span<const KeyOrder* const> orders,
+               const ScanRequest& range)
+      : buffer_(buffer), walk_(orders, range.begin, range.end, range.reverse) {
+    Settle();
+  }
+  bool Valid() const override { return walk_.Valid(); }
+  std::string_view key() const override { return walk_.key(); }
+  void Next() override {
+    walk_.Next();
+    Settle();
+  }
+  Row Read(bool with_row, ScanItem* item) override {
+    if (hit_.state == Buffer::Hit::State::kDeleted) return Row::kDeleted;
+    return Decode(hit_.row, with_row, item);
+  }
+  bool Hides(std::string_view key) const override {
+    return !buffer_.cleared().empty() && buffer_.Find(key).state == Buffer::Hit::State::kDeleted;
+  }
+
+ private:
+  // Passes over entries that are not in force any more.
+  void Settle() {
+    for (; walk_.Valid(); walk_.Next()) {
+      hit_ = buffer_.Read(walk_.place());
+      if (hit_.state != Buffer::Hit::State::kMiss) return;
+    }
+  }
+
+  const Buffer& buffer_;
+  store::KeyWalk walk_;
+  Buffer::Hit hit_;
+};
+
+class StoreSource final : public Source {
+ public:
+  StoreSource(store::Cursor& cursor, const ScanRequest& range) : cursor_(cursor), range_(range) {
+    range.reverse ? cursor.SeekBefore(range.end) : cursor.Seek(range.begin);
+  }
+  bool Valid() const override {
+    if (!cursor_.Valid()) return false;
+    return range_.reverse ? cursor_.key() >= range_.begin : cursor_.key() < range_.end;
+  }
+  std::string_view key() const override { return cursor_.key(); }
+  void Next() override { range_.reverse ? cursor_.Prev() : cursor_.Next(); }
+  Row Read(bool with_row, ScanItem* item) override { return Decode(cursor_.row(), with_row, item); }
+
+ private:
+  store::Cursor& cursor_;
+  const ScanRequest& range_;
+};
+
+// What was found off the lane.
+class ListSource final : public Source {
+ public:
+  explicit ListSource(std::vector<ScanItem>& items) : items_(items) {}
+  bool Valid() const override { return at_ < items_.size(); }
+  std::string_view key() const override { return items_[at_].stored; }
+  void Next() override { ++at_; }
+  Row Read(bool, ScanItem* item) override {
+    item->type = items_[at_].type;
+    item->expire_at_ms = items_[at_].expire_at_ms;
+    item->row = std::move(items_[at_].row);
+    return Row::kRow;
+  }
+
+ private:
+  std::vector<ScanItem>& items_;
+  size_t at_ = 0;
+};
+
+// A stretch of keys about which everything is known.
+struct Stretch {
+  std::vector<ScanItem> items;
+  std::string bound;  // it was cut here: forward before this key, in reverse behind it
   bool complete = false;
   std::optional<Error> error;
 };
 
-void ReadStore(Walk& walk) {
-  store::Cursor& cursor = *walk.snapshot.cursor;
-  const ScanRequest& request = walk.request;
-  if (request.reverse) {
-    cursor.SeekBefore(request.end);
-  } else {
-    cursor.Seek(request.begin);
+// The first of the sources that stand at the key that is next; the newest source comes first.
+size_t NextOf(const std::vector<Source*>& sources, bool reverse) {
+  size_t first = sources.size();
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (!sources[i]->Valid()) continue;
+    if (first == sources.size() || (reverse ? sources[i]->key() > sources[first]->key()
+                                            : sources[i]->key() < sources[first]->key())) {
+      first = i;
+    }
   }
-  const auto inside = [&] {
-    return cursor.Valid() &&
-           (request.reverse ? cursor.key() >= request.begin : cursor.key() < request.end);
-  };
-  while (inside() && walk.stored.size() < request.limit) {
-    walk.stored.emplace_back(cursor.key(), cursor.row());
-    request.reverse ? cursor.Prev() : cursor.Next();
+  return first;
+}
+
+// Merges sources of one range, newest first. Keys that expired by `now_ms` are left out.
+Stretch Merge(const std::vector<Source*>& sources, const ScanRequest& request, uint64_t now_ms) {
+  Stretch found;
+  size_t bytes = 0;
+  for (size_t looked = 0;; ++looked) {
+    const size_t first = NextOf(sources, request.reverse);
+    found.complete = first == sources.size();
+    if (found.complete) return found;
+    ScanItem item;
+    item.stored = sources[first]->key();
+    const bool full = found.items.size() == request.limit || bytes >= kPageBytesMax ||
+                      looked == request.limit + kSlack;
+    if (full) {
+      found.bound = std::move(item.stored);
+      if (request.reverse) found.bound.push_back('\0');
+      return found;
+    }
+    const bool hidden =
+        std::any_of(sources.begin(), sources.begin() + static_cast<ptrdiff_t>(first),
+                    [&](Source* newer) { return newer->Hides(item.stored); });
+    const auto row =
+        hidden ? Source::Row::kDeleted : sources[first]->Read(request.with_rows, &item);
+    for (Source* source : sources) {
+      if (source->Valid() && source->key() == item.stored) source->Next();
+    }
+    if (row == Source::Row::kDamaged) {
+      found.error = Error{Code::kCorrupt, "the row of key " + Hex(item.stored) + " is not a row"};
+      return found;
+    }
+    if (row == Source::Row::kDeleted) continue;
+    if (item.expire_at_ms != 0 && item.expire_at_ms <= now_ms) continue;
+    bytes += item.bytes();
+    found.items.push_back(std::move(item));
   }
-  walk.complete = !inside();
-  if (const Status status = cursor.status(); !status.ok()) walk.error = status.error();
+}
+
+// A page on its way.
+struct Walk {
+  ScanRequest request;
+  std::function<void(Lane&, ScanPage)> then;
+  store::Snapshot snapshot;
+  std::vector<OrderPtr> orders;      // of the snapshot's buffers
+  std::vector<Buffer::Place> added;  // to the active buffer since its order was made,
+  Buffer::Mark mark;                 // up to here
+  Stretch below;                     // what store and frozen buffers say
+};
+using WalkPtr = std::shared_ptr<Walk>;
+
+OrderPtr Extended(const OrderPtr& order, std::vector<Buffer::Place> places, Buffer::Mark mark) {
+  if (places.empty()) return order;
+  auto extended = std::make_shared<KeyOrder>(*order);
+  extended->Add(std::move(places), std::move(mark));
+  return extended;
+}
+
+// Off the lane: all but what the active buffer says.
+void ReadBelow(Walk& walk) {
+  walk.orders[0] = Extended(walk.orders[0], std::exchange(walk.added, {}), walk.mark);
+  std::vector<std::unique_ptr<Source>> owned;
+  for (size_t i = 1; i < walk.orders.size(); ++i) {
+    const Buffer& frozen = *walk.snapshot.buffers[i];
+    std::vector<Buffer::Place> places;
+    Buffer::Mark mark = walk.orders[i]->mark();
+    while (frozen.ReadOn(mark, &places)) continue;
+    walk.orders[i] = Extended(walk.orders[i], std::move(places), std::move(mark));
+    const KeyOrder* const order = walk.orders[i].get();
+    owned.push_back(std::make_unique<BufferSource>(frozen, std::span(&order, 1), walk.request));
+  }
+  owned.push_back(std::make_unique<StoreSource>(*walk.snapshot.cursor, walk.request));
+  std::vector<Source*> sources;
+  for (const auto& source : owned) sources.push_back(source.get());
+  walk.below = Merge(sources, walk.request, 0);  // what has expired is for the lane to say
+  const Status status = walk.snapshot.cursor->status();
+  if (!status.ok()) walk.below.error = status.error();
+  owned.clear();
   walk.snapshot.cursor.reset();
 }
 
-// What the newest buffer that knows a key says of it.
-struct Known {
-  std::string_view row;
-  bool deleted = false;
-};
-using KnownMap = std::map<std::string_view, Known>;
-
-constexpr size_t kKnownSlack =
-    1024;  // deleted keys of buffers that a page may look at besides its items
-
-// The merge of one page: what buffers and store know of a stretch of keys.
-class Merge {
- public:
-  explicit Merge(const Walk& walk)
-      : request_(walk.request),
-        begin_(walk.request.begin),
-        end_(walk.request.end),
-        complete_(walk.complete) {
-    // Beyond the last stored key of an incomplete walk nothing is known of the store yet.
-    if (!complete_ && request_.reverse) begin_ = walk.stored.back().first;
-    if (!complete_ && !request_.reverse) end_ = walk.stored.back().first + '\0';
-    for (const auto& buffer : walk.snapshot.buffers) AddBuffer(*buffer);
-    for (const auto& [key, row] : walk.stored) {
-      if (Inside(key) && !Hidden(key)) known_.try_emplace(key, Known{row, false});
-    }
+// Takes in what was added to the active buffer. False: the rest is for another turn.
+bool ReadOn(Walk& walk) {
+  const Buffer& active = *walk.snapshot.buffers[0];
+  const size_t before = walk.added.size();
+  while (active.ReadOn(walk.mark, &walk.added)) {
+    if (walk.added.size() - before > kReadOnMax) return false;
   }
+  return true;
+}
 
-  ScanPage Page(uint64_t now_ms) const {
-    ScanPage page;
-    page.complete = complete_;
-    page.next = request_.reverse ? begin_ : end_;
-    if (request_.reverse) {
-      for (auto at = known_.rbegin(); at != known_.rend(); ++at) {
-        if (!Add(at->first, at->second, now_ms, &page)) break;
-      }
-    } else {
-      for (auto at = known_.begin(); at != known_.end(); ++at) {
-        if (!Add(at->first, at->second, now_ms, &page)) break;
-      }
-    }
-    return page;
-  }
+// What the page is about: as much of the range as is known of store and frozen buffers.
+ScanRequest KnownBelow(const Walk& walk) {
+  ScanRequest known = walk.request;
+  if (!walk.below.complete) (known.reverse ? known.begin : known.end) = walk.below.bound;
+  return known;
+}
 
- private:
-  bool Inside(std::string_view key) const { return key >= begin_ && key < end_; }
-  bool Hidden(std::string_view key) const {
-    return std::any_of(hidden_.begin(), hidden_.end(), [&](const store::Buffer::Range& range) {
-      return key >= range.begin && key < range.end;
+// The active buffer over what lies below it.
+ScanPage Overlay(Walk& walk, const ScanRequest& known, uint64_t now_ms) {
+  KeyOrder late;
+  late.Add(std::move(walk.added), {});
+  const KeyOrder* const orders[] = {walk.orders[0].get(), &late};
+  BufferSource above(*walk.snapshot.buffers[0], orders, known);
+  ListSource below(walk.below.items);
+  Stretch whole = Merge({&above, &below}, known, now_ms);
+  ScanPage page;
+  page.items = std::move(whole.items);
+  page.complete = whole.complete && walk.below.complete;
+  page.next = whole.complete ? std::move(walk.below.bound) : std::move(whole.bound);
+  return page;
+}
+
+void Finish(Lane& lane, const WalkPtr& walk) {
+  ScanPage page;
+  page.error = walk->below.error;
+  if (!page.error) {
+    // The page is as of this moment, so what came while the store was read is a part of it.
+    const bool all = ReadOn(*walk);
+    const ScanRequest known = KnownBelow(*walk);
+    std::erase_if(walk->added, [&](Buffer::Place place) {
+      const std::string_view key = Buffer::KeyAt(place);
+      return key < known.begin || key >= known.end;
     });
+    if (!all) return lane.Later([walk](Lane& again) { Finish(again, walk); });
+    page = Overlay(*walk, known, lane.shards().now_ms());
   }
+  if (ScanLine::Task next = lane.scans().Leave()) lane.Later(std::move(next));
+  walk->then(lane, std::move(page));
+}
 
-  // Adds what a buffer knows and no newer one does. A page looks at limit + kKnownSlack keys of
-  // buffers at the most: the stretch is cut where it would be more, and later pages go on from
-  // there.
-  void AddBuffer(const store::Buffer& buffer) {
-    buffer.ForEach([&](std::string_view key, std::string_view row, bool deleted, model::Turn) {
-      if (!Inside(key) || Hidden(key)) return true;
-      known_.try_emplace(key, Known{row, deleted});
-      if (known_.size() > request_.limit + kKnownSlack) Cut();
-      return true;
-    });
-    for (const auto& range : buffer.cleared()) hidden_.push_back(range);
+void Read(Lane& lane, const WalkPtr& walk) {
+  if (!ReadOn(*walk)) return lane.Later([walk](Lane& again) { Read(again, walk); });
+  lane.Offload([walk](store::Store&) { ReadBelow(*walk); },
+               [walk](Lane& back) {
+                 for (size_t i = 0; i < walk->orders.size(); ++i) {
+                   walk->snapshot.buffers[i]->KeepOrder(walk->orders[i]);
+                 }
+                 Finish(back, walk);
+               });
+}
+
+void Begin(Lane& lane, const WalkPtr& walk) {
+  walk->snapshot = lane.shards().state().Snap();
+  for (const auto& buffer : walk->snapshot.buffers) {
+    const OrderPtr& order = buffer->order();
+    walk->orders.push_back(order ? order : std::make_shared<const KeyOrder>());
   }
-
-  void Cut() {
-    complete_ = false;
-    if (request_.reverse) {
-      known_.erase(known_.begin());
-      begin_ = known_.begin()->first;
-    } else {
-      end_ = std::prev(known_.end())->first;
-      known_.erase(std::prev(known_.end()));
-    }
-  }
-
-  bool Add(std::string_view key, const Known& known, uint64_t now_ms, ScanPage* page) const {
-    if (page->items.size() == request_.limit) {
-      page->complete = false;
-      page->next = request_.reverse ? page->items.back().stored : std::string(key);
-      return false;
-    }
-    model::RowView row;
-    if (known.deleted || !model::DecodeRow(known.row, &row)) return true;
-    if (row.expire_at_ms != 0 && row.expire_at_ms <= now_ms) return true;
-    page->items.push_back(
-        {std::string(key), request_.with_rows ? std::string(known.row) : "", row.type});
-    return true;
-  }
-
-  const ScanRequest& request_;
-  std::string begin_, end_;  // the stretch about which everything is known
-  bool complete_;
-  KnownMap known_;
-  std::vector<store::Buffer::Range> hidden_;  // cleared by a newer buffer
-};
+  walk->mark = walk->orders[0]->mark();
+  Read(lane, walk);
+}
 
 }  // namespace
 
@@ -140,14 +291,7 @@ void Scan(Lane& lane, ScanRequest request, std::function<void(Lane&, ScanPage)> 
   auto walk = std::make_shared<Walk>();
   walk->request = std::move(request);
   walk->then = std::move(then);
-  walk->snapshot = lane.shards().state().Snap();
-  lane.Offload([walk](store::Store&) { ReadStore(*walk); },
-               [walk](Lane& back) {
-                 ScanPage page;
-                 page.error = walk->error;
-                 if (!page.error) page = Merge(*walk).Page(back.shards().now_ms());
-                 walk->then(back, std::move(page));
-               });
+  lane.scans().Enter(lane, [walk](Lane& in_turn) { Begin(in_turn, walk); });
 }
 
 }  // namespace sluice::ingest

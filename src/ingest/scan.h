@@ -1,17 +1,28 @@
 // Scan: a page of one shard's keys in stored order, of what lies in the buffers and in the store
-// together.
+// together, as of one moment.
 //
-// Threads:  begun and finished on the lane that owns the shard; the store is read off it.
+// What does not change any more (store, frozen buffers) is read off the lane; the lane itself only
+// looks at the entries of the active buffer that fall into the page, and at those added since the
+// last page (store/key_order.h).
+//
+// Threads:  begun and finished on the lane that owns the shard; the store is read off it. One page
+//           of a lane at a time (ingest/scan_line.h).
+// Failure:  kCorrupt, kIo from reading the store; kCorrupt for a row that is none. The page is
+//           empty.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ingest/lane.h"
 
 namespace sluice::ingest {
+
+// Keys and rows of a page end with the item that passes this; one is always taken.
+inline constexpr size_t kPageBytesMax = 4 << 20;
 
 struct ScanPage {
   std::vector<ScanItem> items;  // ascending by stored key (descending with `reverse`)

@@ -1,5 +1,7 @@
 #include "ingest/walk.h"
 
+#include <fmt/format.h>
+
 #include "model/stored_key.h"
 
 namespace sluice::ingest {
@@ -54,9 +56,13 @@ ScanRequest StretchOf(const model::Shard& shard, std::string_view from, std::str
 
 void ReadPage(Lane& home, size_t shard, ScanRequest request, PageThen then) {
   const model::LaneId asker = home.id();
-  home.Call(home.OwnerOf(shard), [asker, request = std::move(request),
+  home.Call(home.OwnerOf(shard), [asker, shard, request = std::move(request),
                                   then = std::move(then)](Lane& there) {
-    Scan(there, request, [asker, then](Lane& here, ScanPage page) {
+    Scan(there, request, [asker, shard, then](Lane& here, ScanPage page) {
+      if (page.error) {
+        const uint32_t id = here.router().map().shards()[shard].id.value;
+        page.error = page.error->In(fmt::format("shard {}", id));
+      }
       auto shared = std::make_shared<ScanPage>(std::move(page));
       here.AfterTurn([asker, then, shared](Lane& after, model::Lsn lsn) {
         after.Call(asker, [then, shared, lsn](Lane& back) {

@@ -16,7 +16,7 @@ namespace sluice::ingest {
 ScanRequest StretchOf(const model::Shard& shard, std::string_view from, std::string_view to);
 
 // Reads a page of a shard, wherever it lives, and runs `then` on `home` with what must be durable
-// before the page is revealed.
+// before the page is revealed. Its error says which shard it is.
 using PageThen = std::function<void(Lane& home, ScanPage page, model::Lsn gate)>;
 void ReadPage(Lane& home, size_t shard, ScanRequest request, PageThen then);
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "command/reply_bound.h"
 #include "resp/decoder.h"
 #include "server/config_items.h"
 #include "server/handlers.h"
@@ -105,6 +106,36 @@ TEST_F(Commands, RepliesCanBeTurnedOff) {
   EXPECT_EQ(Ask({"INCR", "a"}) + Ask({"NOSUCH"}) + Ask({"MGET", "a", "b"}), "");
   EXPECT_EQ(Ask({"CLIENT", "REPLY", "ON"}), "+OK\r\n");
   EXPECT_EQ(Ask({"GET", "a"}), "$1\r\n2\r\n");
+}
+
+// Goal:   INFO walks the shards only for what needs it, once a second, and a database with keys
+//         never shows as empty.
+// Method: keys in write buffers only; the walk is seen in whether the reply is there at once.
+TEST_F(Commands, InfoAsksTheShardsSeldom) {
+  const auto at_once = [&](std::initializer_list<std::string_view> args) {
+    node_.Turn(0, id_, Request(args));
+    const bool there = !node_.Take(id_).empty();
+    node_.Rest(id_);
+    return there;
+  };
+  EXPECT_EQ(Text({"INFO", "keyspace"}), "# Keyspace\r\n");
+  for (int i = 0; i < 100; ++i) Ask({"SET", "key:" + std::to_string(i), "v"});
+  EXPECT_EQ(Text({"INFO", "keyspace"}), "# Keyspace\r\ndb0:keys=100,expires=0,avg_ttl=0\r\n");
+  EXPECT_TRUE(at_once({"INFO", "server", "clients"}));
+  EXPECT_TRUE(at_once({"INFO"}));
+  node_.clock().Advance(KeptStats::kKeptUs);
+  EXPECT_TRUE(at_once({"INFO", "server"}));
+  EXPECT_FALSE(at_once({"INFO"}));
+  EXPECT_TRUE(at_once({"INFO", "keyspace"}));
+}
+
+// Goal:   few bytes of COMMAND do not ask for any amount of reply.
+TEST_F(Commands, DescriptionsHaveABound) {
+  for (const std::string_view what : {"INFO", "DOCS"}) {
+    std::string request = "*1000002\r\n$7\r\nCOMMAND\r\n$4\r\n" + std::string(what) + "\r\n";
+    for (int i = 0; i < 1'000'000; ++i) request += "$6\r\nclient\r\n";
+    EXPECT_EQ(node_.Ask(id_, request), "-" + std::string(command::kReplyTooLong) + "\r\n");
+  }
 }
 
 TEST_F(Commands, InfoShowsWhatToolsRead) {

@@ -18,6 +18,7 @@
 #include "config/live.h"
 #include "env/env.h"
 #include "ingest/lane.h"
+#include "server/kept_stats.h"
 #include "server/slow_log.h"
 
 namespace sluice::server {
@@ -74,6 +75,7 @@ struct Context {
   std::atomic<uint64_t> clients{0};   // open, or on their way to their lane
   std::atomic<uint64_t> next_client_id{1};
   SlowLog slow_log;
+  KeptStats stats;
 };
 
 }  // namespace sluice::server

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "base/text.h"
-#include "ingest/gather.h"
 #include "server/connections.h"
 #include "server/handlers.h"
 
@@ -17,7 +16,7 @@ namespace {
 // What the sections are written from.
 struct Facts {
   const Context& context;
-  std::vector<ingest::ShardStat> shards;
+  const ingest::NodeStats* stats;  // null unless a section that was asked for needs them
 
   // Sum of a lane's meter over all lanes.
   template <class Meter>
@@ -153,8 +152,7 @@ void ClusterSection(const Facts&, std::string& to) {
 }
 
 void KeyspaceSection(const Facts& facts, std::string& to) {
-  uint64_t keys = 0;
-  for (const ingest::ShardStat& shard : facts.shards) keys += shard.keys;
+  const uint64_t keys = facts.stats->keys();
   if (keys > 0) Line(to, "db0:keys={},expires=0,avg_ttl=0", keys);
 }
 
@@ -162,7 +160,7 @@ void SluiceSection(const Facts& facts, std::string& to) {
   const ingest::Node& node = facts.context.node;
   const log::Committer& committer = *node.committer;
   uint64_t bytes = 0;
-  for (const ingest::ShardStat& shard : facts.shards) bytes += shard.bytes;
+  for (const ingest::ShardStat& shard : facts.stats->shards) bytes += shard.bytes;
   Line(to, "sluice_version:{}", facts.context.identity.version);
   Line(to, "lanes:{}", node.lanes.size());
   Line(to, "keyspaces:{}", node.router->keyspaces().size());
@@ -180,6 +178,7 @@ struct Section {
   std::string_view name, title;
   bool usual;  // shown when none is asked for
   void (*write)(const Facts&, std::string&);
+  bool of_shards = false;  // needs their stats
 };
 
 constexpr Section kSections[] = {
@@ -192,8 +191,8 @@ constexpr Section kSections[] = {
     {"cpu", "CPU", true, CpuSection},
     {"commandstats", "Commandstats", false, CommandsSection},
     {"cluster", "Cluster", true, ClusterSection},
-    {"keyspace", "Keyspace", true, KeyspaceSection},
-    {"sluice", "Sluice", true, SluiceSection},
+    {"keyspace", "Keyspace", true, KeyspaceSection, true},
+    {"sluice", "Sluice", true, SluiceSection, true},
 };
 
 bool Asked(const std::set<std::string>& words, const Section& section) {
@@ -202,26 +201,42 @@ bool Asked(const std::set<std::string>& words, const Section& section) {
   return words.contains(std::string(section.name));
 }
 
+std::string Text(const Facts& facts, const std::vector<const Section*>& sections) {
+  std::string text;
+  for (const Section* section : sections) {
+    if (!text.empty()) text += "\r\n";
+    Line(text, "# {}", section->title);
+    section->write(facts, text);
+  }
+  return text;
+}
+
 }  // namespace
 
 Answer Info(Call& call) {
   std::set<std::string> words;
   for (const std::string_view word : call.args.subspan(1)) words.insert(Lower(word));
-  ingest::GatherStats(call.lane, [words, origin = call.session.origin(),
-                                  version = call.client.version, &context = call.context](
-                                     ingest::Lane& home, std::vector<ingest::ShardStat> shards) {
-    const Facts facts{context, std::move(shards)};
-    std::string text;
-    for (const Section& section : kSections) {
-      if (!Asked(words, section)) continue;
-      if (!text.empty()) text += "\r\n";
-      Line(text, "# {}", section.title);
-      section.write(facts, text);
-    }
-    std::string bytes;
-    resp::Reply(bytes, version).Verbatim(text);
-    home.Finish(origin, bytes, {});
-  });
+  std::vector<const Section*> sections;
+  for (const Section& section : kSections) {
+    if (Asked(words, section)) sections.push_back(&section);
+  }
+  const bool of_shards = std::any_of(sections.begin(), sections.end(),
+                                     [](const Section* section) { return section->of_shards; });
+  KeptStats::Stats kept;
+  if (of_shards) kept = call.context.stats.Recent(call.context.clock.MonotonicUs());
+  if (!of_shards || kept != nullptr) {
+    call.reply.Verbatim(Text({call.context, kept.get()}, sections));
+    return {};
+  }
+  ingest::GatherStats(
+      call.lane, [sections, origin = call.session.origin(), version = call.client.version,
+                  &context = call.context](ingest::Lane& home, ingest::NodeStats gathered) {
+        const auto stats = std::make_shared<const ingest::NodeStats>(std::move(gathered));
+        context.stats.Keep(stats, context.clock.MonotonicUs());
+        std::string bytes;
+        resp::Reply(bytes, version).Verbatim(Text({context, stats.get()}, sections));
+        home.Finish(origin, bytes, {});
+      });
   return {.now = false};
 }
 

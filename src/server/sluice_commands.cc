@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "ingest/gather.h"
+#include "ingest/stats.h"
 #include "server/handlers.h"
 #include "server/once.h"
 
@@ -17,12 +18,6 @@ constexpr std::string_view kLater[] = {
     "asof", "history",     "wait",       "hotkeys", "split", "merge", "move",     "reshard", "jobs",
     "job",  "projections", "projection", "dead",    "saga",  "txn",   "priority", "why",
 };
-
-std::string Hex(std::string_view bytes) {
-  std::string hex;
-  for (const char byte : bytes) hex += fmt::format("{:02x}", static_cast<uint8_t>(byte));
-  return hex;
-}
 
 Answer Once(Call& call) {
   OnceRequest request = ReadOnce(call.args);
@@ -124,21 +119,18 @@ Answer Shards(Call& call) {
       return Refuse(call, fmt::format("ERR there is no keyspace '{}'", call.args[2]));
     }
   }
-  ingest::GatherStats(
-      call.lane, [origin = call.session.origin(), version = call.client.version, keyspace](
-                     ingest::Lane& home, std::vector<ingest::ShardStat> stats) {
-        const route::Router& router = home.router();
-        std::erase_if(stats, [&](const ingest::ShardStat& stat) {
-          return keyspace != nullptr && router.map().shards()[stat.shard].keyspace != keyspace->id;
-        });
-        std::sort(stats.begin(), stats.end(),
-                  [](const auto& a, const auto& b) { return a.shard < b.shard; });
-        std::string bytes;
-        resp::Reply reply(bytes, version);
-        reply.Array(stats.size());
-        for (const ingest::ShardStat& stat : stats) DescribeShard(reply, router, stat);
-        home.Finish(origin, bytes, {});
-      });
+  ingest::GatherStats(call.lane, [origin = call.session.origin(), version = call.client.version,
+                                  keyspace](ingest::Lane& home, ingest::NodeStats stats) {
+    const route::Router& router = home.router();
+    std::erase_if(stats.shards, [&](const ingest::ShardStat& stat) {
+      return keyspace != nullptr && router.map().shards()[stat.shard].keyspace != keyspace->id;
+    });
+    std::string bytes;
+    resp::Reply reply(bytes, version);
+    reply.Array(stats.shards.size());
+    for (const ingest::ShardStat& stat : stats.shards) DescribeShard(reply, router, stat);
+    home.Finish(origin, bytes, {});
+  });
   return {.now = false};
 }
 

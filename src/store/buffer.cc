@@ -266,6 +266,32 @@ void Buffer::ForEachOf(std::string_view group, const Visit& visit) const {
   }
 }
 
+std::string_view Buffer::KeyAt(Place place) {
+  return place->key();
+}
+
+Buffer::Hit Buffer::Read(Place place) const {
+  if (place->state == Node::kMoved || Hidden(*place)) return {};
+  return place->state == Node::kRow ? Hit{Hit::State::kRow, place->row(), place->turn}
+                                    : Hit{Hit::State::kDeleted, {}, place->turn};
+}
+
+bool Buffer::ReadOn(Mark& mark, std::vector<Place>* places) const {
+  mark.read.resize(chunks_.size());
+  for (size_t i = 0; i < chunks_.size(); ++i) {
+    const Chunk& chunk = chunks_[i];
+    size_t& at = mark.read[i];
+    if (at == chunk.used) continue;
+    while (at < chunk.used) {
+      const Node* node = reinterpret_cast<const Node*>(chunk.bytes.get() + at);
+      at += node->size();
+      places->push_back(node);
+    }
+    return true;
+  }
+  return false;
+}
+
 std::vector<Buffer::Entry> Buffer::Sorted() const {
   struct Item {
     uint64_t head;  // the key's first 8 bytes decide nearly every comparison

@@ -25,6 +25,8 @@
 
 namespace sluice::store {
 
+class KeyOrder;
+
 class Buffer {
  public:
   struct Hit {
@@ -77,13 +79,33 @@ class Buffer {
   };
   std::vector<Entry> Sorted() const;
 
+  // --- Entries one by one, for walks in key order (store/key_order.h). ---
+
+  struct Node;
+  // Where an entry lies, for as long as the buffer does, whatever becomes of it.
+  using Place = const Node*;
+  // The entry's key. Any thread, while others write.
+  static std::string_view KeyAt(Place place);
+  // What the entry says; kMiss: a later one took its place, or its range was cleared since.
+  Hit Read(Place place) const;
+  // How far a reader came: bytes of each chunk.
+  struct Mark {
+    std::vector<size_t> read;
+  };
+  // Appends entries that were added since the mark, 1 MiB of them or a single larger one, and moves
+  // the mark behind them. False: there were none.
+  bool ReadOn(Mark& mark, std::vector<Place>* places) const;
+  // The order of its keys as far as a walk made it; null: none did. Kept by whoever writes the
+  // buffer, also once it is frozen.
+  const std::shared_ptr<const KeyOrder>& order() const { return order_; }
+  void KeepOrder(std::shared_ptr<const KeyOrder> order) const { order_ = std::move(order); }
+
   size_t bytes() const;  // memory held, table included; what is allocated ahead adds 1 MiB at most
   // Deletions included. Costs the entries of the buffer after a ClearRange, else nothing.
   size_t entries() const;
   bool empty() const { return cleared_.empty() && entries() == 0; }
 
  private:
-  struct Node;
   struct Slot {
     uint32_t hash;
     uint32_t ref;
@@ -121,6 +143,7 @@ class Buffer {
   bool written_in_era_ = false;
   mutable size_t live_ = 0;
   mutable bool recount_ = false;  // a clear hid entries that live_ still counts
+  mutable std::shared_ptr<const KeyOrder> order_;
 };
 
 }  // namespace sluice::store

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "model/row.h"
 #include "model/stored_key.h"
 
@@ -16,12 +17,6 @@ constexpr size_t kAhead = 16;
 
 void Prefetch(const std::vector<Buffer::Entry>& entries, size_t at) {
   if (at < entries.size()) __builtin_prefetch(entries[at].key.data());
-}
-
-std::string Hex(std::string_view bytes) {
-  std::string hex;
-  for (const char c : bytes) hex += fmt::format("{:02x}", static_cast<uint8_t>(c));
-  return hex;
 }
 
 }  // namespace

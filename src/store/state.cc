@@ -51,6 +51,12 @@ size_t State::bytes() const {
   return active_->bytes() + frozen_bytes_;
 }
 
+size_t State::entries() const {
+  size_t entries = active_->entries();
+  for (const auto& buffer : frozen_) entries += buffer->entries();
+  return entries;
+}
+
 Run State::Freeze(std::vector<Position> positions) {
   Run run{nullptr, std::move(positions)};
   // Asking also settles the count, which other threads may read from now on.

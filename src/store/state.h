@@ -51,6 +51,7 @@ class State {
   Buffer& active() { return *active_; }             // all writes go here
   size_t frozen() const { return frozen_.size(); }  // runs with rows on their way
   size_t bytes() const;                             // active and frozen
+  size_t entries() const;                           // the same; see Buffer::entries
 
   // Without rows to store, the run has no buffer. Requires: nothing else writes the active buffer
   // afterwards.
