@@ -129,6 +129,35 @@ TEST_F(Commands, InfoAsksTheShardsSeldom) {
   EXPECT_TRUE(at_once({"INFO", "keyspace"}));
 }
 
+// Goal:   a hash longer than a reply is refused as a whole wherever it lies, and goes on otherwise.
+//         Commands on long keys answer within the bound, or do not need the values.
+// Method: 49 MiB of fields and of keys, in the buffer and on disk only; reads and then writes.
+// Broken: Fetch::Run without its bound, FindAll without it; MGET that looks at all values first.
+TEST(LongReplies, AreRefusedWhereverTheValuesLie) {
+  for (const bool cold : {false, true}) {
+    NodeFixture node({.lanes = 2, .cold = cold});
+    const uint64_t id = node.Connect();
+    const std::string value(1 << 20, 'v');
+    std::string mget = "*51\r\n$4\r\nMGET\r\n", del = "*51\r\n$3\r\nDEL\r\n";
+    for (int i = 0; i < 50; ++i) {
+      const std::string name = "key:" + std::to_string(10 + i);
+      node.Ask(id, Request({"HSET", "hash", name, value}));
+      node.Ask(id, Request({"SET", name, value}));
+      mget += "$6\r\n" + name + "\r\n";
+      del += "$6\r\n" + name + "\r\n";
+    }
+    if (cold) node.StoreBuffers();
+    const std::string too_long = "-" + std::string(command::kHashTooLong) + "\r\n";
+    EXPECT_EQ(node.Ask(id, Request({"HGETALL", "hash"})), too_long);
+    EXPECT_EQ(node.Ask(id, Request({"HSCAN", "hash", "0"})), too_long);
+    EXPECT_EQ(node.Ask(id, Request({"HLEN", "hash"})), ":50\r\n");
+    EXPECT_EQ(node.Ask(id, Request({"HSTRLEN", "hash", "key:10"})), ":1048576\r\n");
+    EXPECT_EQ(node.Ask(id, Request({"HDEL", "hash", "key:10", "key:11", "key:12"})), ":3\r\n");
+    EXPECT_EQ(node.Ask(id, mget), "-" + std::string(command::kReplyTooLong) + "\r\n");
+    EXPECT_EQ(node.Ask(id, del), ":50\r\n");
+  }
+}
+
 // Goal:   few bytes of COMMAND do not ask for any amount of reply.
 TEST_F(Commands, DescriptionsHaveABound) {
   for (const std::string_view what : {"INFO", "DOCS"}) {

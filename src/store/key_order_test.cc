@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/prng.h"
@@ -83,6 +83,40 @@ TEST(KeyOrder, WalksShowWhatIsInForce) {
       EXPECT_EQ(Shown(buffer, both, begin, end, true), wanted) << "seed " << seed;
     }
   }
+}
+
+// Goal:   an order is made on one thread while another writes the buffer, the same keys too.
+// Method: a writer hands over what was added, again and again, and goes on; run under a sanitizer.
+TEST(KeyOrder, IsMadeWhileTheBufferIsWritten) {
+  Buffer buffer;
+  Prng prng(1);
+  KeyOrder order;
+  for (int round = 0; round < 50; ++round) {
+    std::vector<Buffer::Place> places;
+    Buffer::Mark mark = order.mark();
+    while (buffer.ReadOn(mark, &places)) continue;
+    std::thread maker([&] { order.Add(std::move(places), std::move(mark)); });
+    for (int step = 0; step < 500; ++step) {
+      const std::string key = fmt::format("{:04}", prng.Below(3000));
+      prng.OneIn(5) ? buffer.Delete(key, Turn(1))
+                    : buffer.Put(key, std::string(prng.Below(300), 'v'), Turn(1));
+    }
+    maker.join();
+  }
+  size_t entries = 0;
+  std::string last;
+  KeyOrder late;
+  std::vector<Buffer::Place> places;
+  Buffer::Mark mark = order.mark();
+  while (buffer.ReadOn(mark, &places)) continue;
+  late.Add(std::move(places), {});
+  const KeyOrder* const both[] = {&order, &late};
+  for (const auto& [key, row] : Shown(buffer, both, "", "~", false)) {
+    EXPECT_LT(last, key);
+    last = key;
+    ++entries;
+  }
+  EXPECT_EQ(entries, buffer.entries());
 }
 
 }  // namespace
