@@ -72,8 +72,8 @@ class ManifestDirectory : public rocksdb::FSDirectoryWrapper {
 
 }  // namespace
 
-RocksFiles::RocksFiles(std::shared_ptr<rocksdb::FileSystem> files)
-    : FileSystemWrapper(std::move(files)) {}
+RocksFiles::RocksFiles(const std::shared_ptr<rocksdb::FileSystem>& files)
+    : FileSystemWrapper(files) {}
 
 IOStatus RocksFiles::Retryable(const IOStatus& status) {
   if (status.ok()) return status;

@@ -23,7 +23,7 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
  public:
   using IOStatus = rocksdb::IOStatus;
 
-  explicit RocksFiles(std::shared_ptr<rocksdb::FileSystem> files);
+  explicit RocksFiles(const std::shared_ptr<rocksdb::FileSystem>& files);
 
   const char* Name() const override { return "sluice.files"; }
 
