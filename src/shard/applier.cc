@@ -1,6 +1,8 @@
 #include "shard/applier.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "base/check.h"
 #include "model/stored_key.h"
@@ -67,22 +69,33 @@ Result<Applier::Base> Applier::Current(const At& at, const KnownRow* known) {
 }
 
 void Applier::PutString(uint64_t expire_at_ms, std::string_view value, const At& at) {
+  PutBody(expire_at_ms, value, value.size(), at);
+}
+
+// A string of that size that begins with `begin`; answers where it lies, for the rest to be filled.
+// `begin` may be a part of the row that is replaced: where that has room, nothing is copied.
+char* Applier::PutBody(uint64_t expire_at_ms, std::string_view begin, size_t size, const At& at) {
   const size_t head = model::StringHeadSize(expire_at_ms);
-  char* to = state_.active().PutSpace(key_, head + value.size(), at.turn);
-  to = model::StoreStringHead(to, expire_at_ms);
-  if (!value.empty()) std::memcpy(to, value.data(), value.size());
+  char* row = state_.active().PutSpace(key_, head + size, at.turn);
+  char* body = row + head;
+  if (!begin.empty() && begin.data() != body) std::memmove(body, begin.data(), begin.size());
+  model::StoreStringHead(row, expire_at_ms);
   NoteExpiry(expire_at_ms);
+  return body;
 }
 
 Status Applier::Patch(const Effect& effect, const At& at, const KnownRow* known) {
   SLUICE_ASSIGN(const Base base, Current(at, known));
-  row_.clear();
-  if (base.exists && !base.row.is_hash()) row_.assign(base.row.body);
-  if (row_.size() < effect.offset + effect.value.size()) {
-    row_.resize(effect.offset + effect.value.size());
+  const std::string_view before =
+      base.exists && !base.row.is_hash() ? base.row.body : std::string_view();
+  const size_t size = std::max<size_t>(before.size(), effect.offset + effect.value.size());
+  char* body = PutBody(effect.expire_at_ms, before, size, at);
+  if (effect.offset > before.size()) {
+    std::memset(body + before.size(), 0, effect.offset - before.size());
   }
-  row_.replace(effect.offset, effect.value.size(), effect.value);
-  PutString(effect.expire_at_ms, row_, at);
+  if (!effect.value.empty()) {
+    std::memcpy(body + effect.offset, effect.value.data(), effect.value.size());
+  }
   return Ok();
 }
 
@@ -90,8 +103,7 @@ Status Applier::ExpireAt(const Effect& effect, const At& at, const KnownRow* kno
   SLUICE_ASSIGN(const Base base, Current(at, known));
   if (!base.exists) return Ok();
   if (!base.row.is_hash()) {
-    row_.assign(base.row.body);
-    PutString(effect.expire_at_ms, row_, at);
+    PutString(effect.expire_at_ms, base.row.body, at);
     return Ok();
   }
   Effect head = effect;

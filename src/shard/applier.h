@@ -49,6 +49,7 @@ class Applier {
     if (expire_at_ms != 0 || expiries_.size() != 0) expiries_.Add(expire_at_ms, key_);
   }
   void PutString(uint64_t expire_at_ms, std::string_view value, const At& at);
+  char* PutBody(uint64_t expire_at_ms, std::string_view begin, size_t size, const At& at);
   Status Patch(const model::Effect& effect, const At& at, const KnownRow* known);
   Status ExpireAt(const model::Effect& effect, const At& at, const KnownRow* known);
   Status PutFields(const model::Effect& effect, const At& at, const KnownRow* known);
