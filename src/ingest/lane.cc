@@ -10,8 +10,13 @@ namespace sluice::ingest {
 namespace {
 
 constexpr size_t kReplyBytesMax = 4 << 20;  // to other lanes in one turn, and one reply more
-constexpr size_t kSweepMax = 500;           // keys a tick, so that expiry never holds up a turn
-constexpr uint64_t kIndexSweepTicks = 10;   // the store's index is read once a second
+
+constexpr std::string_view kLogFull =
+    "NOSPACE the disk of the log is full; nothing was applied; reads go on";
+constexpr std::string_view kStoreFull =
+    "NOSPACE the disk of the store is full; nothing was applied; reads go on";
+constexpr std::string_view kStoreRefuses =
+    "OVERLOADED reason=store class=normal retry_ms=1000 applied=no";
 
 }  // namespace
 
@@ -68,6 +73,8 @@ Lane::Lane(model::LaneId id, Node& node, uint64_t seed)
 void Lane::BeginTurn(uint64_t wall_ms) {
   shards_.BeginTurn(wall_ms);
   shards_.Durable(node_.committer->durable());
+  shards_.RefuseWrites(WhyNoWrites());
+  RunDeferred();
   node_.fabric.Receive(id_, &in_);
   Inbox inbox(*this);
   replying_bytes_ = 0;
@@ -114,12 +121,6 @@ Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, s
     return {true, {}, model::Ack::kMemory};
   }
   Submitted submitted{false, {}, placed->policy.ack};
-  if ((command.spec->flags & command::kWrite) && node_.committer->no_space()) {
-    resp::Reply(reply, command.version)
-        .Error("NOSPACE the disk of the log is full; nothing was applied; reads go on");
-    submitted.done = true;
-    return submitted;
-  }
   if (placed->keyspace->id == model::KeyspaceId()) meters_.unmatched.Add();
   const model::LaneId owner = node_.owners[placed->shard];
   if (owner != id_) {
@@ -137,7 +138,10 @@ shard::Outcome Lane::RunOrPark(const shard::Command& command, const shard::KeyPl
                                const Origin& origin, std::string& reply) {
   if (parking_.Held(place.keyspace, place.key)) {
     auto parked = std::make_shared<Parked>(command, place, origin);
-    parking_.Wait(place.keyspace, place.key, [this, parked] { RunParked(parked); });
+    parking_.Wait(place.keyspace, place.key, [this, parked] {
+      parking_.Hold(parked->place.keyspace, parked->place.key);
+      RunOrDefer(parked);
+    });
     return {};
   }
   const shard::Outcome outcome = shards_.Run(command, place, nullptr, reply);
@@ -149,15 +153,35 @@ shard::Outcome Lane::RunOrPark(const shard::Command& command, const shard::KeyPl
   return outcome;
 }
 
-void Lane::RunParked(const std::shared_ptr<Parked>& parked) {
+void Lane::RunOrPark(const Parked& deferred) {
   std::string reply;
-  const shard::Outcome outcome = shards_.Run(parked->command, parked->place, &parked->fetch, reply);
-  if (outcome.done) {
-    Finish(parked->origin, reply, outcome.gate);
-    return;
+  const shard::Outcome outcome =
+      RunOrPark(deferred.command, deferred.place, deferred.origin, reply);
+  if (outcome.done) Finish(deferred.origin, reply, outcome.gate);
+}
+
+void Lane::RunOrDefer(const std::shared_ptr<Parked>& parked) {
+  if (TurnFull()) {
+    deferred_.push_back([parked](Lane& lane) { lane.RunParked(parked); });
+  } else {
+    RunParked(parked);
   }
-  parking_.Hold(parked->place.keyspace, parked->place.key);
-  FetchFor(parked);
+}
+
+void Lane::RunParked(const std::shared_ptr<Parked>& parked) {
+  if (parked->clears != clears_) parked->fetch = shard::Fetch();
+  std::string reply;
+  shard::Gate gate;
+  if (parked->fetch.error) {
+    resp::Reply(reply, parked->command.version).Error(shard::ReadError(*parked->fetch.error));
+  } else {
+    const shard::Outcome outcome =
+        shards_.Run(parked->command, parked->place, &parked->fetch, reply);
+    if (!outcome.done) return FetchFor(parked);
+    gate = outcome.gate;
+  }
+  Finish(parked->origin, reply, gate);
+  parking_.Release(parked->place.keyspace, parked->place.key);
 }
 
 void Lane::FetchFor(const std::shared_ptr<Parked>& parked) {
@@ -169,36 +193,33 @@ void Lane::FetchFor(const std::shared_ptr<Parked>& parked) {
     parked->fetch.prefix = std::move(missing.prefix);
     parked->fetch.snapshot = std::move(missing.snapshot);
   }
-  Offload(
-      [parked](store::Store& store) { parked->fetch.Run(store); },
-      [parked](Lane& lane) {
-        if (parked->clears != lane.clears_) parked->fetch = shard::Fetch();
-        const shard::KeyPlace& place = parked->place;
-        if (parked->fetch.error) {
-          std::string reply;
-          resp::Reply(reply, parked->command.version).Error(shard::ReadError(*parked->fetch.error));
-          lane.Finish(parked->origin, reply, {});
-        } else {
-          std::string reply;
-          const shard::Outcome outcome =
-              lane.shards_.Run(parked->command, place, &parked->fetch, reply);
-          if (!outcome.done) {
-            lane.FetchFor(parked);
-            return;
-          }
-          lane.Finish(parked->origin, reply, outcome.gate);
-        }
-        lane.parking_.Release(place.keyspace, place.key);
-      });
+  Offload([parked](store::Store& store) { parked->fetch.Run(store); },
+          [parked](Lane& lane) { lane.RunOrDefer(parked); });
+}
+
+// In the order they came. A buffer that is overfull will be frozen whatever waits in here: what
+// holds positions of this lane waits at most for lanes behind it.
+void Lane::RunDeferred() {
+  while (!deferred_.empty() && !TurnFull()) {
+    const Task task = std::move(deferred_.front());
+    deferred_.pop_front();
+    task(*this);
+  }
 }
 
 void Lane::OnRemoteCommand(const shard::Command& command, const Origin& origin) {
   const std::string_view key = command.args[static_cast<size_t>(command.spec->first_key)];
   const auto placed = node_.router->Place(key, &token_);
   SLUICE_CHECK(placed.has_value());  // the sender placed it by the same router
+  const shard::KeyPlace place = PlaceOf(*placed, token_, key);
+  if (TurnFull() || !deferred_.empty()) {
+    deferred_.push_back([parked = std::make_shared<Parked>(command, place, origin)](Lane& lane) {
+      lane.RunOrPark(*parked);
+    });
+    return;
+  }
   remote_reply_.clear();
-  const shard::Outcome outcome =
-      RunOrPark(command, PlaceOf(*placed, token_, key), origin, remote_reply_);
+  const shard::Outcome outcome = RunOrPark(command, place, origin, remote_reply_);
   if (outcome.done) Finish(origin, remote_reply_, outcome.gate);
 }
 
@@ -280,17 +301,43 @@ model::Lsn Lane::EndTurn() {
   HandOver();
   FlushPackets();
   MaybeFreeze();
+  PublishFull();
   return turn_gate_;
 }
 
+// Its buffers are full, and wait to reach the store.
+bool Lane::StoreBehind() const {
+  const size_t frozen = shards_.state().frozen();
+  return (frozen > 1 && shards_.WantsFreeze(log_bytes_)) || (frozen > 0 && shards_.Overfull());
+}
+
+std::string_view Lane::WhyNoWrites() const {
+  if (node_.committer->no_space()) return kLogFull;
+  if (!StoreBehind()) return {};
+  const std::optional<Code> trouble = node_.background.StoreTrouble();
+  if (!trouble) return {};
+  return *trouble == Code::kNoSpace ? kStoreFull : kStoreRefuses;
+}
+
 bool Lane::Crowded() {
-  const bool log = node_.committer->full();
-  const bool store = shards_.state().frozen() > 1 && shards_.WantsFreeze(log_bytes_);
-  const bool lane = node_.fabric.Crowded(id_);
+  const bool log = node_.committer->full() && !node_.committer->no_space();
+  const bool store = StoreBehind() && shards_.refusal().empty();
+  const bool lane = node_.fabric.Crowded(id_) || node_.lanes_full.load() > 0;
   if (log) meters_.crowded[Behind::kLog].Add();
   if (store) meters_.crowded[Behind::kStore].Add();
   if (lane) meters_.crowded[Behind::kLane].Add();
   return log || store || lane;
+}
+
+bool Lane::Strained() const {
+  return !shards_.refusal().empty() || node_.committer->full() || StoreBehind() || TurnFull();
+}
+
+void Lane::PublishFull() {
+  const bool full = TurnFull() || !deferred_.empty();
+  if (full == full_) return;
+  full_ = full;
+  node_.lanes_full += full ? 1 : -1;
 }
 
 void Lane::BeginServing(model::LogTime floor, model::Lsn stored) {
@@ -300,69 +347,19 @@ void Lane::BeginServing(model::LogTime floor, model::Lsn stored) {
 
 void Lane::Tick() {
   log_bytes_ = node_.committer->appended_bytes();
-  const auto held = [this](model::KeyspaceId keyspace, std::string_view key) {
-    return parking_.Held(keyspace, key);
-  };
-  shards_.Sweep(kSweepMax, held, [this](std::string_view key) { return Locate(key); });
+  sweeper_.Tick();
   shard::Meters& meters = shards_.meters();
   meters.buffer_bytes.Set(static_cast<int64_t>(shards_.state().bytes()));
   meters.once_bytes.Set(static_cast<int64_t>(shards_.once_bytes()));
   meters.parked.Set(static_cast<int64_t>(parking_.size()));
-  if (++ticks_ % kIndexSweepTicks == 0 && !index_sweep_running_) SweepIndex();
 }
 
-// Whose value key it is. The views last until the next call or the end of `value_key`.
 shard::KeyPlace Lane::Locate(std::string_view value_key) {
   const model::Keyspace& keyspace = node_.router->keyspace(model::KeyspaceOf(value_key));
   model::StoredKeyParts parts;
   SLUICE_CHECK(model::SplitStoredKey(keyspace, value_key, &parts));
   const size_t shard = node_.router->map().Find(keyspace.id, parts.token);
   return PlaceOf({&keyspace, node_.router->policy(keyspace.id), shard}, parts.token, parts.key);
-}
-
-// Keys that expired while they lay in the store only: its index by time finds them.
-void Lane::SweepIndex() {
-  struct Due {
-    std::string index_key, value_key, row;
-  };
-  auto due = std::make_shared<std::vector<Due>>();
-  const auto router = node_.router;
-  const uint64_t now = shards_.now_ms();
-  const uint64_t flushes = flushes_;
-  index_sweep_running_ = true;
-  const auto owns = [this](size_t shard) { return Owns(shard); };
-  Offload(
-      [due, router, now, owns](store::Store& store) {
-        const auto cursor = store.NewCursor();
-        std::string prefix;
-        for (const model::Keyspace& keyspace : router->keyspaces()) {
-          model::KindPrefix(prefix, keyspace.id, model::Kind::kExpiry, {});
-          for (cursor->Seek(prefix);
-               cursor->Valid() && cursor->key().starts_with(prefix) && due->size() < kSweepMax;
-               cursor->Next()) {
-            model::StoredKeyParts parts;
-            if (!model::SplitStoredKey(keyspace, cursor->key(), &parts)) break;
-            if (parts.expire_at_ms > now) break;
-            if (!owns(router->map().Find(keyspace.id, parts.token))) continue;
-            Due& one = due->emplace_back();
-            one.index_key = cursor->key();
-            model::ValueKey(one.value_key, keyspace.id, parts.token, parts.key);
-          }
-        }
-        for (Due& one : *due) {
-          const auto got = store.Get(one.value_key, store::Tier::kDisk, &one.row);
-          if (!got.has_value() || *got != store::Answer::kFound) one.row.clear();
-        }
-      },
-      [due, flushes](Lane& lane) {
-        lane.index_sweep_running_ = false;
-        for (const Due& one : *due) {
-          const shard::KeyPlace place = lane.Locate(one.value_key);
-          if (lane.parking_.Held(place.keyspace, place.key)) continue;
-          lane.shards_.SweepStored(place, one.index_key,
-                                   flushes == lane.flushes_ ? one.row : std::string_view());
-        }
-      });
 }
 
 void Lane::MaybeFreeze() {

@@ -8,6 +8,8 @@
 //   lane. EndTurn()    hand over to the log; send packets; settle which LSN the turn's replies wait
 //   for.
 //
+// A turn is bounded (TurnFull): commands that come when it is full wait for the next one, in order.
+//
 // A command over several keys locks them lane by lane in one order (ingest/multi.h); what must wait
 // for a key is parked with it (shard/parking.h).
 //
@@ -32,6 +34,7 @@
 #include "ingest/meters.h"
 #include "ingest/packet.h"
 #include "ingest/scan_line.h"
+#include "ingest/sweep.h"
 #include "log/committer.h"
 #include "route/router.h"
 #include "shard/parking.h"
@@ -74,6 +77,9 @@ struct Node {
   std::shared_ptr<const route::Router> router;
   shard::Limits limits;
   Cursors cursors;
+  // Lanes whose write buffer or whose waiting commands are past their bound: until there are none,
+  // all sockets rest, so that what holds them up can finish.
+  std::atomic<int> lanes_full{0};
 };
 
 class Lane {
@@ -91,14 +97,25 @@ class Lane {
   // Returns what replies of this turn wait for.
   model::Lsn EndTurn();
   // True when there is work that no socket will announce: take another turn soon.
-  bool Busy() const { return !ready_.empty() || !later_.empty() || !in_.empty(); }
-  // Sockets should rest: other lanes, the log or the store are behind.
+  bool Busy() const {
+    return !ready_.empty() || !later_.empty() || !in_.empty() ||
+           (!deferred_.empty() && !TurnFull());
+  }
+  // No more commands in this turn: its records or the write buffer reached their bound.
+  bool TurnFull() const {
+    return shards_.BatchFull() || (shards_.Overfull() && shards_.refusal().empty());
+  }
+  // Sockets should rest: other lanes, the log or the store are behind. Not while that lasts until
+  // somebody makes room on a disk: then writes are refused and reads go on.
   bool Crowded();
+  // The same for work of the lane's own that can wait, refused writes included.
+  bool Strained() const;
   // Once in a while (kTickMs): expiry, positions of idle lanes.
   void Tick();
 
   model::LaneId id() const { return id_; }
   shard::Shards& shards() { return shards_; }
+  const shard::Shards& shards() const { return shards_; }
   const route::Router& router() const { return *node_.router; }
   Node& node() { return node_; }
   // After the last turn: everything that is not in the store yet, once no other run is on its way
@@ -124,6 +141,9 @@ class Lane {
 
   shard::Parking& parking() { return parking_; }
   ScanLine& scans() { return scans_; }
+  // Whose value key it is. The views last until the next call or the end of `value_key`.
+  shard::KeyPlace Locate(std::string_view value_key);
+  uint64_t flushes() const { return flushes_; }  // runs that reached the store
   shard::KeyPlace PlaceOf(const route::Placed& placed, std::string_view token,
                           std::string_view key) const;
   bool Owns(size_t shard) const { return node_.owners[shard] == id_; }
@@ -154,16 +174,21 @@ class Lane {
   // Runs a command on a key of this lane; parks it when it must wait.
   shard::Outcome RunOrPark(const shard::Command& command, const shard::KeyPlace& place,
                            const Origin& origin, std::string& reply);
+  void RunOrPark(const Parked& deferred);
+  // The command holds its key: runs now or, when the turn is full, in a later one.
+  void RunOrDefer(const std::shared_ptr<Parked>& parked);
   void RunParked(const std::shared_ptr<Parked>& parked);
   void FetchFor(const std::shared_ptr<Parked>& parked);
   void OnRemoteCommand(const shard::Command& command, const Origin& origin);
+  void RunDeferred();
   void HandOver();
   void FlushPackets();
   void DeliverReady();
   void MaybeFreeze();
+  bool StoreBehind() const;
+  std::string_view WhyNoWrites() const;
+  void PublishFull();
   store::Run Freeze(model::Lsn last);
-  void SweepIndex();
-  shard::KeyPlace Locate(std::string_view value_key);
 
   const model::LaneId id_;
   Node& node_;
@@ -174,6 +199,8 @@ class Lane {
   std::vector<std::unique_ptr<Packet>> out_;                          // by lane
   std::deque<std::pair<model::LaneId, std::unique_ptr<Packet>>> in_;  // the first may be half read
   std::vector<Task> tasks_, later_;
+  std::deque<Task> deferred_;  // commands for which the turn had no room
+  bool full_ = false;          // counted in Node::lanes_full
   std::vector<std::function<void(Lane&, model::Lsn)>> after_turn_;
   std::vector<Ready> ready_;
   std::vector<log::ShardSpan> spans_;
@@ -188,8 +215,7 @@ class Lane {
   std::vector<Task> after_freeze_;  // begin once the buffer is frozen
   model::Lsn cleared_at_;           // of the last FLUSHALL's record, or a later one of its turn
   Meters meters_;
-  bool index_sweep_running_ = false;
-  uint64_t ticks_ = 0;
+  Sweeper sweeper_{*this};
   std::atomic<uint64_t> stored_lsn_{0};
 };
 

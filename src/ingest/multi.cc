@@ -35,6 +35,7 @@ struct Flow {
   size_t value_bytes = 0;          // of the facts
   bool looks = false;              // at what its keys are
   bool answered = false;           // by a once token, or an error: nothing is written
+  std::string_view refusal;        // why a lane that it came through takes no writes
   std::string answer;
   std::string reply;  // what a once token remembers lies here until the last lane has applied it
   std::vector<command::KeyChange> changes;
@@ -181,12 +182,24 @@ std::vector<model::LaneId> LanesOf(const Flow& flow) {
   return lanes;
 }
 
+void NoteRefusal(const Lane& lane, Flow& flow) {
+  if (Writes(flow) && flow.refusal.empty()) flow.refusal = lane.shards().refusal();
+}
+
 // Home again, with every key held and looked at.
 void Conclude(Lane& lane, const FlowPtr& flow) {
+  if (Writes(*flow) && lane.shards().BatchFull()) {
+    // What it saw of this turn is durable no later than what it writes in the next.
+    lane.Later([flow](Lane& again) { Conclude(again, flow); });
+    return;
+  }
   std::string& reply = flow->reply;
   shard::Gate gate = flow->gate;
+  NoteRefusal(lane, *flow);
   if (flow->answered) {
     reply = flow->answer;
+  } else if (!flow->refusal.empty()) {
+    resp::Reply(reply, flow->command.version).Error(flow->refusal);
   } else {
     Decide(*flow, lane.shards().now_ms(), reply);
     MakeWrites(*flow, lane.shards(), PlaceOf(lane, flow->keys[0]), reply);
@@ -224,6 +237,7 @@ bool LookAtHeld(Lane& lane, const FlowPtr& flow) {
   const shard::KeyPlace place = PlaceOf(lane, key);
   bool cold = false;
   shard::Gate gate;
+  NoteRefusal(lane, *flow);
   if (HasOnce(*flow) && flow->keys[0].same == index && !flow->answered) {
     const auto seen = lane.shards().FindOnce(flow->command.once, place, flow->command.version,
                                              &flow->fetch, flow->answer, &gate);
@@ -347,9 +361,9 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   for (const Key& key : flow->keys) submitted.ack = std::max(submitted.ack, key.policy.ack);
   flow->command = command;
   flow->origin = origin;
-  if (Writes(*flow) && lane.node().committer->no_space()) {
-    resp::Reply(reply, command.version)
-        .Error("NOSPACE the disk of the log is full; nothing was applied; reads go on");
+  NoteRefusal(lane, *flow);
+  if (!flow->refusal.empty() && !HasOnce(*flow)) {
+    resp::Reply(reply, command.version).Error(flow->refusal);
     return {true, {}, submitted.ack};
   }
   flow->looks = NeedsFacts(*flow);

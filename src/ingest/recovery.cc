@@ -55,7 +55,9 @@ Result<bool> Recovery::Step() {
   SLUICE_ASSIGN(const log::GroupView* group, reader_->Next());
   if (group == nullptr) return true;
   SLUICE_TRY(Replay(*group));
-  SLUICE_TRY(FlushFull());
+  for (Lane* lane : node_.lanes) {
+    if (lane->shards().WantsFreeze(bytes_)) SLUICE_TRY(Flush(*lane));
+  }
   return false;
 }
 
@@ -106,6 +108,11 @@ Status Recovery::Replay(const log::GroupView& group) {
         return Fail(Damaged(group, "a record cannot be read; it may be of a newer version"));
       }
       SLUICE_TRY(ReplayRecord(group, parts, batch.time));
+      progress_.at = model::Lsn(batch.first.value + i + 1);
+      // A few bytes of log can make rows of any size.
+      for (Lane* lane : node_.lanes) {
+        if (lane->shards().Overfull()) SLUICE_TRY(Flush(*lane));
+      }
     }
     bytes_ += batch.bytes.size();
   }
@@ -155,23 +162,21 @@ Status Recovery::ReplayPart(const model::RecordPart& part, size_t index, model::
   return Ok();
 }
 
-Status Recovery::FlushFull() {
+// The lane's buffer goes into the store, with where replay is.
+Status Recovery::Flush(Lane& lane) {
   const auto& shards = node_.router->map().shards();
-  for (Lane* lane : node_.lanes) {
-    if (!lane->shards().WantsFreeze(bytes_)) continue;
-    std::vector<store::Position> positions;
-    for (size_t i = 0; i < shards.size(); ++i) {
-      if (!lane->Owns(i)) continue;
-      positions.push_back({shards[i].lineage, shards_[i].seq, model::Lsn(progress_.at.value - 1)});
-    }
-    const store::Run run = lane->shards().Freeze(std::move(positions), bytes_);
-    SLUICE_TRY(node_.store.Apply(run));
-    lane->shards().state().Flushed(run);
-    for (size_t i = 0; i < shards.size(); ++i) {
-      if (lane->Owns(i)) shards_[i].stored_lsn = model::Lsn(progress_.at.value - 1);
-    }
-    ++progress_.runs;
+  const model::Lsn last(progress_.at.value - 1);
+  std::vector<store::Position> positions;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    if (lane.Owns(i)) positions.push_back({shards[i].lineage, shards_[i].seq, last});
   }
+  const store::Run run = lane.shards().Freeze(std::move(positions), bytes_);
+  SLUICE_TRY(node_.store.Apply(run));
+  lane.shards().state().Flushed(run);
+  for (size_t i = 0; i < shards.size(); ++i) {
+    if (lane.Owns(i)) shards_[i].stored_lsn = last;
+  }
+  ++progress_.runs;
   return Ok();
 }
 

@@ -55,7 +55,7 @@ class Recovery {
                       model::LogTime time);
   Status ReplayPart(const model::RecordPart& part, size_t index, model::LogTime time);
   Status BeginGroup(const log::GroupView& group);
-  Status FlushFull();
+  Status Flush(Lane& lane);
   Error Damaged(const log::GroupView& group, const std::string& what) const;
 
   Node& node_;

@@ -2,6 +2,7 @@
 // durable when Sync is called and not before. For tests.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "ingest/recovery.h"
 #include "log/committer.h"
 #include "log/memory_log.h"
+#include "model/stored_key.h"
 #include "route/catalogue.h"
 #include "route/router.h"
 #include "server/connections.h"
@@ -28,6 +30,7 @@ struct NodeOptions {
   std::string config = {};  // TOML
   bool cold = false;        // what is in the store must be fetched before it is read
   shard::Limits limits = {};
+  log::CommitterLimits log = {};
 };
 
 // A log in memory whose disk can be full.
@@ -103,11 +106,14 @@ class NodeFixture {
   // One turn of one lane. What is fed belongs to that turn.
   void Turn(size_t lane, uint64_t connection = 0, std::string_view bytes = {}) {
     clock_.Advance(1000);
+    const model::Lsn before = committer_->appended();
     lanes_[lane]->BeginTurn(clock_.WallMs());
     connections_[lane]->Resume();
     if (!bytes.empty()) connections_[lane]->Feed(connection, bytes);
+    if (std::exchange(tick_, false)) lanes_[lane]->Tick();
     connections_[lane]->SealTurn(lanes_[lane]->EndTurn());
     connections_[lane]->TakeTouched(&touched_);
+    most_records_ = std::max(most_records_, committer_->appended().value - before.value);
   }
   // Turns of all lanes and what they put aside, until nothing moves any more. Nothing becomes
   // durable.
@@ -123,16 +129,16 @@ class NodeFixture {
     }
     quiet_ = 0;
   }
-  // One turn of each lane in which its time has come to sweep, and all that follows.
+  // A turn of each lane in which its time has come to sweep, and all that follows.
   void Tick() {
-    for (const auto& lane : lanes_) {
-      clock_.Advance(1000);
-      lane->BeginTurn(clock_.WallMs());
-      lane->Tick();
-      connections_[lane->id().value]->SealTurn(lane->EndTurn());
+    for (size_t i = 0; i < lanes_.size(); ++i) {
+      tick_ = true;
+      Turn(i);
     }
     Settle();
   }
+  // What was put aside is done.
+  bool RunJobs() { return jobs_.RunAll(); }
   // All that was written becomes durable.
   void Sync() {
     for (int i = 0; i < kRoundsMax && committer_->durable() < committer_->appended(); ++i) {
@@ -189,6 +195,15 @@ class NodeFixture {
   FixtureLog& log() { return log_; }
   ingest::Lane& lane(size_t i = 0) { return *lanes_[i]; }
   store::Store& store() { return *store_; }
+  shard::Limits& limits() { return options_.limits; }      // from the next Restart on
+  uint64_t most_records() const { return most_records_; }  // that one turn wrote
+  void ResetMostRecords() { most_records_ = 0; }
+  // Rows in the store that clients' data makes: not its positions and format.
+  size_t StoredRows() const {
+    return static_cast<size_t>(std::count_if(
+        medium_->rows->begin(), medium_->rows->end(),
+        [](const auto& row) { return model::KeyspaceOf(row.first) != model::kMetaKeyspace; }));
+  }
   // While set, the store takes no run and says why.
   void RefuseRuns(std::optional<Code> why) { jobs_.refuses = why; }
 
@@ -221,8 +236,7 @@ class NodeFixture {
     }
   }
   void StartLog(std::unordered_map<model::Lineage, model::ShardSeq> next_seq) {
-    committer_ =
-        std::make_unique<log::Committer>(log_, clock_, log::CommitterLimits{}, std::move(next_seq));
+    committer_ = std::make_unique<log::Committer>(log_, clock_, options_.log, std::move(next_seq));
     node_->committer = committer_.get();
   }
 
@@ -265,7 +279,7 @@ class NodeFixture {
     std::vector<std::function<void()>> waiting_, refused_;
   };
 
-  const NodeOptions options_;
+  NodeOptions options_;
   env::SimClock clock_{1'700'000'000'000};
   config::Config config_;
   std::unique_ptr<auth::LiveUsers> users_;
@@ -286,6 +300,8 @@ class NodeFixture {
   std::vector<uint64_t> touched_;
   std::function<void(model::LaneId)> wake_;
   size_t quiet_ = 0;
+  uint64_t most_records_ = 0;
+  bool tick_ = false;  // the next turn is one that sweeps
 };
 
 // "*3\r\n$3\r\nSET…": a command as clients send it.

@@ -38,7 +38,7 @@ TEST(OnceTokens, TakeNothingWhenTheirWindowHasPassed) {
     NodeOptions options{.lanes = 1 + seed % 2, .cold = seed % 4 < 2};
     options.limits.once_window_ms = kWindowMs;
     NodeFixture node(options);
-    const int tokens = 1 + static_cast<int>(random.Below(400));
+    const int tokens = 1 + static_cast<int>(random.Below(800));
     uint64_t id = node.Connect();
     for (int step = 0; step < 30; ++step) {
       std::string batch;

@@ -127,7 +127,7 @@ size_t Session::Run(std::string_view bytes) {
   more_ = alone_ = false;
   now_us_ = client_.active_us = context_.clock.MonotonicUs();
   for (size_t commands = 0; phase_ == Phase::kOpen; ++commands) {
-    if (commands == kCommandsPerTurn || Blocked()) {
+    if (commands == kCommandsPerTurn || Blocked() || lane_.TurnFull()) {
       more_ = done < bytes.size();
       return done;
     }

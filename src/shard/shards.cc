@@ -17,6 +17,8 @@ void AppendKept(std::string_view kept, resp::Version version, std::string& reply
   }
 }
 
+constexpr uint64_t kHeldMs = 100;  // until a sweep looks at a key again that was held
+
 constexpr std::string_view kOnceFull =
     "OVERLOADED reason=once_bytes class=normal retry_ms=1000 applied=no";
 
@@ -62,6 +64,10 @@ Outcome Shards::Run(const Command& command, const KeyPlace& place, Fetch* fetch,
       case Seen::kNo:
         break;
     }
+  }
+  if (!refusal_.empty() && (command.spec->flags & command::kWrite)) {
+    resp::Reply(reply, command.version).Error(refusal_);
+    return {true, {}};
   }
   return RunHandler(command, place, reply);
 }
@@ -221,27 +227,29 @@ void Shards::Expire(const KeyPlace& place) {
   meters_.expired.Add();
 }
 
-void Shards::Sweep(size_t max, const Held& held, const Locate& locate) {
-  for (const std::string& stored : expiries_.PopDue(now_ms_, max)) {
+bool Shards::Sweep(size_t max, const Held& held, const Locate& locate) {
+  const std::vector<std::string> keys = expiries_.PopDue(now_ms_, max);
+  for (const std::string& stored : keys) {
     const KeyPlace place = locate(stored);
     if (held(place.keyspace, place.key)) {
-      expiries_.Add(now_ms_ + 1, stored);
+      expiries_.Add(now_ms_ + kHeldMs, stored);
       continue;
     }
-    // A row that lives on was written anew since; a cold one is found by the index of the store.
-    const auto found = state_.Find(stored, store::Tier::kMemory, &key_);
+    // A row that lives on was written anew since.
+    const auto found = state_.FindBuffered(stored);
     model::RowView row;
-    if (found.has_value() && found->answer == store::Answer::kFound &&
-        model::DecodeRow(found->row, &row) && row.expire_at_ms != 0 &&
-        row.expire_at_ms <= now_ms_) {
+    if (found && found->answer == store::Answer::kFound && model::DecodeRow(found->row, &row) &&
+        row.expire_at_ms != 0 && row.expire_at_ms <= now_ms_) {
       Expire(place);
     }
   }
   // Forgetting needs no record: log time alone says that the token no longer counts. Nor a look at
   // the row, which may be on disk: every row of a token was put into the queue with its time.
-  for (const std::string& stored : once_queue_.PopDue(now_ms_, max)) {
+  const std::vector<std::string> tokens = once_queue_.PopDue(now_ms_, max);
+  for (const std::string& stored : tokens) {
     state_.active().Delete(stored, turns_.current());
   }
+  return keys.size() == max || tokens.size() == max;
 }
 
 void Shards::SweepStored(const KeyPlace& place, std::string_view index_key,
@@ -249,13 +257,9 @@ void Shards::SweepStored(const KeyPlace& place, std::string_view index_key,
   std::string value_key;
   model::ValueKey(value_key, place.keyspace, place.token, place.key);
   // The buffers know better than the store; what they do not know is as the store had it.
-  const auto found = state_.Find(value_key, store::Tier::kMemory, &key_);
-  if (!found.has_value()) return;
-  if (found->answer == store::Answer::kCold && stored.empty()) return;
+  const auto found = state_.FindBuffered(value_key);
+  const std::string_view bytes = found ? found->row : stored;
   model::RowView row;
-  const std::string_view bytes = found->answer == store::Answer::kFound  ? found->row
-                                 : found->answer == store::Answer::kCold ? stored
-                                                                         : std::string_view();
   if (!bytes.empty() && model::DecodeRow(bytes, &row) && row.expire_at_ms != 0 &&
       row.expire_at_ms <= now_ms_) {
     Expire(place);
@@ -263,7 +267,7 @@ void Shards::SweepStored(const KeyPlace& place, std::string_view index_key,
   state_.active().Delete(index_key, turns_.current());
 }
 
-bool Shards::WantsFreeze(uint64_t log_bytes) {
+bool Shards::WantsFreeze(uint64_t log_bytes) const {
   return state_.active().bytes() >= limits_.buffer_bytes ||
          log_bytes - buffer_began_ >= limits_.log_bytes;
 }

@@ -31,6 +31,16 @@
 
 namespace sluice::shard {
 
+// Records that one turn collects. Past it, commands wait for the next turn: what one command adds
+// more stays far below what the log takes at once (log::kBatchBytesMax).
+inline constexpr size_t kTurnBytesMax = 64 << 20;
+// A write buffer that could not be frozen in time takes commands until it is so many times its
+// size, and never more than half of what it could hold (store/buffer.h).
+inline constexpr size_t kBufferGrowth = 2;
+inline constexpr size_t kBufferBytesMost = size_t{4} << 30;
+// The same for all buffers of the lane, those on their way to the store included.
+inline constexpr size_t kBuffersGrowth = 4;
+
 // How a write is recognised when it comes again.
 struct Once {
   enum class Kind : uint8_t { kNone, kToken, kProducer } kind = Kind::kNone;
@@ -77,6 +87,19 @@ class Shards {
          uint64_t seed);
 
   void BeginTurn(uint64_t wall_ms);
+  // From now on writes are refused with this error before they run; empty: no more. A write that
+  // is known by its token still gets its first reply.
+  void RefuseWrites(std::string_view error) { refusal_ = error; }
+  std::string_view refusal() const { return refusal_; }
+  // The turn's records reached kTurnBytesMax.
+  bool BatchFull() const { return batch_.bytes().size() >= kTurnBytesMax; }
+  // The write buffer has outgrown its size, or all buffers theirs: by large rows, or because they
+  // wait for the store.
+  bool Overfull() const {
+    const size_t active = state_.active().bytes();
+    return active >= std::min(limits_.buffer_bytes * kBufferGrowth, kBufferBytesMost) ||
+           active + state_.frozen_bytes() >= limits_.buffer_bytes * kBuffersGrowth;
+  }
   uint64_t now_ms() const { return now_ms_; }
 
   // Runs the command. When done, its reply is appended to `reply` and its effects are in the state
@@ -117,16 +140,17 @@ class Shards {
   const Turns& turns() const { return turns_; }
 
   // Removes what has expired by now: keys of the write buffer and once tokens, at most `max` of
-  // each. Keys that are `held` are left for later; `locate` finds the place of a value key.
+  // each. Keys that are `held` are left for later; `locate` finds the place of a value key. True
+  // when more may be due.
   using Held = std::function<bool(model::KeyspaceId, std::string_view key)>;
   using Locate = std::function<KeyPlace(std::string_view value_key)>;
-  void Sweep(size_t max, const Held& held, const Locate& locate);
-  // The same for a key that the store's index names. `stored` is its row there; empty: not known
-  // any more.
+  bool Sweep(size_t max, const Held& held, const Locate& locate);
+  // The same for a key that the store's index names. `stored` is its row there; empty: none.
+  // Requires: no run has reached the store since that was read.
   void SweepStored(const KeyPlace& place, std::string_view index_key, std::string_view stored);
 
   // `log_bytes`: bytes that all lanes appended to the log since it was opened.
-  bool WantsFreeze(uint64_t log_bytes);
+  bool WantsFreeze(uint64_t log_bytes) const;
   store::Run Freeze(std::vector<store::Position> positions, uint64_t log_bytes);
 
   // Replay is over: no time before `floor` will be taken, and the log's bytes count from zero.
@@ -144,6 +168,7 @@ class Shards {
 
   uint64_t Random() { return view_.Random(); }
   store::State& state() { return state_; }
+  const store::State& state() const { return state_; }
   // Of all once tokens that are remembered.
   uint64_t once_bytes() const { return once_queue_.stored_bytes(); }
   Meters& meters() { return meters_; }
@@ -164,7 +189,8 @@ class Shards {
   KeyView view_;
   TurnBatch batch_;
   Turns turns_;
-  std::string key_, effects_;
+  std::string key_;
+  std::string_view refusal_;
   uint64_t buffer_began_ = 0;  // log bytes when the active buffer was new
   Meters meters_;
 };

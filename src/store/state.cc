@@ -16,13 +16,22 @@ Found FromHit(const Buffer::Hit& hit) {
 
 Result<Found> State::Find(std::string_view key, Tier tier, std::string* scratch) {
   const uint32_t hash = Buffer::HashOf(key);
+  if (const auto found = FindBuffered(key, hash)) return *found;
+  return Ask(key, hash, tier, scratch);
+}
+
+std::optional<Found> State::FindBuffered(std::string_view key) const {
+  return FindBuffered(key, Buffer::HashOf(key));
+}
+
+std::optional<Found> State::FindBuffered(std::string_view key, uint32_t hash) const {
   Buffer::Hit hit = active_->Find(key, hash);
   if (hit.state != Buffer::Hit::State::kMiss) return FromHit(hit);
   for (auto buffer = frozen_.rbegin(); buffer != frozen_.rend(); ++buffer) {
     hit = (*buffer)->Find(key, hash);
     if (hit.state != Buffer::Hit::State::kMiss) return FromHit(hit);
   }
-  return Ask(key, hash, tier, scratch);
+  return std::nullopt;
 }
 
 Result<Found> State::Ask(std::string_view key, uint32_t hash, Tier tier, std::string* scratch) {

@@ -11,6 +11,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -48,10 +49,15 @@ class State {
   // `scratch` holds the row when it comes from the store.
   Result<Found> Find(std::string_view key, Tier tier, std::string* scratch);
 
-  Buffer& active() { return *active_; }             // all writes go here
+  // The same from the buffers alone; none: only the store knows.
+  std::optional<Found> FindBuffered(std::string_view key) const;
+
+  Buffer& active() { return *active_; }  // all writes go here
+  const Buffer& active() const { return *active_; }
   size_t frozen() const { return frozen_.size(); }  // runs with rows on their way
-  size_t bytes() const;                             // active and frozen
-  size_t entries() const;                           // the same; see Buffer::entries
+  size_t frozen_bytes() const { return frozen_bytes_; }
+  size_t bytes() const;    // active and frozen
+  size_t entries() const;  // the same; see Buffer::entries
 
   // Without rows to store, the run has no buffer. Requires: nothing else writes the active buffer
   // afterwards.
@@ -62,6 +68,7 @@ class State {
   Store& store() { return store_; }
 
  private:
+  std::optional<Found> FindBuffered(std::string_view key, uint32_t hash) const;
   Result<Found> Ask(std::string_view key, uint32_t hash, Tier tier, std::string* scratch);
 
   Store& store_;
