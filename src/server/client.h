@@ -12,7 +12,8 @@
 
 namespace sluice::server {
 
-enum class Replies : uint8_t { kOn, kOff, kSkipNext };
+// kSkipThis: while the command runs whose reply is skipped.
+enum class Replies : uint8_t { kOn, kOff, kSkipNext, kSkipThis };
 
 struct Client {
   uint64_t id = 0;  // unique among all connections since the start

@@ -229,7 +229,7 @@ Answer ReplyMode(Call& call) {
   const bool off = EqualFolded(call.args[2], "off");
   if (!off && !EqualFolded(call.args[2], "skip")) return RefuseSyntax(call);
   // While all replies are off, skipping one changes nothing.
-  if (off || call.client.replies == Replies::kOn) {
+  if (off || call.client.replies != Replies::kOff) {
     call.client.replies = off ? Replies::kOff : Replies::kSkipNext;
   }
   return {};

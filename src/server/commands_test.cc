@@ -332,8 +332,12 @@ TEST_F(Permissions, StrangersGetLittleRoom) {
   const uint64_t third = node_.Connect();
   std::string pings;
   for (int i = 0; i < 1000; ++i) pings += "PING\r\n";
-  for (int i = 0; i < 100 && node_.Open(third); ++i) node_.Turn(0, third, pings);
-  EXPECT_FALSE(node_.Open(third)) << "who never reads is cut off";
+  for (int i = 0; i < 100; ++i) node_.Turn(0, third, pings);
+  const Session& session = *node_.connections().Find(third);
+  EXPECT_LE(session.replies().bytes(), kOutputBytesMaxBeforeAuth + 100);
+  EXPECT_EQ(session.input_bytes(), 0u) << "who never reads is not listened to";
+  EXPECT_THAT(node_.Take(third), StartsWith("-NOAUTH"));
+  EXPECT_FALSE(node_.Open(third));
   const uint64_t fourth = node_.Connect();
   EXPECT_EQ(node_.Ask(fourth, Request({"AUTH", "app", "secret"})), "+OK\r\n");
   EXPECT_EQ(node_.Ask(fourth, Request({"SET", "app:1", std::string(100'000, 'v')})), "+OK\r\n");

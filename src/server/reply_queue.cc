@@ -10,6 +10,7 @@ constexpr size_t kOutKept = 8 << 10;        // capacity that the empty output ke
 constexpr size_t kSlotKept = 256;           // and an empty slot
 constexpr size_t kCompactBytes = 64 << 10;  // bytes that left stay in front of others up to here
 constexpr size_t kRingMin = 8;
+constexpr size_t kExpectedFade = 16;  // of what is expected, taken off by a smaller reply
 
 bool Reaches(const shard::Gate& gate, const shard::Gate& other) {
   return gate.lsn >= other.lsn && (gate.this_turn || !other.this_turn);
@@ -69,6 +70,7 @@ void ReplyQueue::Fulfil(uint64_t number, std::string_view bytes, const shard::Ga
   if (number < first_ || number >= next_) return;
   Slot& slot = At(number);
   if (slot.answered) return;
+  expected_each_ = std::max(bytes.size(), expected_each_ - expected_each_ / kExpectedFade);
   if (number == first_) {
     ++first_;
     const size_t from = out_.size();

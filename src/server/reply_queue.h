@@ -36,6 +36,9 @@ struct Terms {
 
 class ReplyQueue {
  public:
+  // How large a reply that comes later is taken to be, until some have come.
+  static constexpr size_t kExpectedFirst = 512 << 10;
+
   // The slot of the next command, for Fulfil.
   uint64_t next_slot() const { return next_; }
 
@@ -67,6 +70,8 @@ class ReplyQueue {
 
   size_t in_flight() const { return next_ - first_; }  // commands without a reply, or behind one
   size_t bytes() const { return out_.size() - begin_ + slot_bytes_; }
+  // The same, if each command without a reply gets one like the largest of late.
+  size_t expected_bytes() const { return bytes() + in_flight() * expected_each_; }
   bool empty() const { return in_flight() == 0 && begin_ == out_.size(); }
   size_t waiting() const { return stretches_used_; }  // stretches that are held back
 
@@ -108,6 +113,7 @@ class ReplyQueue {
   uint64_t first_ = 0, next_ = 0;
   size_t slot_bytes_ = 0;
   size_t unsealed_slots_ = 0;
+  size_t expected_each_ = kExpectedFirst;
 
   std::vector<Stretch> stretches_;  // a ring; its size is a power of two
   size_t stretches_first_ = 0, stretches_used_ = 0;

@@ -9,6 +9,7 @@ namespace sluice::server {
 namespace {
 
 constexpr size_t kInputKept = 8 << 10;  // capacity that an empty input buffer keeps
+constexpr size_t kArgsKept = 64;        // and the list of arguments of an idle session
 constexpr std::string_view kReserved = "sluice:";
 
 constexpr std::string_view kWriteLost =
@@ -54,6 +55,7 @@ void Session::Welcome() {
   client_.user = users_->Unauthenticated();
   client_.authenticated = client_.user != nullptr;
   parser_.set_limits(client_.authenticated ? resp::kLimits : resp::kLimitsBeforeAuth);
+  knew_password_ = knew_password_ || client_.authenticated;
 }
 
 void Session::MeetNewUsers() {
@@ -72,13 +74,14 @@ void Session::LogIn(const auth::User& user) {
   client_.user = &user;
   client_.authenticated = true;
   parser_.set_limits(resp::kLimits);
+  knew_password_ = true;
 }
 
 void Session::Reset() {
   client_.name.clear();
   client_.version = resp::Version::k2;
   client_.ack = model::Ack::kMemory;
-  client_.replies = Replies::kOn;
+  if (client_.replies != Replies::kSkipThis) client_.replies = Replies::kOn;
   client_.no_evict = client_.no_touch = false;
   Welcome();
 }
@@ -171,8 +174,7 @@ void Session::Execute(command::Args args) {
   std::string& to = replies_.Begin();
   const size_t begin = to.size();
   resp::Reply reply(to, client_.version);
-  const bool skipped = client_.replies == Replies::kSkipNext;
-  if (skipped) client_.replies = Replies::kOn;
+  if (client_.replies == Replies::kSkipNext) client_.replies = Replies::kSkipThis;
   const command::Spec* spec = command::Resolve(args, reply);
   Answer answer;
   if (users_version_ != context_.users.version()) MeetNewUsers();
@@ -183,7 +185,8 @@ void Session::Execute(command::Args args) {
     answer = Dispatch(*spec, args, to);
   }
   const bool failed = answer.now && to.size() > begin && to[begin] == '-';
-  answer.terms.silent = answer.terms.silent || skipped || client_.replies != Replies::kOn;
+  answer.terms.silent = answer.terms.silent || client_.replies != Replies::kOn;
+  if (client_.replies == Replies::kSkipThis) client_.replies = Replies::kOn;
   if (answer.now) {
     replies_.End(answer.gate, answer.terms);
   } else {
@@ -274,7 +277,7 @@ void Session::Sent(size_t bytes) {
 }
 
 void Session::CheckOutput() {
-  const size_t most = client_.authenticated ? kOutputBytesMax : kOutputBytesMaxBeforeAuth;
+  const size_t most = knew_password_ ? kOutputBytesMax : kOutputBytesMaxBeforeAuth;
   if (replies_.bytes() <= most) return;
   meters_.overflows.Add();
   LogWarning("server", "a client's replies passed the bound; connection closed",
@@ -282,12 +285,13 @@ void Session::CheckOutput() {
               {"bytes", replies_.bytes()},
               {"most", most},
               {"command", client_.last == nullptr ? std::string_view() : client_.last->name}});
-  Kill();
+  knew_password_ ? Kill() : CloseAfterReplies();
 }
 
 void Session::Release() {
   replies_.Release();
   if (in_.empty()) in_.shrink_to_fit();
+  if (args_.capacity() > kArgsKept) std::vector<std::string_view>().swap(args_);
 }
 
 void Session::FailWaiting() {

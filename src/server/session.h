@@ -24,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "command/handler.h"
 #include "ingest/lane.h"
 #include "resp/parser.h"
 #include "server/client.h"
@@ -36,9 +37,15 @@ namespace sluice::server {
 inline constexpr size_t kReadBytesMax = 256 << 10;  // from one socket in one turn
 inline constexpr size_t kCommandsPerTurn = 1024;  // of one connection; the rest waits for the next
 inline constexpr size_t kInFlightMax = 1024;      // commands without a reply, or behind one
-inline constexpr size_t kOutputBytesPause = 4 << 20;  // unsent replies: nothing is read meanwhile
-inline constexpr size_t kOutputBytesMax = 64 << 20;   // beyond it the connection is closed
-inline constexpr size_t kOutputBytesMaxBeforeAuth = 1 << 20;
+inline constexpr size_t kOutputBytesPause = 4 << 20;  // unsent replies: nothing runs meanwhile
+// The same, with those that are on their way (ReplyQueue::expected_bytes).
+inline constexpr size_t kOutputBytesAhead = 16 << 20;
+// Beyond it the connection is closed. The largest value with its head fits behind all that may
+// be there when its command runs.
+inline constexpr size_t kOutputBytesMax = kOutputBytesAhead + command::kValueBytesMax + (64 << 10);
+// Of a connection that never logged in: beyond it nothing more runs, and it ends behind its
+// replies.
+inline constexpr size_t kOutputBytesMaxBeforeAuth = 16 << 10;
 
 // What became of a command: its reply is written and waits for `gate`, or comes later.
 struct Answer {
@@ -109,7 +116,7 @@ class Session {
 
   bool Blocked() const {
     return replies_.in_flight() >= kInFlightMax || replies_.bytes() >= kOutputBytesPause ||
-           (alone_ && replies_.in_flight() > 0);
+           replies_.expected_bytes() >= kOutputBytesAhead || (alone_ && replies_.in_flight() > 0);
   }
   // Runs commands at the front of `bytes`; returns how many bytes are done with.
   size_t Run(std::string_view bytes);
@@ -140,6 +147,7 @@ class Session {
   std::string in_;      // received, from in_at_ on not taken yet
   size_t in_at_ = 0;
   std::vector<std::string_view> args_;
+  bool knew_password_ = false;  // at some time: replies of then may be under way
   uint64_t now_us_ = 0;
 };
 

@@ -350,12 +350,19 @@ TEST(Session, RunsABoundedNumberOfCommandsInATurn) {
 }
 
 // Goal:   replies beyond the hard bound end the connection instead of filling memory.
+// Method: reads from another lane whose replies were small so far, then all large at once.
 TEST(Session, EndsAConnectionWhoseRepliesPassTheBound) {
-  NodeFixture node;
+  NodeFixture node({.lanes = 2});
   const uint64_t id = node.Connect();
-  const std::string value(16 << 20, 'v');
-  for (int i = 0; i < 4; ++i) node.Ask(id, Request({"APPEND", "big", value}));
-  node.Turn(0, id, Request({"GET", "big"}));
+  std::string key = "k";
+  while (node.lane().meters().remote.value() == 0) node.Ask(id, Request({"GET", key += "k"}));
+  const std::string value(1 << 20, 'v');
+  EXPECT_EQ(node.Ask(id, Request({"SET", key, value})), "+OK\r\n");
+  std::string small, large;
+  for (int i = 0; i < 1000; ++i) small += Request({"STRLEN", key});
+  for (int i = 0; i < 200; ++i) large += Request({"GET", key});
+  node.Ask(id, small);
+  node.Turn(0, id, large);
   node.Settle();
   EXPECT_FALSE(node.Open(id));
   EXPECT_EQ(node.connections().meters().overflows.value(), 1u);
