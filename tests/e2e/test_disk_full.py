@@ -1,0 +1,127 @@
+"""A disk that fills up, on a small file system of its own.
+
+Goal:   a full disk is said before anything is at risk: writes are refused with -NOSPACE, reads go
+        on, nothing that was acknowledged is lost; with room again, writes resume without a restart;
+        a stop does not wait for room that never comes.
+Method: the server in a mount namespace with a tmpfs for its data, written to until it refuses, then
+        made larger from outside, or stopped.
+"""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+import redis
+from servers import Sluice, wait_for
+
+MOUNT = 'mkdir -p "$0" && mount -t tmpfs -o size=$1 none "$0" && shift && exec "$@"'
+SMALL, LARGE = "96m", "400m"
+VALUE_BYTES = 20_000
+REFUSALS = 40  # in a row: keys of all lanes are among them
+CONFIG = '[server]\nmemory = "64MiB"\nlanes = 2\n[log]\nsegment = "8MiB"\n'
+
+
+@pytest.fixture
+def small_disk(sluice_bin, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount")
+    probe = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f"mount -t tmpfs none {tmp_path}"],
+        capture_output=True, check=False,
+    )
+    if probe.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    data = tmp_path / "s" / "data"
+    server = Sluice(
+        sluice_bin, tmp_path / "s", CONFIG,
+        wrapper=["unshare", "-m", "sh", "-c", MOUNT, str(data), SMALL],
+    )
+    server.start()
+    yield server
+    server.kill()
+    server.check_stderr()
+
+
+def fill(server):
+    """Writes until every lane refuses; returns the keys that were acknowledged.
+
+    The write that meets the full disk waits for room; those behind it are refused.
+    """
+    client = server.client(socket_timeout=3)
+    acknowledged = []
+    waiting = refused = 0
+    for i in range(100_000):
+        # Random bytes: the store's compression gains nothing.
+        value = b"%08d" % i + os.urandom(VALUE_BYTES)
+        try:
+            client.set(f"k{i}", value)
+        except redis.ResponseError as error:
+            assert str(error).startswith("NOSPACE"), error
+            refused += 1
+            if refused == REFUSALS:
+                return acknowledged
+            continue
+        except redis.TimeoutError:
+            waiting += 1
+            assert waiting < 3, f"neither taken nor refused after {i} writes"
+            continue
+        refused = 0
+        acknowledged.append(i)
+    pytest.fail("the disk never filled up")
+
+
+def check(client, numbers):
+    for i in numbers:
+        value = client.get(f"k{i}")
+        assert value is not None and value[:8] == b"%08d" % i, i
+
+
+def enlarge(server):
+    subprocess.run(
+        ["nsenter", "-t", str(server.pid), "-m", "mount", "-o", f"remount,size={LARGE}",
+         str(server.data)], check=True,
+    )
+
+
+@pytest.mark.timeout(120)
+def test_reads_go_on_and_writes_resume(small_disk):
+    server = small_disk
+    keys = fill(server)
+    client = server.client()
+    assert len(keys) > 500, len(keys)
+    for command in (("SET", "k0", "x"), ("DEL", "k0", "k1"), ("MSET", "a", "1", "b", "2"),
+                    ("INCR", "n"), ("FLUSHALL",), ("SLUICE", "ONCE", "t", "SET", "k0", "x")):
+        with pytest.raises(redis.ResponseError, match="^NOSPACE"):
+            client.execute_command(*command)
+    check(client, keys)
+    status, why = server.http("/readyz")
+    assert status == 503 and "full" in why
+    enlarge(server)
+
+    def taken():
+        try:
+            return client.set("again", "1")
+        except redis.ResponseError as error:
+            assert str(error).startswith("NOSPACE")
+            return False
+
+    wait_for(taken, 30, "writes taken again")
+    wait_for(lambda: server.http("/readyz")[0] == 200, 30, "/readyz 200")
+    check(client, keys)
+
+
+@pytest.mark.timeout(120)
+def test_a_stop_does_not_wait_for_room(small_disk):
+    server = small_disk
+    keys = fill(server)
+    assert keys
+    # A write that got in behind the refusal, if any, may wait; a stop gives it up.
+    began = time.monotonic()
+    server.signal(signal.SIGTERM)
+    status = server.wait(30)
+    assert status in (0, 1), server.stderr[-2000:]
+    assert time.monotonic() - began < 20
+    if status == 1:
+        assert "disk was full" in server.stderr
