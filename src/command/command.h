@@ -118,5 +118,7 @@ std::string_view AlternativeTo(std::string_view name);
 // unknown, not offered, not available yet, or called with a wrong number of arguments.
 // Requires: args is not empty.
 const Spec* Resolve(Args args, resp::Reply& reply);
+// The same when `found` is what FindCommand answered for args[0].
+const Spec* Resolve(const Spec* found, Args args, resp::Reply& reply);
 
 }  // namespace sluice::command

@@ -109,7 +109,10 @@ std::string_view AlternativeTo(std::string_view name) {
 }
 
 const Spec* Resolve(Args args, resp::Reply& reply) {
-  const Spec* spec = FindCommand(args[0]);
+  return Resolve(FindCommand(args[0]), args, reply);
+}
+
+const Spec* Resolve(const Spec* spec, Args args, resp::Reply& reply) {
   if (spec == nullptr) {
     const std::string_view alternative = AlternativeTo(args[0]);
     if (alternative.empty()) {

@@ -105,12 +105,11 @@ std::span<const Subcommand> SubcommandsOf(const command::Spec& spec) {
   return subcommands == nullptr ? std::span<const Subcommand>() : subcommands();
 }
 
-bool SpansShards(command::Args args) {
-  const auto spans = [](const command::Spec* spec) {
-    return spec != nullptr &&
-           (spec->face == command::Face::kMulti || spec->face == command::Face::kGather);
+bool SpansShards(const command::Spec* spec, command::Args args) {
+  const auto spans = [](const command::Spec* one) {
+    return one != nullptr &&
+           (one->face == command::Face::kMulti || one->face == command::Face::kGather);
   };
-  const command::Spec* spec = command::FindCommand(args[0]);
   if (spec == nullptr || spec->name != "sluice" || args.size() < 4) return spans(spec);
   if (EqualFolded(args[1], "range")) return true;
   if (!EqualFolded(args[1], "once")) return false;

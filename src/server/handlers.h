@@ -32,8 +32,9 @@ using Handler = Answer (*)(Call&);
 // and its arity and permission are checked here.
 Answer Handle(Call& call);
 
-// Whether the command goes to several keys or shards, as itself or inside SLUICE ONCE.
-bool SpansShards(command::Args args);
+// Whether the command goes to several keys or shards, as itself or inside SLUICE ONCE. `spec` is
+// what FindCommand answers for args[0].
+bool SpansShards(const command::Spec* spec, command::Args args);
 
 // What a user must be allowed for a command of these flags, as auth::Category.
 uint32_t CategoriesOf(uint32_t flags);

@@ -136,7 +136,9 @@ size_t Session::Run(std::string_view bytes) {
     }
     size_t consumed = 0;
     const resp::Parser::Got got = parser_.Next(bytes.substr(done), &consumed, &args_);
-    if (got == resp::Parser::Got::kCommand && replies_.in_flight() > 0 && SpansShards(args_)) {
+    const bool whole = got == resp::Parser::Got::kCommand;
+    const command::Spec* found = whole ? command::FindCommand(args_[0]) : nullptr;
+    if (whole && replies_.in_flight() > 0 && SpansShards(found, args_)) {
       // It is parsed again when its time has come.
       more_ = alone_ = true;
       return done;
@@ -146,7 +148,7 @@ size_t Session::Run(std::string_view bytes) {
       case resp::Parser::Got::kNeedMore:
         return done;
       case resp::Parser::Got::kCommand:
-        Execute(args_);
+        Execute(found, args_);
         break;
       case resp::Parser::Got::kError:
         ProtocolError();
@@ -169,13 +171,13 @@ void Session::ProtocolError() {
   CloseAfterReplies();
 }
 
-void Session::Execute(command::Args args) {
+void Session::Execute(const command::Spec* found, command::Args args) {
   meters_.commands.Add();
   std::string& to = replies_.Begin();
   const size_t begin = to.size();
   resp::Reply reply(to, client_.version);
   if (client_.replies == Replies::kSkipNext) client_.replies = Replies::kSkipThis;
-  const command::Spec* spec = command::Resolve(args, reply);
+  const command::Spec* spec = command::Resolve(found, args, reply);
   Answer answer;
   if (users_version_ != context_.users.version()) MeetNewUsers();
   const bool runs = spec != nullptr && Permits(*spec, args, reply);
@@ -191,7 +193,7 @@ void Session::Execute(command::Args args) {
     replies_.End(answer.gate, answer.terms);
   } else {
     replies_.EndLater(answer.terms);
-    alone_ = SpansShards(args);
+    alone_ = SpansShards(found, args);
   }
   if (!runs) {
     meters_.errors.Add();

@@ -121,7 +121,8 @@ class Session {
   // Runs commands at the front of `bytes`; returns how many bytes are done with.
   size_t Run(std::string_view bytes);
   void Keep(std::string_view rest);
-  void Execute(command::Args args);
+  // `found`: what the command table has under its name.
+  void Execute(const command::Spec* found, command::Args args);
   void Count(const command::Spec& spec, command::Args args, bool failed);
   Answer Dispatch(const command::Spec& spec, command::Args args, std::string& to);
   void ProtocolError();
