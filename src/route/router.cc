@@ -53,6 +53,7 @@ Router::Router(std::vector<model::Keyspace> catalogue, std::shared_ptr<const Pol
     }
     std::sort(table.by_value.begin(), table.by_value.end());
   }
+  SLUICE_CHECK(policies_ != nullptr);
   SLUICE_CHECK_MSG(!by_id_.empty() && by_id_[0] < catalogue_.size(), "no keyspace default");
   SLUICE_CHECK(catalogue_[by_id_[0]].key.segments.empty());
 }

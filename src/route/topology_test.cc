@@ -225,7 +225,8 @@ TEST(TopologyCodec, SurvivesAnyBody) {
       continue;
     }
     ++decoded;
-    const Router router(read->catalogue, {}, read->map);
+    const Router router(read->catalogue, std::make_shared<Policies>(std::vector<model::Policy>()),
+                        read->map);
     std::string token;
     static_cast<void>(router.Place("visit:DE:7", &token));
     static_cast<void>(router.Place("likes:7:x", &token));

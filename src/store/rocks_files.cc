@@ -70,6 +70,14 @@ class ManifestDirectory : public rocksdb::FSDirectoryWrapper {
   RocksFiles* const files_;
 };
 
+// Threads that cannot be ended go on using it, so it lasts as long as the process.
+void KeepForGood(std::shared_ptr<void> left_behind) {
+  static std::mutex mutex;
+  static auto* const kept = new std::vector<std::shared_ptr<void>>;
+  const std::lock_guard lock(mutex);
+  kept->push_back(std::move(left_behind));
+}
+
 }  // namespace
 
 RocksFiles::RocksFiles(const std::shared_ptr<rocksdb::FileSystem>& files)
@@ -86,8 +94,8 @@ IOStatus RocksFiles::Retryable(const IOStatus& status) {
 
 void RocksFiles::Fence(std::shared_ptr<void> left_behind) {
   fenced_ = true;
+  KeepForGood(std::move(left_behind));
   std::unique_lock lock(mutex_);
-  left_behind_ = std::move(left_behind);
   parking_.wait_for(lock, kParkWait, [&] { return parked_; });
   if (lock_) (void)target()->UnlockFile(lock_, IOOptions(), nullptr);
   lock_ = nullptr;

@@ -31,7 +31,7 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
   // From now on nothing can be changed through these files, and their lock is free: for a RocksDB
   // that has to be left behind because it cannot be closed. Waits until its thread that tries to
   // begin a new manifest stands still here, for good: it must not run while the process ends.
-  // Keeps what is `left_behind` as long.
+  // Keeps what is `left_behind` for good.
   void Fence(std::shared_ptr<void> left_behind);
   // Was it for want of space that the manifest's last write failed?
   bool manifest_full() const { return manifest_full_; }
@@ -63,7 +63,6 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
   rocksdb::FileLock* lock_ = nullptr;  // RocksDB's
   std::condition_variable parking_;
   bool parked_ = false;
-  std::shared_ptr<void> left_behind_;
 };
 
 }  // namespace sluice::store

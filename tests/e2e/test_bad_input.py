@@ -4,6 +4,7 @@ Goal:   malformed, oversized, cut and foreign input never crashes the server, ne
         connection stuck, and never makes a buffer grow without bound.
 """
 
+import os
 import random
 import re
 import time
@@ -191,6 +192,8 @@ def test_a_client_that_never_reads_is_bounded(start_sluice):
     with Wire(server.port) as wire:
         wire.call("SET", "big", "x" * MIB)
     before = resident(server)
+    # AddressSanitizer keeps what was freed for a while.
+    most = (1000 if os.environ.get("SLUICE_PRESET") == "asan" else 400) * MIB
     lazy = [Wire(server.port, timeout=1) for _ in range(4)]
     request = encode(("GET", "big")) * 1000
     for wire in lazy:
@@ -200,7 +203,7 @@ def test_a_client_that_never_reads_is_bounded(start_sluice):
             pass
     deadline = time.monotonic() + 3
     while time.monotonic() < deadline:
-        assert resident(server) - before < 400 * MIB
+        assert resident(server) - before < most
         healthy(server)
     for wire in lazy:
         wire.close()
