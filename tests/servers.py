@@ -159,6 +159,8 @@ class Sluice(Process):
             "--port", str(self.port), "--http-port", str(self.http_port),
             # The usual 128 MiB are written with zeroes in advance, which only costs tests time.
             *([] if "segment" in self.config else ["--set", "log.segment=8MiB"]),
+            # Most machines that test have few cores, and one lane passes nothing to another.
+            *([] if "lanes" in self.config else ["--set", "server.lanes=3"]),
         ] + self.args
 
     def start(self, *, wait=True, seconds=START_SECONDS):

@@ -126,11 +126,10 @@ def read_junit(path, suite):
 
 
 class Runner:
-    def __init__(self, preset, build_dir, long, with_e2e):
+    def __init__(self, preset, build_dir, long):
         self.preset = preset
         self.build_dir = build_dir
         self.long = long
-        self.with_e2e = with_e2e
         self.slowdown = 1 if preset == "release" else SANITIZER_SLOWDOWN
         self.env = dict(
             os.environ, SLUICE_BIN=str(build_dir / "sluice"), SLUICE_PRESET=preset,
@@ -259,7 +258,7 @@ class Runner:
         if self.preset == "release":  # the sources are the same under every preset
             yield self.tidy()
         yield self.sim()
-        if self.with_e2e and self.preset != "tsan":  # Debian's RocksDB is not instrumented
+        if self.preset != "tsan":  # Debian's RocksDB is not instrumented
             yield self.e2e()
 
 
@@ -283,13 +282,12 @@ def main():
     parser = argparse.ArgumentParser(description="Build and run the tests.")
     parser.add_argument("preset", choices=["release", "debug", "asan", "tsan"])
     parser.add_argument("--long", action="store_true", help="the slow tests too")
-    parser.add_argument("--no-e2e", action="store_true", help="the programs' own tests only")
     parser.add_argument("--build-dir", type=Path, help="instead of build/PRESET")
     options = parser.parse_args()
     build_dir = (options.build_dir or ROOT / "build" / options.preset).resolve()
     started = time.monotonic()
     suites = []
-    for suite in Runner(options.preset, build_dir, options.long, not options.no_e2e).all():
+    for suite in Runner(options.preset, build_dir, options.long).all():
         print(suite.line(), flush=True)
         suites.append(suite)
     return report(suites, started)

@@ -15,7 +15,8 @@ constexpr std::string_view kNodeName = "local";
 
 size_t LanesOf(const config::Config& config) {
   if (config.server.lanes != 0) return config.server.lanes;
-  return std::max(1u, std::thread::hardware_concurrency());
+  // One core is left to the log, to runs on their way to the store, and to compaction.
+  return std::max(2u, std::thread::hardware_concurrency()) - 1;
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ struct Address {
 
 struct ServerConfig {
   Address listen, http;
-  uint64_t lanes = 0;  // 0: one per core
+  uint64_t lanes = 0;  // 0: one per core but one
   uint64_t memory_bytes = 0;
   uint64_t once_window_ms = 0;
   uint64_t once_bytes = 0;

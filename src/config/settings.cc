@@ -18,7 +18,8 @@ constexpr Setting<S> kServer[] = {
       "Where metrics, health and the console are served; the same rule as for `listen`."},
      &S::http},
     {{"lanes", Type::kCount, "0", 0, 256, Change::kRestart,
-      "Threads that own shards and connections; 0 makes one per core."},
+      "Threads that own shards and connections; 0 makes one per core, but for one core that is "
+      "left to log and store."},
      &S::lanes},
     {{"memory", Type::kSize, R"("1GiB")", 64 * kMiB, 64 * kTiB, Change::kRestart,
       "For everything Sluice holds: write buffers, queues, client buffers, block cache."},
