@@ -32,14 +32,24 @@ int StatusOf(const Error& error) {
     case Code::kInvalid:
     case Code::kNotFound:
     case Code::kConflict:
+    case Code::kNoSpace:
       return kWrong;
     default:
       return kFailed;
   }
 }
 
+constexpr std::string_view kMakeRoom =
+    "free space on the disk of the data directory (an empty node takes three times log.segment), "
+    "or "
+    "choose a smaller log.segment";
+
 int Complain(std::string_view what, const Error& error) {
-  LogError("serve", what, {{"error", error.message}});
+  if (error.code == Code::kNoSpace) {
+    LogError("serve", what, {{"error", error.message}, {"what_to_do", kMakeRoom}});
+  } else {
+    LogError("serve", what, {{"error", error.message}});
+  }
   return StatusOf(error);
 }
 
