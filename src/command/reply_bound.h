@@ -20,6 +20,11 @@ inline constexpr std::string_view kHashTooLong =
     "ERR this hash holds more than 48 MiB, which no reply brings at once; ask for its fields by "
     "name (HGET, HMGET); nothing was changed";
 
+// Of a command whose rows must be read from disk and together pass it.
+inline constexpr std::string_view kTooMuchToRead =
+    "ERR this command reads more than 48 MiB from disk; name fewer fields at a time; nothing was "
+    "changed";
+
 // Asked while a reply is written that began at `begin`: once it passes the bound, the error takes
 // its place and the answer is true.
 inline bool EndedTooLong(resp::Reply& reply, size_t begin) {

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/prng.h"
+#include "command/reply_bound.h"
 #include "server/node_fixture.h"
 
 namespace sluice::server {
@@ -452,6 +453,45 @@ TEST(Session, AnswersColdReadsInOrder) {
       node.Ask(id, Request({"GET", "a"}) + Request({"SET", "a", "1"}) + Request({"INCR", "a"}) +
                        "PING\r\n" + Request({"GETDEL", "a"}) + Request({"EXISTS", "a", "b"})),
       "$-1\r\n+OK\r\n:2\r\n+PONG\r\n$1\r\n2\r\n:0\r\n");
+}
+
+// Goal:   few bytes do not make a lane hold any amount of names of rows on disk: a command that
+// needs
+//         too many at once is refused and changes nothing; fewer at a time go on.
+// Method: a hash under the longest key there is, in the store only; many and fewer of its fields.
+TEST(Session, BoundsWhatOneCommandReadsFromDisk) {
+  NodeFixture node({.cold = true});
+  const uint64_t id = node.Connect();
+  const std::string key(model::kKeyBytesMax, 'k');
+  constexpr size_t kFields = 1200;
+  const auto fields = [&key](std::string_view command, size_t count) {
+    const bool sets = command == "HSET";
+    std::string bytes = fmt::format("*{}\r\n", 2 + count * (sets ? 2 : 1));
+    const auto add = [&bytes](std::string_view word) {
+      bytes += fmt::format("${}\r\n{}\r\n", word.size(), word);
+    };
+    add(command);
+    add(key);
+    for (size_t i = 0; i < count; ++i) {
+      add(fmt::format("f{}", i));
+      if (sets) add("v");
+    }
+    return bytes;
+  };
+  EXPECT_EQ(node.Ask(id, fields("HSET", kFields)), ":1200\r\n");
+  node.Sync();
+  node.StoreBuffers();
+  const std::string refusal = "-" + std::string(command::kTooMuchToRead) + "\r\n";
+  for (const size_t count : {kFields, size_t{900}}) {
+    EXPECT_EQ(node.Ask(id, fields("HMGET", count)), refusal) << count;
+    EXPECT_EQ(node.Ask(id, fields("HDEL", count)), refusal) << count;
+  }
+  EXPECT_EQ(node.Ask(id, Request({"HLEN", key})), ":1200\r\n");
+  for (const size_t count : {size_t{1}, size_t{100}, size_t{700}}) {
+    const std::string got = node.Ask(id, fields("HMGET", count));
+    EXPECT_TRUE(got.starts_with(fmt::format("*{}\r\n$1\r\nv\r\n", count))) << got.substr(0, 80);
+  }
+  EXPECT_EQ(node.Ask(id, fields("HDEL", 500)), ":500\r\n");
 }
 
 }  // namespace

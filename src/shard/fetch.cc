@@ -5,6 +5,7 @@
 namespace sluice::shard {
 
 void Fetch::Run(store::Store& store) {
+  size_t read_bytes = 0;
   for (std::string& key : wanted) {
     Row row;
     auto answer = store.Get(key, store::Tier::kDisk, &row.bytes);
@@ -13,6 +14,11 @@ void Fetch::Run(store::Store& store) {
       return;
     }
     row.exists = *answer == store::Answer::kFound;
+    read_bytes += row.bytes.size();
+    if (read_bytes > command::kReplyBytesMax) {
+      error = Error{Code::kInvalid, std::string(command::kTooMuchToRead)};
+      return;
+    }
     rows.emplace(std::move(key), std::move(row));
   }
   wanted.clear();

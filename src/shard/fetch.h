@@ -3,8 +3,8 @@
 // The lane makes a Fetch, a pool thread runs it, the lane takes the result back and runs the
 // command again. While a fetch is out, no command on its key runs, so what it read stays true.
 //
-// Failure:  kIo, kCorrupt from reading the store. kInvalid: the range is longer than a reply may be
-//           (command::kReplyBytesMax); the message is the error to reply.
+// Failure:  kIo, kCorrupt from reading the store. kInvalid: the rows or the range are longer than a
+//           reply may be (command::kReplyBytesMax); the message is the error to reply.
 // Threads:  Run on any one thread, with no other access to the fetch at that time.
 #pragma once
 

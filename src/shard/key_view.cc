@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "base/check.h"
+#include "command/reply_bound.h"
 #include "model/stored_key.h"
 
 namespace sluice::shard {
@@ -19,6 +20,7 @@ void KeyView::Begin(const KeyPlace& place, model::Turn turn, uint64_t now_ms, Fe
   value_key_.clear();
   field_values_.clear();
   if (!missing_.empty()) missing_ = Fetch();
+  missing_bytes_ = 0;
 }
 
 command::View::Have KeyView::Look(std::string_view stored_key, std::string* scratch,
@@ -44,6 +46,11 @@ command::View::Have KeyView::Look(std::string_view stored_key, std::string* scra
       *row = at->second.bytes;
       return at->second.exists ? Have::kYes : Have::kNo;
     }
+  }
+  missing_bytes_ += stored_key.size();
+  if (missing_bytes_ > command::kReplyBytesMax) {
+    error_ = Error{Code::kInvalid, std::string(command::kTooMuchToRead)};
+    return Have::kNo;
   }
   missing_.wanted.emplace_back(stored_key);
   return Have::kCold;
@@ -150,6 +157,7 @@ command::View::Have KeyView::FindOther(std::string_view stored_key, std::string_
 Fetch KeyView::TakeMissing() {
   Fetch fetch = std::move(missing_);
   missing_ = Fetch();
+  missing_bytes_ = 0;
   return fetch;
 }
 

@@ -71,6 +71,7 @@ class KeyView final : public command::View {
   uint64_t now_ms_ = 0;
   Fetch* fetch_ = nullptr;
   Fetch missing_;
+  size_t missing_bytes_ = 0;  // of the rows it names
   std::optional<Error> error_;
   std::string effects_;
   bool row_known_ = false;  // row_ is the key's current row

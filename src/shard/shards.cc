@@ -77,7 +77,8 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
   const bool once = command.once.kind != Once::Kind::kNone;
   resp::Reply writer(reply, once ? resp::Version::k2 : command.version);
   command::Call call{command.args, view_, writer};
-  if (command.spec->handler(call) == command::Outcome::kCold) {
+  const command::Outcome outcome = command.spec->handler(call);
+  if (outcome == command::Outcome::kCold && !view_.error()) {
     meters_.cold_reads.Add();
     return {};
   }
