@@ -263,9 +263,8 @@ Submitted SubmitFlush(Lane& lane, const shard::Command& command, const Origin& o
                       " is append-only: its keys cannot be deleted; "
                       "nothing was applied");
   }
-  if (lane.node().committer->no_space()) {
-    return Refuse(reply, command,
-                  "NOSPACE the disk of the log is full; nothing was applied; reads go on");
+  if (const std::string_view refusal = lane.shards().refusal(); !refusal.empty()) {
+    return Refuse(reply, command, refusal);
   }
   struct Flow {
     size_t left;

@@ -75,13 +75,16 @@ void Lane::BeginTurn(uint64_t wall_ms) {
   shards_.Durable(node_.committer->durable());
   shards_.RefuseWrites(WhyNoWrites());
   RunDeferred();
-  node_.fabric.Receive(id_, &in_);
+  // What is left of the last turn goes first; senders see how much waits behind it.
+  const bool behind = !in_.empty();
+  if (!behind) node_.fabric.Receive(id_, &in_);
   Inbox inbox(*this);
   replying_bytes_ = 0;
   while (!in_.empty() && in_.front().second->Deliver(inbox)) {
     node_.fabric.Recycle(in_.front().first, id_, std::move(in_.front().second));
     in_.pop_front();
   }
+  if (behind && in_.empty()) node_.fabric.Receive(id_, &in_);  // for the next turn
   tasks_ = std::move(later_);
   later_.clear();
   for (const Task& task : tasks_) task(*this);
