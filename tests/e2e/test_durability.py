@@ -27,8 +27,7 @@ SMALL_SEGMENTS = '[log]\nsegment = "1MiB"\n'
 
 def traced(start_sluice, tmp_path, config=""):
     strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed")
+    assert strace, "strace is missing: ./dev setup"
     trace = tmp_path / "trace"
     wrapper = [strace, "-D", "-f", "-qq", "-s", "65536", "-o", trace, "-e", f"trace={CALLS}"]
     server = start_sluice(SMALL_SEGMENTS + config, wrapper=wrapper)

@@ -420,37 +420,38 @@ def test_a_large_file_through_kills(sluice, sluice_bin, tmp_path):
     truth.check(sluice.client())
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("kill_server", [False, True], ids=["quiet", "kills"])
-def test_the_reviews(sluice, sluice_bin, kill_server):
-    """$SLUICE_REVIEWS: a CSV (or .bz2) with reviewerId, vendorId, rating and date."""
-    named = os.environ.get("SLUICE_REVIEWS")
-    if not named:
-        pytest.skip("$SLUICE_REVIEWS names no file")
-    truth = Truth(Path(named), "reviewerId", "vendorId")
-    do = [
-        "--do",
-        "HSET review:{reviewerId}:{vendorId} rating {rating} at {date}",
-        "--do",
-        "INCR vendor:{vendorId}",
-        "--do",
-        "INCR rating:{rating}",
-    ]
-    loader = Loader(sluice_bin, sluice.port, named, *do)
-    if kill_server:
-        for part in (4, 2):
-            with sluice.client() as redis:
-                wait_for(
-                    lambda: int(redis.get("rating:5") or 0) > truth.ratings["5"] // part
-                    or loader.process.poll() is not None,
-                    100,
-                    f"1/{part} of the load",
-                )
-            loader.process.kill()
-            loader.end()
-            sluice.restart(kill=True)
-            loader = Loader(sluice_bin, sluice.port, named, *do, "--resume")
-    status, out, err = loader.end(300)
-    assert status == 0, err
-    assert summary(out) == (truth.rows, truth.rows, 0)
-    truth.check(sluice.client())
+REVIEWS = os.environ.get("SLUICE_REVIEWS")
+
+if REVIEWS:  # a file that not every machine has; nothing is counted where it is not named
+
+    @pytest.mark.timeout(600)
+    @pytest.mark.parametrize("kill_server", [False, True], ids=["quiet", "kills"])
+    def test_the_reviews(sluice, sluice_bin, kill_server):
+        """$SLUICE_REVIEWS: a CSV (or .bz2) with reviewerId, vendorId, rating and date."""
+        truth = Truth(Path(REVIEWS), "reviewerId", "vendorId")
+        do = [
+            "--do",
+            "HSET review:{reviewerId}:{vendorId} rating {rating} at {date}",
+            "--do",
+            "INCR vendor:{vendorId}",
+            "--do",
+            "INCR rating:{rating}",
+        ]
+        loader = Loader(sluice_bin, sluice.port, REVIEWS, *do)
+        if kill_server:
+            for part in (4, 2):
+                with sluice.client() as redis:
+                    wait_for(
+                        lambda: int(redis.get("rating:5") or 0) > truth.ratings["5"] // part
+                        or loader.process.poll() is not None,
+                        100,
+                        f"1/{part} of the load",
+                    )
+                loader.process.kill()
+                loader.end()
+                sluice.restart(kill=True)
+                loader = Loader(sluice_bin, sluice.port, REVIEWS, *do, "--resume")
+        status, out, err = loader.end(300)
+        assert status == 0, err
+        assert summary(out) == (truth.rows, truth.rows, 0)
+        truth.check(sluice.client())
