@@ -9,7 +9,7 @@
 // Owns:     everything but the sockets.
 // Threads:  Open, Recover, Start, Stop from one.
 // Failure:  an error of Open or Recover leaves the directory as it was, or as a later start repeats
-// it.
+//           it.
 #pragma once
 
 #include <atomic>

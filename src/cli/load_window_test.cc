@@ -201,7 +201,7 @@ class Chaos {
 //         lost, in doubt or killed.
 // Method: seeded chaos against a model of the server, which forgets as early as it may.
 // Broken on purpose: a span beyond kSequenceSpan, no order by key, retries under new numbers, and
-// progress counted before the replies each fail it.
+//         progress counted before the replies each fail it.
 TEST(LoadWindow, AppliesEveryRowOnceAndInOrder) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
     SCOPED_TRACE(seed);

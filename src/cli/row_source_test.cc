@@ -147,8 +147,7 @@ TEST(RowSource, ReadsNdjson) {
 
 // Goal:   the rows do not depend on how the bytes arrive.
 // Method: random texts of the characters that matter, whole against pieces of every small size,
-// with
-//         and without waiting.
+//         with and without waiting.
 TEST(RowSource, RowsDoNotDependOnReads) {
   const std::string letters = "ab\"\"\"\n\n\r,,{}:1 ";
   for (uint64_t seed = 0; seed < 400; ++seed) {

@@ -2,8 +2,8 @@
 // `env/sim` one that is seeded, forgets what was not synced, and fails on purpose.
 //
 // Threads:  every object may be used from any thread; one File's writes come from one thread at
-// once. Failure:  kNoSpace for ENOSPC and EDQUOT, kNotFound for a missing file, kIo for the rest.
-// After a
+//           once.
+// Failure:  kNoSpace for ENOSPC and EDQUOT, kNotFound for a missing file, kIo for the rest. After a
 //           failed Sync nobody knows what the disk holds; it must not be called again on that file.
 #pragma once
 

@@ -1,8 +1,8 @@
 // Fabric: the mailboxes between lanes. A packet a turn and pair of lanes, not a message a command.
 //
 // Threads:  Send by the sending lane, Receive by the receiving one, Post by any. One short lock a
-// packet. Bounds:   a lane stops reading its sockets while kPacketsMax of its packets wait at
-// another lane
+//           packet.
+// Bounds:   a lane stops reading its sockets while kPacketsMax of its packets wait at another lane
 //           (Crowded), so what waits here is bounded by that and one turn's worth.
 #pragma once
 

@@ -5,8 +5,8 @@
 //
 //   BeginTurn()  take the time, then packets and tasks.
 //   Submit()     a command of one of this lane's connections: runs here, or goes to the shard's
-//   lane. EndTurn()    hand over to the log; send packets; settle which LSN the turn's replies wait
-//   for.
+//                lane.
+//   EndTurn()    hand over to the log; send packets; settle which LSN the turn's replies wait for.
 //
 // A turn is bounded (TurnFull): commands that come when it is full wait for the next one, in order.
 //
@@ -16,8 +16,7 @@
 // Owns:     its Shards, parking and outgoing packets. Borrows log, fabric, background.
 // Threads:  its own. Everything from outside comes through Fabric::Post.
 // Failure:  when the log fails, every reply that still waits becomes -INDOUBT (server) and the
-// process
-//           stops; no reply leaves early.
+//           process stops; no reply leaves early.
 #pragma once
 
 #include <atomic>

@@ -40,8 +40,7 @@ class Notes final : public Packet::Handler {
 
 // Goal:   a packet delivers what was put in, in order, whole, in however many portions it is taken.
 // Method: random commands, replies and tasks; the notes of one delivery equal those of any
-// portions, and
-//         what each item must read as.
+//         portions, and what each item must read as.
 TEST(Packet, DeliversInOrderInAnyPortions) {
   const command::Spec* get = command::FindCommand("get");
   const command::Spec* set = command::FindCommand("set");

@@ -6,9 +6,8 @@
 //
 // Threads:  one, before the lanes serve.
 // Failure:  kCorrupt: the log lacks records that the store's positions need, holds records of
-// shards or
-//           epochs that the map does not know, or a record that cannot be read. Nothing was changed
-//           that a later start could not repeat.
+//           shards or epochs that the map does not know, or a record that cannot be read. Nothing
+//           was changed that a later start could not repeat.
 #pragma once
 
 #include <memory>

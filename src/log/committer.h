@@ -89,7 +89,7 @@ class Committer {
 
   // Writes and syncs one group if one should close now (or the witness, or after Close() the clean
   // stop). Returns when it wants to be called next, in monotonic microseconds; 0: at once; ~0: when
-  // something was appended. Call `on_durable` hooks are run after durable() moved or failed() was
+  // something was appended. The hook of OnProgress runs after durable() moved or failed() was
   // set.
   uint64_t Pump();
 

@@ -4,8 +4,8 @@
 // one conformance suite.
 //
 // Threads:  Append, Seal, Trim from one thread at once (the log's own); Read and the accessors from
-// any. Failure:  after an Append that answered kOutcomeUnknown nobody knows what the disk holds.
-// The log
+//           any.
+// Failure:  after an Append that answered kOutcomeUnknown nobody knows what the disk holds. The log
 //           fences itself: every later Append answers kFenced. Only opening it anew may say what
 //           survived.
 // Format:   docs/formats/log.md
@@ -93,8 +93,9 @@ class Log {
   // Writes the group and syncs. On OK it is durable.
   //   kConflict        expected_first is not the next LSN. Nothing was written.
   //   kFenced          a greater term sealed the log, or an earlier append failed. Nothing was
-  //   written. kNoSpace         no room for it, found before anything was written. May be tried
-  //   again. kOutcomeUnknown  the write or the sync failed: the group may or may not have survived.
+  //                    written.
+  //   kNoSpace         no room for it, found before anything was written. May be tried again.
+  //   kOutcomeUnknown  the write or the sync failed: the group may or may not have survived.
   virtual Status Append(model::Lsn expected_first, model::Term term, const GroupToWrite& group) = 0;
 
   // Durably fences every writer of a term below `term`, and takes the log over under it.

@@ -5,8 +5,7 @@
 //
 // Threads:  any; calls are serialised inside.
 // Failure:  CompareAndSwap: kConflict when the version is not `expected`: nothing changed.
-// kNoSpace, kIo:
-//           the old or the new content stands, whole; Load says which.
+//           kNoSpace, kIo: the old or the new content stands, whole; Load says which.
 // Format:   docs/formats/topology.md
 #pragma once
 

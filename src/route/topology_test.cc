@@ -208,7 +208,7 @@ TEST(FileTopology, RefusesANewerFormat) {
 // Goal:   a body that passes its checksum and makes no sense is refused, and none makes the decoder
 //         read outside it or take memory that its size does not warrant (under a sanitizer).
 // Method: bodies with bytes changed at random, sealed again; what decodes encodes to the same
-// bytes.
+//         bytes.
 TEST(TopologyCodec, SurvivesAnyBody) {
   const std::string good = Bytes(Content(), 3);
   Prng prng(1);

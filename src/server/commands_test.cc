@@ -51,8 +51,7 @@ class Commands : public testing::Test {
 };
 
 // Goal:   every command of the table that is offered has somebody who answers it: no call of any
-// ends in
-//         silence or a crash, whatever its number of arguments.
+//         ends in silence or a crash, whatever its number of arguments.
 // Method: each with no, one, two and five arguments; every subcommand of every container too.
 TEST_F(Commands, AllAnswer) {
   std::vector<std::vector<std::string_view>> calls;

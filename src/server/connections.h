@@ -7,8 +7,7 @@
 // Owns:     the sessions.
 // Threads:  the lane's own, but for meters() and counts().
 // Failure:  a connection number that is no longer in use does nothing: replies for a client that
-// left are
-//           dropped.
+//           left are dropped.
 #pragma once
 
 #include <cstdint>

@@ -33,8 +33,7 @@ std::string Integers(size_t n, size_t value) {
 // Goal:   rows far larger than the commands that make them take no more memory than buffers may:
 //         whatever the road, the commands wait for their turn, and each gets its reply.
 // Method: SETRANGE far behind the end of many keys in one read: keys that were never there, and
-// keys
-//         that must be fetched first; on one lane, and on three, where most come from another.
+//         keys that must be fetched first; on one lane, and on three, where most come from another.
 //         After each turn, look at all buffers of each lane.
 TEST(LaneBounds, RowsOutOfNothingWaitForTheirTurn) {
   for (const size_t lanes : {1, 3}) {

@@ -15,7 +15,7 @@
 // Threads:  Run on a thread of its own; Wake from any; the rest before Run.
 // Failure:  a socket that fails is closed; nothing else is touched.
 // Bounds:   kReadBytesMax of a socket in a turn; kDrainMsMax for clients that do not read while
-// stopping.
+//           stopping.
 #pragma once
 
 #include <atomic>

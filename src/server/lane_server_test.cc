@@ -188,7 +188,8 @@ TEST(LaneServer, TurnsAwayMoreThanMaxclients) {
 }
 
 // Goal:   a stop answers what was read, closes the connections and ends, whatever clients do
-// meanwhile. Method: one client idle, one in the middle of a pipeline, one that stops the server.
+//         meanwhile.
+// Method: one client idle, one in the middle of a pipeline, one that stops the server.
 TEST(LaneServer, DrainsAndEnds) {
   Threads threads(2);
   Caller idle(threads.address()), busy(threads.address()), stopper(threads.address());

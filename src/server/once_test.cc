@@ -70,8 +70,7 @@ TEST(OnceTokens, TakeNothingWhenTheirWindowHasPassed) {
 // Goal:   a token that is used again after its window ended is remembered from its new use on, even
 //         if only its first use had reached the store when the node stopped.
 // Method: use, store, let the window end, use again, restart; the retry must be recognised until
-// the
-//         second window ends, and not after.
+//         the second window ends, and not after.
 TEST(OnceTokens, AreRememberedFromTheirLastUseOnAcrossARestart) {
   for (const bool cold : {false, true}) {
     NodeOptions options{.cold = cold};

@@ -144,11 +144,9 @@ struct Play {
 };
 
 // Goal:   replies keep their order, none leaves before what it and those before it wait for is
-// durable,
-//         and in the end all leave.
+//         durable, and in the end all leave.
 // Method: random commands, late replies, turns, progress of the log and partial sends, against the
-// model
-//         after every step.
+//         model after every step.
 TEST(ReplyQueue, KeepsOrderAndGates) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     Play run(seed);
@@ -168,8 +166,7 @@ TEST(ReplyQueue, KeepsOrderAndGates) {
 }
 
 // Goal:   when the log fails, exactly the replies that were held back or missing become errors,
-// each of
-//         its kind, and what could leave before stays as it was.
+//         each of its kind, and what could leave before stays as it was.
 // Method: the same random runs, cut off at a random step.
 TEST(ReplyQueue, AnswersWhatWaitedWhenTheLogFails) {
   for (uint64_t seed = 0; seed < 300; ++seed) {

@@ -13,8 +13,7 @@
 // Owns:     received bytes that are no whole command yet, and unsent replies. Borrows the lane.
 // Threads:  none; the lane's own.
 // Failure:  a request that is none, or that passes a bound, ends the connection after its error was
-// sent;
-//           replies beyond kOutputBytesMax end it at once, with a line in the log.
+//           sent; replies beyond kOutputBytesMax end it at once, with a line in the log.
 // Bounds:   input resp::Limits::command_bytes_max and one read; output kOutputBytesMax.
 #pragma once
 

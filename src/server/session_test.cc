@@ -67,8 +67,7 @@ TEST(Session, AnswersTheSameHoweverTheBytesArrive) {
 }
 
 // Goal:   a client that leaves at any byte harms nobody: what it sent whole is applied, and the
-// next
-//         client in its place gets none of its replies.
+//         next client in its place gets none of its replies.
 // Method: for every prefix of a script, send it, close in the middle of the work, go on as another.
 TEST(Session, LivesThroughDisconnectsAtEveryByte) {
   std::string script;
@@ -97,7 +96,7 @@ TEST(Session, LivesThroughDisconnectsAtEveryByte) {
 
 // Goal:   a pipeline over shards of several lanes is answered in order.
 // Method: many keys, values that tell their key, one pipeline from each lane, turns in random
-// order.
+//         order.
 TEST(Session, KeepsTheOrderOfAPipelineAcrossLanes) {
   NodeFixture node({.lanes = 3});
   Prng random(7);
@@ -127,7 +126,7 @@ TEST(Session, KeepsTheOrderOfAPipelineAcrossLanes) {
 
 // Goal:   the commands of one connection take effect in their order, over one key or several.
 // Method: random pipelines over a few keys on three lanes, against a map; some keys must be
-// fetched.
+//         fetched.
 TEST(Session, RunsThePipelineOfAConnectionInOrder) {
   for (uint64_t seed = 0; seed < 60; ++seed) {
     NodeFixture node({.lanes = 3, .cold = seed % 2 == 0});
@@ -230,7 +229,7 @@ TEST(Session, RaisesTheAckLevel) {
 
 // Goal:   a retried write is applied once and answered as the first time, however it comes again.
 // Method: both forms, over one and several keys, from another connection and another lane, in RESP3
-// too.
+//         too.
 TEST(Session, RunsOnceCommandsOnce) {
   NodeFixture node({.lanes = 2});
   const uint64_t first = node.Connect(0);
@@ -279,7 +278,7 @@ TEST(Session, RefusesWhatOnceCannotRun) {
 }
 
 // Goal:   hostile input gets the answer that Redis gives and ends the connection; memory stays
-// bounded.
+//         bounded.
 TEST(Session, EndsConnectionsThatSpeakNoRedis) {
   const std::pair<std::string, std::string> cases[] = {
       {"*1000000000000\r\n", "-ERR Protocol error: invalid multibulk length\r\n"},
@@ -370,8 +369,7 @@ TEST(Session, EndsAConnectionWhoseRepliesPassTheBound) {
 }
 
 // Goal:   when the log fails, waiting writes hear that nobody knows, waiting reads an error,
-// replies that
-//         were ready leave as they are, and the connection ends.
+//         replies that were ready leave as they are, and the connection ends.
 TEST(Session, SaysInDoubtWhenTheLogFails) {
   NodeFixture node({.lanes = 2, .config = Config(kTwoKeyspaces)});
   const uint64_t id = node.Connect();
@@ -456,8 +454,7 @@ TEST(Session, AnswersColdReadsInOrder) {
 }
 
 // Goal:   few bytes do not make a lane hold any amount of names of rows on disk: a command that
-// needs
-//         too many at once is refused and changes nothing; fewer at a time go on.
+//         needs too many at once is refused and changes nothing; fewer at a time go on.
 // Method: a hash under the longest key there is, in the store only; many and fewer of its fields.
 TEST(Session, BoundsWhatOneCommandReadsFromDisk) {
   NodeFixture node({.cold = true});

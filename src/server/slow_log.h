@@ -4,8 +4,7 @@
 //
 // Threads:  any; one short lock, taken only for a command that was slow, and by readers.
 // Bounds:   the oldest entry goes when max_entries is reached; kArgsMax arguments of kArgBytesMax
-// bytes
-//           are kept of each.
+//           bytes are kept of each.
 #pragma once
 
 #include <atomic>

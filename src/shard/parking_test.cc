@@ -13,11 +13,9 @@ namespace {
 constexpr model::KeyspaceId kHere{3};
 
 // Goal:   what waits for a key runs in the order in which it came, one holder at a time, whoever
-// holds
-//         again; other keys do not notice.
+//         holds again; other keys do not notice.
 // Method: random holds, waiters that hold again for a while, and releases, on a few keys; each
-// waiter
-//         notes its number.
+//         waiter notes its number.
 // Broken: Release going on while a waiter holds the key again.
 TEST(Parking, RunsWaitersInOrderOneHolderAtATime) {
   for (uint64_t seed = 1; seed <= 30; ++seed) {

@@ -10,9 +10,9 @@ namespace sluice::shard {
 namespace {
 
 // Goal:   a reply waits for exactly what it looked at: never less, and nothing once that is
-// durable. Method: random turns with and without records, foreign records and durable marks,
-// against a model that
-//         remembers for each turn the greatest LSN that it or a turn before it depends on.
+//         durable.
+// Method: random turns with and without records, foreign records and durable marks, against a model
+//         that remembers for each turn the greatest LSN that it or a turn before it depends on.
 // Broken: GateOf answering a later turn's LSN for a durable turn; End forgetting the floor.
 TEST(Turns, GateOfAgreesWithAModel) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {

@@ -17,12 +17,11 @@ WorldOptions Small(uint64_t seed) {
 // Goal:   no crash at any step of the disk loses an acknowledged write, keeps half of a write over
 //         several shards, or applies one twice.
 // Method: run the same seeded script again and again, cutting the power one disk operation later
-// each
-//         time, until a run ends without a cut; after each cut, boot and compare with what the
+//         each time, until a run ends without a cut; after each cut, boot and compare with what the
 //         clients know.
 // Broken on purpose: replying before the group is durable (Sendable ignoring its LSN); recovery
-// from the
-//         greatest instead of the least position; ApplyForeign before the record has its LSN.
+//         from the greatest instead of the least position; ApplyForeign before the record has its
+//         LSN.
 TEST(Crash, AtEveryStepOfTheDiskLosesNothingAcknowledged) {
   World::Seen seen;
   for (uint64_t seed = 1; seed <= 3; ++seed) {
@@ -48,8 +47,7 @@ TEST(Crash, AtEveryStepOfTheDiskLosesNothingAcknowledged) {
 
 // Goal:   recovery may itself be cut off anywhere, any number of times.
 // Method: cut the power in the middle of a script, then at step k of the recovery, k + 1 of the
-// next, until one
-//         gets through; for many k and places of the first cut.
+//         next, until one gets through; for many k and places of the first cut.
 TEST(Crash, DuringRecoveryIsRepeatedWithoutHarm) {
   uint64_t cuts = 0;
   for (uint64_t seed = 10; seed < 30; ++seed) {
@@ -64,8 +62,8 @@ TEST(Crash, DuringRecoveryIsRepeatedWithoutHarm) {
 }
 
 // Goal:   a node survives crash after crash, of process and of machine, and goes on serving in
-// between. Method: a longer script is cut at seeded places, checked, and continued, until it is
-// done.
+//         between.
+// Method: a longer script is cut at seeded places, checked, and continued, until it is done.
 TEST(Crash, AfterCrashTheScriptGoesOn) {
   for (uint64_t seed = 100; seed < 110; ++seed) {
     WorldOptions options = Small(seed);
@@ -83,11 +81,11 @@ TEST(Crash, AfterCrashTheScriptGoesOn) {
 }
 
 // Goal:   a write over shards of several lanes is whole after any crash, also when a lane froze its
-// buffer
-//         between the record and its part of it.
+//         buffer between the record and its part of it.
 // Method: only MSETs over two shards, three lanes, a buffer frozen as often as can be; many seeds
-// and cuts. Broken on purpose: a freeze while keys are held for a record that may be in the log
-// (position_holds_).
+//         and cuts.
+// Broken on purpose: a freeze while keys are held for a record that may be in the log
+//         (position_holds_).
 TEST(Crash, WritesOverSeveralLanesAreWhole) {
   for (uint64_t seed = 1; seed <= 1500; ++seed) {
     WorldOptions options;
@@ -104,8 +102,7 @@ TEST(Crash, WritesOverSeveralLanesAreWhole) {
 }
 
 // Goal:   the state is what the log says, also where FLUSHALL runs on one lane between the record
-// of
-//         a write over several lanes and that lane's part of it.
+//         of a write over several lanes and that lane's part of it.
 // Method: MSETs over two shards among FLUSHALLs, all acknowledged; what the node answers then, and
 //         what it answers after its process died and another replayed the log, is the same.
 // Broken on purpose: a part applied though FLUSHALL's record lies behind it (ClearedBehind).

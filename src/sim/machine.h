@@ -2,8 +2,7 @@
 // lanes, log, sessions and recovery as in the real program, taken step by step in one thread.
 //
 // Owns:     everything that dies with the process. Borrows the world (disk, clock, entropy) and the
-// store's
-//           medium, which live on.
+//           store's medium, which live on.
 // Threads:  one.
 #pragma once
 

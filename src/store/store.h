@@ -6,8 +6,7 @@
 //
 // Threads:  Get, Seek, Positions from any thread; Apply from one thread at once.
 // Failure:  Apply: kNoSpace and kIo leave the content as it was; the run may be tried again.
-// kCorrupt:
-//           stored bytes fail their check; the message names the file.
+//           kCorrupt: stored bytes fail their check; the message names the file.
 // Format:   docs/formats/keys.md
 #pragma once
 

@@ -327,7 +327,7 @@ TEST(Socket, ListensWhereItIsTold) {
 }
 
 // Goal:   the same over IPv6, with brackets in the text. A machine without IPv6 has nothing to
-// show.
+//         show.
 TEST(Socket, SpeaksIpv6) {
   auto opened = Listener::Open("[::1]:0", 16);
   if (!opened.has_value()) GTEST_SKIP() << opened.error().message;
