@@ -44,6 +44,7 @@ struct Lane::Parked {
     command.once.user = user;
     command.once.token = once_token;
     place.token = token;
+    place.value_key = {};
     place.key = args[static_cast<size_t>(command.spec->first_key)];
   }
 };
@@ -100,10 +101,11 @@ shard::KeyPlace Lane::PlaceOf(const route::Placed& placed, std::string_view toke
   return {placed.keyspace->id, placed.policy, token, key, placed.shard, shard.begin, shard.end};
 }
 
-Submitted Lane::Submit(const shard::Command& command, const Origin& origin, std::string& reply) {
+Submitted Lane::Submit(const shard::Command& command, const Origin& origin, std::string& reply,
+                       const Ahead* foreseen) {
   switch (command.spec->face) {
     case command::Face::kKey:
-      return SubmitKey(command, origin, reply);
+      return SubmitKey(command, origin, reply, foreseen);
     case command::Face::kMulti:
       meters_.multi.Add();
       return SubmitMulti(*this, command, origin, reply);
@@ -112,29 +114,63 @@ Submitted Lane::Submit(const shard::Command& command, const Origin& origin, std:
   }
 }
 
-Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, std::string& reply) {
+Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, std::string& reply,
+                          const Ahead* foreseen) {
   const std::string_view key = command.args[static_cast<size_t>(command.spec->first_key)];
-  if (key.size() > model::kKeyBytesMax) {
-    resp::Reply(reply, command.version).Error("ERR key is longer than 60000 bytes");
-    return {true, {}, model::Ack::kMemory};
+  if (foreseen == nullptr || foreseen->router != node_.router.get()) {
+    if (key.size() > model::kKeyBytesMax) {
+      resp::Reply(reply, command.version).Error("ERR key is longer than 60000 bytes");
+      return {true, {}, model::Ack::kMemory};
+    }
+    if (const Status placed = Place(key, &seen_); !placed.ok()) {
+      resp::Reply(reply, command.version).Error(placed.error().message);
+      return {true, {}, model::Ack::kMemory};
+    }
+    foreseen = &seen_;
   }
-  const auto placed = node_.router->Place(key, &token_);
-  if (!placed.has_value()) {
-    resp::Reply(reply, command.version).Error(placed.error().message);
-    return {true, {}, model::Ack::kMemory};
-  }
-  Submitted submitted{false, {}, placed->policy.ack};
-  if (placed->keyspace->id == model::KeyspaceId()) meters_.unmatched.Add();
-  const model::LaneId owner = node_.owners[placed->shard];
+  const model::Keyspace& keyspace = *foreseen->keyspace;
+  const model::Policy policy = node_.router->policy(keyspace.id);
+  Submitted submitted{false, {}, policy.ack};
+  if (keyspace.id == model::KeyspaceId()) meters_.unmatched.Add();
+  const model::LaneId owner = node_.owners[foreseen->shard];
   if (owner != id_) {
     meters_.remote.Add();
     out_[owner.value]->AddCommand(command, origin);
     return submitted;
   }
-  const shard::Outcome outcome = RunOrPark(command, PlaceOf(*placed, token_, key), origin, reply);
+  shard::KeyPlace place = PlaceOf({&keyspace, policy, foreseen->shard}, foreseen->token, key);
+  place.value_key = foreseen->value_key;
+  const shard::Outcome outcome = RunOrPark(command, place, origin, reply);
   submitted.done = outcome.done;
   submitted.gate = outcome.gate;
   return submitted;
+}
+
+// Requires: the key is no longer than kKeyBytesMax.
+Status Lane::Place(std::string_view key, Ahead* ahead) const {
+  ahead->router = nullptr;
+  SLUICE_ASSIGN(const route::Placed placed, node_.router->Place(key, &ahead->token));
+  ahead->router = node_.router.get();
+  ahead->keyspace = placed.keyspace;
+  ahead->shard = placed.shard;
+  model::ValueKey(ahead->value_key_bytes, placed.keyspace->id, ahead->token, key);
+  ahead->value_key = ahead->value_key_bytes;
+  return Ok();
+}
+
+void Lane::Foresee(std::span<Ahead> commands) {
+  for (Ahead& ahead : commands) {
+    ahead.router = nullptr;
+    if (ahead.spec == nullptr || ahead.spec->face != command::Face::kKey) continue;
+    const auto at = static_cast<size_t>(ahead.spec->first_key);
+    if (at >= ahead.args.size() || ahead.args[at].size() > model::kKeyBytesMax) continue;
+    if (!Place(ahead.args[at], &ahead).ok()) continue;  // said when it runs
+    if (Owns(ahead.shard)) shards_.state().PrefetchSlot(ahead.value_key.hash);
+  }
+  for (const Ahead& ahead : commands) {
+    if (ahead.router == nullptr || !Owns(ahead.shard)) continue;
+    shards_.state().PrefetchEntry(ahead.value_key.hash);
+  }
 }
 
 shard::Outcome Lane::RunOrPark(const shard::Command& command, const shard::KeyPlace& place,
@@ -212,9 +248,11 @@ void Lane::RunDeferred() {
 
 void Lane::OnRemoteCommand(const shard::Command& command, const Origin& origin) {
   const std::string_view key = command.args[static_cast<size_t>(command.spec->first_key)];
-  const auto placed = node_.router->Place(key, &token_);
-  SLUICE_CHECK(placed.has_value());  // the sender placed it by the same router
-  const shard::KeyPlace place = PlaceOf(*placed, token_, key);
+  const Status placed = Place(key, &seen_);
+  SLUICE_CHECK(placed.ok());  // the sender placed it by the same router
+  const model::Policy policy = node_.router->policy(seen_.keyspace->id);
+  shard::KeyPlace place = PlaceOf({seen_.keyspace, policy, seen_.shard}, seen_.token, key);
+  place.value_key = seen_.value_key;
   if (TurnFull() || !deferred_.empty()) {
     deferred_.push_back([parked = std::make_shared<Parked>(command, place, origin)](Lane& lane) {
       lane.RunOrPark(*parked);

@@ -23,10 +23,12 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "ingest/ahead.h"
 #include "ingest/background.h"
 #include "ingest/cursors.h"
 #include "ingest/fabric.h"
@@ -92,7 +94,14 @@ class Lane {
   void BeginTurn(uint64_t wall_ms);
   // Requires: command.spec is of face kKey, kMulti or kGather and its arity holds. Views in
   // `command` are copied if they are needed after the call.
-  Submitted Submit(const shard::Command& command, const Origin& origin, std::string& reply);
+  // `foreseen`: what Foresee found out about this very command; null: it was not asked.
+  Submitted Submit(const shard::Command& command, const Origin& origin, std::string& reply,
+                   const Ahead* foreseen = nullptr);
+  // These commands will be submitted soon: works out where their keys lie, and has the memory
+  // fetched.
+  void Foresee(std::span<Ahead> commands);
+  // Where the lane's sessions, one at a time, put what they parsed.
+  Lookahead& lookahead() { return lookahead_; }
   // Returns what replies of this turn wait for.
   model::Lsn EndTurn();
   // True when there is work that no socket will announce: take another turn soon.
@@ -169,7 +178,9 @@ class Lane {
   };
   struct Parked;  // a command that owns its bytes
 
-  Submitted SubmitKey(const shard::Command& command, const Origin& origin, std::string& reply);
+  Submitted SubmitKey(const shard::Command& command, const Origin& origin, std::string& reply,
+                      const Ahead* foreseen);
+  Status Place(std::string_view key, Ahead* ahead) const;
   // Runs a command on a key of this lane; parks it when it must wait.
   shard::Outcome RunOrPark(const shard::Command& command, const shard::KeyPlace& place,
                            const Origin& origin, std::string& reply);
@@ -203,7 +214,9 @@ class Lane {
   std::vector<std::function<void(Lane&, model::Lsn)>> after_turn_;
   std::vector<Ready> ready_;
   std::vector<log::ShardSpan> spans_;
-  std::string token_, remote_reply_;
+  std::string remote_reply_;
+  Lookahead lookahead_;
+  Ahead seen_;                 // of a command that was not foreseen
   size_t replying_bytes_ = 0;  // replies to other lanes in this turn
   model::Lsn turn_gate_;       // what replies of the turn that ended last wait for
   uint64_t log_bytes_ = 0;

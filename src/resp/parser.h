@@ -46,8 +46,13 @@ class Parser {
 
   explicit Parser(const Limits& limits) : limits_(limits) {}
 
-  // From the next command on. Requires: Next() answered kCommand last, or was never called.
-  void set_limits(const Limits& limits) { limits_ = limits; }
+  // From the next command on; one that is half parsed is parsed anew.
+  void set_limits(const Limits& limits) {
+    limits_ = limits;
+    Rewind();
+  }
+  // The next call's input begins with a whole command once more, whatever was parsed of it.
+  void Rewind() { Reset(); }
 
   // Whatever the answer, the first `*consumed` bytes of `input` are done with once `args` is, and
   // the next call's input begins behind them. `args` is valid as long as these bytes are and until

@@ -9,7 +9,7 @@ namespace sluice::server {
 namespace {
 
 constexpr size_t kInputKept = 8 << 10;  // capacity that an empty input buffer keeps
-constexpr size_t kArgsKept = 64;        // and the list of arguments of an idle session
+constexpr size_t kArgsKept = 1024;      // and a list of arguments
 constexpr std::string_view kReserved = "sluice:";
 
 constexpr std::string_view kWriteLost =
@@ -126,42 +126,73 @@ void Session::CloseAfterReplies() {
 }
 
 size_t Session::Run(std::string_view bytes) {
-  size_t done = 0;
+  using Got = resp::Parser::Got;
+  size_t done = 0, commands = 0;
   more_ = alone_ = false;
   now_us_ = client_.active_us = context_.clock.MonotonicUs();
-  for (size_t commands = 0; phase_ == Phase::kOpen; ++commands) {
-    if (commands == kCommandsPerTurn || Blocked() || lane_.TurnFull()) {
-      more_ = done < bytes.size();
-      return done;
-    }
-    size_t consumed = 0;
-    const resp::Parser::Got got = parser_.Next(bytes.substr(done), &consumed, &args_);
-    const bool whole = got == resp::Parser::Got::kCommand;
-    const command::Spec* found = whole ? command::FindCommand(args_[0]) : nullptr;
-    if (whole && replies_.in_flight() > 0 && SpansShards(found, args_)) {
-      // It is parsed again when its time has come.
-      more_ = alone_ = true;
-      return done;
-    }
-    done += consumed;
-    switch (got) {
-      case resp::Parser::Got::kNeedMore:
+  for (Got end = Got::kCommand; end == Got::kCommand;) {
+    size_t skipped = 0;
+    for (ingest::Ahead& next : LookAhead(bytes.substr(done), &end, &skipped)) {
+      if (commands++ == kCommandsPerTurn || MustWait(next)) {
+        // It is parsed again when its time has come.
+        parser_.Rewind();
+        more_ = true;
         return done;
-      case resp::Parser::Got::kCommand:
-        Execute(found, args_);
-        break;
-      case resp::Parser::Got::kError:
-        ProtocolError();
-        break;
-      case resp::Parser::Got::kCrossProtocol:
-        meters_.protocol_errors.Add();
-        LogWarning("server", "HTTP was sent to the port of Redis clients; connection closed",
-                   {{"peer", client_.peer}});
-        Kill();
-        break;
+      }
+      done += next.bytes;
+      Execute(next);
+      if (next.args.capacity() > kArgsKept) std::vector<std::string_view>().swap(next.args);
+      if (phase_ != Phase::kOpen) return bytes.size();
     }
+    done += skipped;
+    EndOfCommands(end);
   }
-  return bytes.size();
+  return phase_ == Phase::kOpen ? done : bytes.size();
+}
+
+std::span<ingest::Ahead> Session::LookAhead(std::string_view bytes, resp::Parser::Got* end,
+                                            size_t* skipped) {
+  using Got = resp::Parser::Got;
+  ingest::Lookahead& ahead = lane_.lookahead();
+  // The first command may log in, which changes how the second is read.
+  const size_t most = client_.authenticated ? ahead.size() : 1;
+  size_t count = 0;
+  for (bool plain = true; plain && count < most;) {
+    ingest::Ahead& next = ahead[count];
+    // What an inline command's quotes mean is gone with the next one.
+    plain = !bytes.empty() && bytes.front() == '*';
+    if (!plain && count > 0) break;
+    *end = parser_.Next(bytes, &next.bytes, &next.args);
+    if (*end != Got::kCommand) {
+      *skipped = next.bytes;
+      break;
+    }
+    next.spec = command::FindCommand(next.args[0]);
+    next.router = nullptr;
+    bytes.remove_prefix(next.bytes);
+    ++count;
+  }
+  const std::span<ingest::Ahead> found(ahead.data(), count);
+  if (count > 1) lane_.Foresee(found);
+  return found;
+}
+
+bool Session::MustWait(const ingest::Ahead& next) {
+  if (Blocked() || lane_.TurnFull()) return true;
+  if (replies_.in_flight() == 0 || !SpansShards(next.spec, next.args)) return false;
+  alone_ = true;
+  return true;
+}
+
+void Session::EndOfCommands(resp::Parser::Got end) {
+  if (end == resp::Parser::Got::kError) {
+    ProtocolError();
+  } else if (end == resp::Parser::Got::kCrossProtocol) {
+    meters_.protocol_errors.Add();
+    LogWarning("server", "HTTP was sent to the port of Redis clients; connection closed",
+               {{"peer", client_.peer}});
+    Kill();
+  }
 }
 
 void Session::ProtocolError() {
@@ -171,20 +202,21 @@ void Session::ProtocolError() {
   CloseAfterReplies();
 }
 
-void Session::Execute(const command::Spec* found, command::Args args) {
+void Session::Execute(const ingest::Ahead& command) {
+  const command::Args args = command.args;
   meters_.commands.Add();
   std::string& to = replies_.Begin();
   const size_t begin = to.size();
   resp::Reply reply(to, client_.version);
   if (client_.replies == Replies::kSkipNext) client_.replies = Replies::kSkipThis;
-  const command::Spec* spec = command::Resolve(found, args, reply);
+  const command::Spec* spec = command::Resolve(command.spec, args, reply);
   Answer answer;
   if (users_version_ != context_.users.version()) MeetNewUsers();
   const bool runs = spec != nullptr && Permits(*spec, args, reply);
   if (runs) {
     client_.last = spec;
     client_.last_sub = {};
-    answer = Dispatch(*spec, args, to);
+    answer = Dispatch(command, to);
   }
   const bool failed = answer.now && to.size() > begin && to[begin] == '-';
   answer.terms.silent = answer.terms.silent || client_.replies != Replies::kOn;
@@ -193,7 +225,7 @@ void Session::Execute(const command::Spec* found, command::Args args) {
     replies_.End(answer.gate, answer.terms);
   } else {
     replies_.EndLater(answer.terms);
-    alone_ = SpansShards(found, args);
+    alone_ = SpansShards(command.spec, args);
   }
   if (!runs) {
     meters_.errors.Add();
@@ -219,17 +251,18 @@ void Session::Count(const command::Spec& spec, command::Args args, bool failed) 
   }
 }
 
-Answer Session::Dispatch(const command::Spec& spec, command::Args args, std::string& to) {
-  if (spec.face != command::Face::kSession) return Submit(spec, args, {}, to);
+Answer Session::Dispatch(const ingest::Ahead& command, std::string& to) {
+  const command::Spec& spec = *command.spec;
+  if (spec.face != command::Face::kSession) return Submit(spec, command.args, {}, to, &command);
   resp::Reply reply(to, client_.version);
-  Call call{*this, client_, context_, lane_, spec, args, reply};
+  Call call{*this, client_, context_, lane_, spec, command.args, reply};
   return Handle(call);
 }
 
 Answer Session::Submit(const command::Spec& spec, command::Args args, const shard::Once& once,
-                       std::string& to) {
+                       std::string& to, const ingest::Ahead* foreseen) {
   const shard::Command command{&spec, args, client_.version, once};
-  const ingest::Submitted submitted = lane_.Submit(command, origin(), to);
+  const ingest::Submitted submitted = lane_.Submit(command, origin(), to, foreseen);
   return {
       submitted.done,
       submitted.gate,
@@ -293,7 +326,6 @@ void Session::CheckOutput() {
 void Session::Release() {
   replies_.Release();
   if (in_.empty()) in_.shrink_to_fit();
-  if (args_.capacity() > kArgsKept) std::vector<std::string_view>().swap(args_);
 }
 
 void Session::FailWaiting() {

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,7 +98,7 @@ class Session {
 
   // Hands a command to the lane. Its arity holds and the client may run it.
   Answer Submit(const command::Spec& spec, command::Args args, const shard::Once& once,
-                std::string& reply);
+                std::string& reply, const ingest::Ahead* foreseen = nullptr);
   // False, and why is written, if this client may not run the command.
   bool Permits(const command::Spec& spec, command::Args args, resp::Reply& reply);
   // Who there is. Valid until the next command.
@@ -120,10 +121,17 @@ class Session {
   // Runs commands at the front of `bytes`; returns how many bytes are done with.
   size_t Run(std::string_view bytes);
   void Keep(std::string_view rest);
-  // `found`: what the command table has under its name.
-  void Execute(const command::Spec* found, command::Args args);
+  // Parses whole commands at the front of `bytes` into the lane's lookahead. `*end` says why there
+  // are no more of them, or kCommand; `*skipped` bytes behind them are done with.
+  std::span<ingest::Ahead> LookAhead(std::string_view bytes, resp::Parser::Got* end,
+                                     size_t* skipped);
+  // Whether the next command must wait, although it is there.
+  bool MustWait(const ingest::Ahead& next);
+  // There is no command behind those that ran.
+  void EndOfCommands(resp::Parser::Got end);
+  void Execute(const ingest::Ahead& command);
   void Count(const command::Spec& spec, command::Args args, bool failed);
-  Answer Dispatch(const command::Spec& spec, command::Args args, std::string& to);
+  Answer Dispatch(const ingest::Ahead& command, std::string& to);
   void ProtocolError();
   void CheckOutput();
   void Welcome();  // as whom a connection begins
@@ -146,7 +154,6 @@ class Session {
   bool more_ = false;   // `in_` may begin with a whole command
   std::string in_;      // received, from in_at_ on not taken yet
   size_t in_at_ = 0;
-  std::vector<std::string_view> args_;
   bool knew_password_ = false;  // at some time: replies of then may be under way
   uint64_t now_us_ = 0;
 };

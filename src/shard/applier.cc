@@ -22,7 +22,11 @@ Status Applier::Apply(const Effect& effect, const At& at, const KnownRow* known)
     PutOnce(effect, at);
     return Ok();
   }
-  model::ValueKey(key_, effect.keyspace, at.token, effect.key);
+  key_ = at.value_key;
+  if (key_.bytes.empty()) {
+    model::ValueKey(key_bytes_, effect.keyspace, at.token, effect.key);
+    key_ = key_bytes_;
+  }
   switch (effect.kind) {
     case EffectKind::kPutValue:
       PutString(effect.expire_at_ms, effect.value, at);
@@ -200,24 +204,25 @@ void Applier::PutOnce(const Effect& effect, const At& at) {
   once.reply = effect.value;
   if (effect.kind == EffectKind::kOnce) {
     once.number = effect.expire_at_ms;
-    model::OnceKey(key_, effect.keyspace, at.token, effect.key, effect.user, effect.token);
+    model::OnceKey(key_bytes_, effect.keyspace, at.token, effect.key, effect.user, effect.token);
   } else {
     once.number = effect.offset;
     const auto slot = static_cast<uint16_t>(effect.offset % model::kProducerSlots);
-    model::ProducerKey(key_, effect.keyspace, at.shard_begin, effect.user, effect.token, slot);
+    model::ProducerKey(key_bytes_, effect.keyspace, at.shard_begin, effect.user, effect.token,
+                       slot);
   }
   model::EncodeOnce(row_, once);
-  state_.active().Put(key_, row_, at.turn);
-  if (effect.kind == EffectKind::kOnce) once_.Add(effect.expire_at_ms, key_, row_.size());
+  state_.active().Put(key_bytes_, row_, at.turn);
+  if (effect.kind == EffectKind::kOnce) once_.Add(effect.expire_at_ms, key_bytes_, row_.size());
 }
 
 void Applier::ClearShard(const Effect& effect, const At& at) {
   // Once tokens and producers outlive it: a retry of an earlier write must still be recognised.
   for (const model::Kind kind : {model::Kind::kValue, model::Kind::kField}) {
-    model::KindPrefix(key_, effect.keyspace, kind, at.shard_begin);
+    model::KindPrefix(key_bytes_, effect.keyspace, kind, at.shard_begin);
     model::KindPrefix(row_, effect.keyspace, kind, at.shard_end);
     const std::string end = at.shard_end.empty() ? model::PrefixEnd(row_) : row_;
-    state_.active().ClearRange(key_, end, at.turn);
+    state_.active().ClearRange(key_bytes_, end, at.turn);
   }
 }
 

@@ -21,7 +21,8 @@ struct At {
   std::string_view token;
   std::string_view shard_begin, shard_end;  // the shard's range of tokens, as in the map
   model::Turn turn;
-  uint64_t now_ms;  // log time: what expired before it is not built upon
+  uint64_t now_ms;                  // log time: what expired before it is not built upon
+  store::HashedKey value_key = {};  // of the effect's key; empty: to be made
 };
 
 // The value row that the caller already has at hand; an absent row is exists = false.
@@ -46,7 +47,7 @@ class Applier {
   };
   Result<Base> Current(const At& at, const KnownRow* known);
   void NoteExpiry(uint64_t expire_at_ms) {
-    if (expire_at_ms != 0 || expiries_.size() != 0) expiries_.Add(expire_at_ms, key_);
+    if (expire_at_ms != 0 || expiries_.size() != 0) expiries_.Add(expire_at_ms, key_.bytes);
   }
   void PutString(uint64_t expire_at_ms, std::string_view value, const At& at);
   char* PutBody(uint64_t expire_at_ms, std::string_view begin, size_t size, const At& at);
@@ -64,7 +65,8 @@ class Applier {
   store::State& state_;
   store::ExpiryQueue& expiries_;
   store::ExpiryQueue& once_;
-  std::string key_;      // of the value row
+  store::HashedKey key_;  // of the value row
+  std::string key_bytes_;
   std::string scratch_;  // a row read from the store
   std::string row_, fields_, field_key_;
 };

@@ -17,13 +17,13 @@ void KeyView::Begin(const KeyPlace& place, model::Turn turn, uint64_t now_ms, Fe
   effects_.clear();
   error_.reset();
   row_known_ = false;
-  value_key_.clear();
+  value_key_ = place.value_key;
   field_values_.clear();
   if (!missing_.empty()) missing_ = Fetch();
   missing_bytes_ = 0;
 }
 
-command::View::Have KeyView::Look(std::string_view stored_key, std::string* scratch,
+command::View::Have KeyView::Look(const store::HashedKey& stored_key, std::string* scratch,
                                   std::string_view* row) {
   auto found = state_.Find(stored_key, store::Tier::kMemory, scratch);
   if (!found.has_value()) {
@@ -41,25 +41,25 @@ command::View::Have KeyView::Look(std::string_view stored_key, std::string* scra
       break;
   }
   if (fetch_ != nullptr) {
-    const auto at = fetch_->rows.find(std::string(stored_key));
+    const auto at = fetch_->rows.find(std::string(stored_key.bytes));
     if (at != fetch_->rows.end()) {
       *row = at->second.bytes;
       return at->second.exists ? Have::kYes : Have::kNo;
     }
   }
-  missing_bytes_ += stored_key.size();
+  missing_bytes_ += stored_key.bytes.size();
   if (missing_bytes_ > command::kReplyBytesMax) {
     error_ = Error{Code::kInvalid, std::string(command::kTooMuchToRead)};
     return Have::kNo;
   }
-  missing_.wanted.emplace_back(stored_key);
+  missing_.wanted.emplace_back(stored_key.bytes);
   return Have::kCold;
 }
 
 command::View::Have KeyView::FindRow(std::string_view key, model::RowView* row) {
   SLUICE_CHECK(key.data() == place_.key.data() || key == place_.key);
   if (!row_known_) {
-    model::ValueKey(value_key_, place_.keyspace, place_.token, place_.key);
+    MakeValueKey();
     std::string_view bytes;
     const Have have = Look(value_key_, &row_scratch_, &bytes);
     if (have == Have::kCold) return have;
@@ -133,12 +133,19 @@ command::View::Have KeyView::AllFields(std::string_view key, const model::RowVie
   return Have::kYes;
 }
 
+void KeyView::MakeValueKey() {
+  if (!value_key_.bytes.empty()) return;
+  model::ValueKey(value_key_bytes_, place_.keyspace, place_.token, place_.key);
+  value_key_ = value_key_bytes_;
+}
+
 void KeyView::Emit(const model::Effect& effect) {
   if (error_) return;  // what was read is not to be built upon
   model::Effect logged = effect;
   logged.keyspace = place_.keyspace;
   model::AppendEffect(effects_, logged);
-  const At at{place_.token, place_.shard_begin, place_.shard_end, turn_, now_ms_};
+  MakeValueKey();
+  const At at{place_.token, place_.shard_begin, place_.shard_end, turn_, now_ms_, value_key_};
   const Status applied = applier_.Apply(logged, at, row_known_ ? &row_ : nullptr);
   SLUICE_CHECK_MSG(applied.ok(), "an effect whose row was read before cannot fail to apply");
   row_known_ = false;

@@ -28,6 +28,7 @@ struct KeyPlace {
   std::string_view token, key;
   size_t shard = 0;  // index into the map
   std::string_view shard_begin, shard_end;
+  store::HashedKey value_key = {};  // where its value is stored; empty: to be made
 };
 
 class KeyView final : public command::View {
@@ -60,7 +61,8 @@ class KeyView final : public command::View {
   Fetch TakeMissing();
 
  private:
-  Have Look(std::string_view stored_key, std::string* scratch, std::string_view* row);
+  void MakeValueKey();
+  Have Look(const store::HashedKey& stored_key, std::string* scratch, std::string_view* row);
 
   store::State& state_;
   Applier& applier_;
@@ -76,7 +78,8 @@ class KeyView final : public command::View {
   std::string effects_;
   bool row_known_ = false;  // row_ is the key's current row
   KnownRow row_;
-  std::string value_key_, other_key_, row_scratch_, field_scratch_, other_scratch_;
+  store::HashedKey value_key_;
+  std::string value_key_bytes_, other_key_, row_scratch_, field_scratch_, other_scratch_;
   std::deque<std::string> field_values_;  // large hash fields found in the store, kept for the call
 };
 

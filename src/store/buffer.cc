@@ -20,6 +20,7 @@ constexpr size_t kChunksMax = size_t{1} << (32 - kUnitBits);
 static_assert((kChunkBytes / kUnit) == (size_t{1} << kUnitBits));
 
 constexpr size_t kSlotsFirst = 1024;
+constexpr size_t kCacheLine = 64;  // an entry's head and key lie in the first two
 
 constexpr size_t RoundUp(size_t size) {
   return (size + kUnit - 1) & ~(kUnit - 1);
@@ -52,7 +53,7 @@ Buffer::Buffer() {
 
 Buffer::~Buffer() = default;
 
-uint32_t Buffer::HashOf(std::string_view key) {
+uint32_t HashedKey::HashOf(std::string_view key) {
   return static_cast<uint32_t>(XXH3_64bits(key.data(), key.size()) >> 32);
 }
 
@@ -62,11 +63,28 @@ Buffer::Node* Buffer::At(uint32_t ref) const {
 }
 
 // The key's slot, or the empty one where it belongs. Requires: a table.
-Buffer::Slot* Buffer::Probe(std::string_view key, uint32_t hash) const {
-  for (size_t i = hash & mask_;; i = (i + 1) & mask_) {
+Buffer::Slot* Buffer::Probe(const HashedKey& key) const {
+  for (size_t i = key.hash & mask_;; i = (i + 1) & mask_) {
     Slot& slot = slots_[i];
     if (slot.ref == 0) return &slot;
-    if (slot.hash == hash && At(slot.ref)->key() == key) return &slot;
+    if (slot.hash == key.hash && At(slot.ref)->key() == key.bytes) return &slot;
+  }
+}
+
+void Buffer::PrefetchSlot(uint32_t hash) const {
+  if (slots_) __builtin_prefetch(&slots_[hash & mask_]);
+}
+
+void Buffer::PrefetchEntry(uint32_t hash) const {
+  if (!slots_) return;
+  for (size_t i = hash & mask_;; i = (i + 1) & mask_) {
+    const Slot& slot = slots_[i];
+    if (slot.ref == 0) return;
+    if (slot.hash != hash) continue;
+    const char* node = reinterpret_cast<const char*>(At(slot.ref));
+    __builtin_prefetch(node);
+    __builtin_prefetch(node + kCacheLine);
+    return;
   }
 }
 
@@ -84,11 +102,11 @@ bool Buffer::Hidden(const Node& node) const {
   return range && range->era > node.era;
 }
 
-Buffer::Hit Buffer::Find(std::string_view key, uint32_t hash) const {
-  const Slot* slot = slots_ ? Probe(key, hash) : nullptr;
+Buffer::Hit Buffer::Find(const HashedKey& key) const {
+  const Slot* slot = slots_ ? Probe(key) : nullptr;
   const Node* node = slot && slot->ref ? At(slot->ref) : nullptr;
   if (!cleared_.empty() && (!node || node->era != era_)) {
-    const Range* range = Covering(key);
+    const Range* range = Covering(key.bytes);
     if (range && (!node || range->era > node->era)) {
       return {Hit::State::kDeleted, {}, range->turn};
     }
@@ -98,37 +116,36 @@ Buffer::Hit Buffer::Find(std::string_view key, uint32_t hash) const {
                                    : Hit{Hit::State::kDeleted, {}, node->turn};
 }
 
-void Buffer::Put(std::string_view key, std::string_view row, model::Turn turn, size_t group) {
+void Buffer::Put(const HashedKey& key, std::string_view row, model::Turn turn, size_t group) {
   // The row may be a part of the one it replaces.
   std::memmove(PutSpace(key, row.size(), turn, group), row.data(), row.size());
 }
 
-char* Buffer::PutSpace(std::string_view key, size_t row_size, model::Turn turn, size_t group) {
+char* Buffer::PutSpace(const HashedKey& key, size_t row_size, model::Turn turn, size_t group) {
   Node* node = Upsert(key, row_size, turn, group);
   node->state = Node::kRow;
   return node->row_data();
 }
 
-void Buffer::Delete(std::string_view key, model::Turn turn, size_t group) {
+void Buffer::Delete(const HashedKey& key, model::Turn turn, size_t group) {
   Upsert(key, 0, turn, group)->state = Node::kDeleted;
 }
 
-Buffer::Node* Buffer::Upsert(std::string_view key, size_t row_size, model::Turn turn,
+Buffer::Node* Buffer::Upsert(const HashedKey& key, size_t row_size, model::Turn turn,
                              size_t group) {
   if (taken_ * 8 >= mask_ * 5) Grow();
-  const uint32_t hash = HashOf(key);
-  Slot* slot = Probe(key, hash);
+  Slot* slot = Probe(key);
   Node* node = slot->ref ? At(slot->ref) : nullptr;
   if (node && !recount_ && Hidden(*node)) ++live_;
   if (!node) {
     ++live_;
     ++taken_;
-    *slot = {hash, NewNode(key, row_size, row_size)};
+    *slot = {key.hash, NewNode(key.bytes, row_size, row_size)};
     Link(slot->ref, group);
     node = At(slot->ref);
   } else if (row_size > node->capacity) {
     // Half as much again, so that a row that grows by small steps moves rarely.
-    const uint32_t moved = NewNode(key, row_size, row_size + row_size / 2);
+    const uint32_t moved = NewNode(key.bytes, row_size, row_size + row_size / 2);
     node->state = Node::kMoved;
     slot->ref = moved;
     Link(moved, group);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <concepts>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
@@ -26,6 +27,18 @@
 namespace sluice::store {
 
 class KeyOrder;
+
+// A stored key and the hash that every buffer looks it up by: made once, used for each.
+struct HashedKey {
+  std::string_view bytes;
+  uint32_t hash = 0;
+
+  HashedKey() = default;
+  template <std::convertible_to<std::string_view> Bytes>
+  HashedKey(const Bytes& key) : bytes(key), hash(HashOf(bytes)) {}  // NOLINT: bytes are a key
+
+  static uint32_t HashOf(std::string_view key);
+};
 
 class Buffer {
  public:
@@ -42,18 +55,19 @@ class Buffer {
 
   // kMiss: not here; look further. A key inside a cleared range that was not written since:
   // kDeleted.
-  Hit Find(std::string_view key) const { return Find(key, HashOf(key)); }
+  Hit Find(const HashedKey& key) const;
 
-  // For a reader of several buffers: the hash that any of them needs for the key.
-  static uint32_t HashOf(std::string_view key);
-  Hit Find(std::string_view key, uint32_t hash) const;
+  // For many keys that will be looked up or written soon: first one, then the other for each, so
+  // that the memory they lie in is fetched at the same time and not one after the other.
+  void PrefetchSlot(uint32_t hash) const;
+  void PrefetchEntry(uint32_t hash) const;
 
   // Sets the row of a key. `group` > 0: the first `group` bytes of the key name a group (a large
   // hash's generation) whose members ForEachOf walks.
-  void Put(std::string_view key, std::string_view row, model::Turn turn, size_t group = 0);
+  void Put(const HashedKey& key, std::string_view row, model::Turn turn, size_t group = 0);
   // The same with the row's bytes left to the caller to fill, before any other call.
-  char* PutSpace(std::string_view key, size_t row_size, model::Turn turn, size_t group = 0);
-  void Delete(std::string_view key, model::Turn turn, size_t group = 0);
+  char* PutSpace(const HashedKey& key, size_t row_size, model::Turn turn, size_t group = 0);
+  void Delete(const HashedKey& key, model::Turn turn, size_t group = 0);
   // Forgets all entries in [begin, end) and hides what lies below. Costs the ranges cleared so far,
   // however many entries there are. Nothing if begin >= end.
   void ClearRange(std::string_view begin, std::string_view end, model::Turn turn);
@@ -119,10 +133,10 @@ class Buffer {
   };
 
   Node* At(uint32_t ref) const;
-  Slot* Probe(std::string_view key, uint32_t hash) const;
+  Slot* Probe(const HashedKey& key) const;
   const Range* Covering(std::string_view key) const;
   bool Hidden(const Node& node) const;
-  Node* Upsert(std::string_view key, size_t row_size, model::Turn turn, size_t group);
+  Node* Upsert(const HashedKey& key, size_t row_size, model::Turn turn, size_t group);
   uint32_t NewNode(std::string_view key, size_t row_size, size_t capacity);
   uint32_t Allocate(size_t size);
   void Link(uint32_t ref, size_t group);

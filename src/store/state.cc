@@ -14,40 +14,47 @@ Found FromHit(const Buffer::Hit& hit) {
 
 }  // namespace
 
-Result<Found> State::Find(std::string_view key, Tier tier, std::string* scratch) {
-  const uint32_t hash = Buffer::HashOf(key);
-  if (const auto found = FindBuffered(key, hash)) return *found;
-  return Ask(key, hash, tier, scratch);
+Result<Found> State::Find(const HashedKey& key, Tier tier, std::string* scratch) {
+  if (const auto found = FindBuffered(key)) return *found;
+  return Ask(key, tier, scratch);
 }
 
-std::optional<Found> State::FindBuffered(std::string_view key) const {
-  return FindBuffered(key, Buffer::HashOf(key));
+void State::PrefetchSlot(uint32_t hash) const {
+  active_->PrefetchSlot(hash);
+  for (const auto& buffer : frozen_) buffer->PrefetchSlot(hash);
+  recent_->PrefetchSlot(hash);
 }
 
-std::optional<Found> State::FindBuffered(std::string_view key, uint32_t hash) const {
-  Buffer::Hit hit = active_->Find(key, hash);
+void State::PrefetchEntry(uint32_t hash) const {
+  active_->PrefetchEntry(hash);
+  for (const auto& buffer : frozen_) buffer->PrefetchEntry(hash);
+  recent_->PrefetchEntry(hash);
+}
+
+std::optional<Found> State::FindBuffered(const HashedKey& key) const {
+  Buffer::Hit hit = active_->Find(key);
   if (hit.state != Buffer::Hit::State::kMiss) return FromHit(hit);
   for (auto buffer = frozen_.rbegin(); buffer != frozen_.rend(); ++buffer) {
-    hit = (*buffer)->Find(key, hash);
+    hit = (*buffer)->Find(key);
     if (hit.state != Buffer::Hit::State::kMiss) return FromHit(hit);
   }
   return std::nullopt;
 }
 
-Result<Found> State::Ask(std::string_view key, uint32_t hash, Tier tier, std::string* scratch) {
+Result<Found> State::Ask(const HashedKey& key, Tier tier, std::string* scratch) {
   // Read before the store is asked: an answer of later runs is forgotten too soon, never too late.
   const uint64_t applied = store_.applied();
   if ((applied != recent_applied_ && !recent_->empty()) || recent_->bytes() > recent_bytes_) {
     recent_ = std::make_unique<Buffer>();
   }
   recent_applied_ = applied;
-  const Buffer::Hit known = recent_->Find(key, hash);
+  const Buffer::Hit known = recent_->Find(key);
   if (known.state == Buffer::Hit::State::kDeleted) return Found{};
   if (known.state == Buffer::Hit::State::kRow) {
     scratch->assign(known.row);
     return Found{Answer::kFound, *scratch, model::Turn()};
   }
-  SLUICE_ASSIGN(const Answer answer, store_.Get(key, tier, scratch));
+  SLUICE_ASSIGN(const Answer answer, store_.Get(key.bytes, tier, scratch));
   if (answer != Answer::kFound) {
     if (answer == Answer::kMissing) recent_->Delete(key, model::Turn());
     return Found{answer, {}, model::Turn()};

@@ -47,10 +47,14 @@ class State {
         recent_(std::make_unique<Buffer>()) {}
 
   // `scratch` holds the row when it comes from the store.
-  Result<Found> Find(std::string_view key, Tier tier, std::string* scratch);
+  Result<Found> Find(const HashedKey& key, Tier tier, std::string* scratch);
 
   // The same from the buffers alone; none: only the store knows.
-  std::optional<Found> FindBuffered(std::string_view key) const;
+  std::optional<Found> FindBuffered(const HashedKey& key) const;
+
+  // As of Buffer, in all that a look-up asks.
+  void PrefetchSlot(uint32_t hash) const;
+  void PrefetchEntry(uint32_t hash) const;
 
   Buffer& active() { return *active_; }  // all writes go here
   const Buffer& active() const { return *active_; }
@@ -68,8 +72,7 @@ class State {
   Store& store() { return store_; }
 
  private:
-  std::optional<Found> FindBuffered(std::string_view key, uint32_t hash) const;
-  Result<Found> Ask(std::string_view key, uint32_t hash, Tier tier, std::string* scratch);
+  Result<Found> Ask(const HashedKey& key, Tier tier, std::string* scratch);
 
   Store& store_;
   std::shared_ptr<Buffer> active_;
