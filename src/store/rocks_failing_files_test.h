@@ -43,8 +43,8 @@ class FailingFiles : public rocksdb::FileSystemWrapper {
     const std::lock_guard lock(mutex_);
     return steps_;
   }
-  // Files and directories changed since their last sync; RocksDB's log for people aside, and its
-  // write-ahead log, which stays empty.
+  // Files and directories changed since their last sync; RocksDB's write-ahead log aside, which
+  // stays empty.
   std::set<std::string> Unsynced() {
     const std::lock_guard lock(mutex_);
     return unsynced_;
@@ -87,10 +87,9 @@ class FailingFiles : public rocksdb::FileSystemWrapper {
     if (!Step()) return error();
     const std::lock_guard lock(mutex_);
     const std::filesystem::path named(path);
-    const bool people = named.filename().string().starts_with("LOG") || path.ends_with(".log");
     // A table outside the database lasts when it is linked into it.
     const bool beside = named.parent_path().filename() == "tmp";
-    if (!people && !(entry && beside)) {
+    if (!path.ends_with(".log") && !(entry && beside)) {
       unsynced_.insert(entry ? named.parent_path().string() : path);
     }
     return fn();

@@ -6,7 +6,11 @@
 #include <rocksdb/table.h>
 
 #include <chrono>
+#include <cstdarg>
+#include <cstdio>
 #include <limits>
+
+#include "base/log_line.h"
 
 namespace sluice::store {
 namespace {
@@ -14,6 +18,7 @@ namespace {
 constexpr size_t kBlockBytes = size_t{4} << 10;
 constexpr double kFilterBitsPerKey = 10;  // one missing key in a hundred costs a look into a table
 constexpr double kCacheShareOfHeads = 0.5;  // kept for index and filter blocks
+constexpr size_t kLineBytesMax = 1024;      // of what RocksDB says; the rest is cut
 constexpr uint64_t kSyncBytes = uint64_t{1} << 20;
 constexpr uint64_t kResumeUs = 100'000;  // between RocksDB's attempts at a new manifest
 constexpr std::chrono::milliseconds kRecoveryWait{2000};
@@ -31,6 +36,20 @@ rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cach
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   return table;
 }
+
+// What RocksDB says goes where all of the process's lines go. Into a file of its own it would write
+// it with a writer that ends the process at the second write after one that failed.
+class Lines : public rocksdb::Logger {
+ public:
+  Lines() : Logger(rocksdb::ERROR_LEVEL) {}
+
+  using Logger::Logv;
+  void Logv(const char* format, va_list values) override {
+    char text[kLineBytesMax];
+    std::vsnprintf(text, sizeof text, format, values);
+    LogWarning("store", "RocksDB met an error", {{"text", text}});
+  }
+};
 
 // Nothing is written but runs, and Apply's caller heeds Stalled(): no delays of RocksDB's own.
 void NeverDelayWrites(rocksdb::Options& to) {
@@ -103,9 +122,7 @@ RocksSetup SetUp(const RocksStore::Options& options) {
   to.max_background_jobs = options.background_jobs;
   to.bgerror_resume_retry_interval = kResumeUs;
   to.bytes_per_sync = kSyncBytes;  // so that the last sync of a large file is short
-  to.info_log_level = rocksdb::WARN_LEVEL;
-  to.keep_log_file_num = 2;
-  to.max_log_file_size = size_t{1} << 20;
+  to.info_log = std::make_shared<Lines>();
   to.stats_dump_period_sec = 0;
   to.stats_persist_period_sec = 0;
   to.listeners.push_back(setup.watcher);

@@ -340,6 +340,18 @@ TEST(RocksStore, LosesNothingToIoErrors) {
   FailAtEveryStep(FailingFiles::Fails::kOnce, broken, Code::kIo);
 }
 
+// Goal:   what RocksDB says for people takes no file, whose failed write would end the process.
+// Method: what lies in the directory; the power cuts of tests/e2e/test_power_cut.py met the rest.
+TEST(RocksStore, KeepsNoFileForPeople) {
+  TempDir dir;
+  auto store = Open(dir.path() + "/s", Small());
+  ASSERT_TRUE(store->Apply(Bulk(300, 1)).ok());
+  for (const auto& entry : fs::directory_iterator(dir.path() + "/s/db")) {
+    const std::string name = entry.path().filename();
+    EXPECT_FALSE(name.starts_with("LOG") && name != "LOCK") << name;
+  }
+}
+
 // Goal:   a compaction that meets a full disk is not the end: the next Apply clears the error, and
 //         compaction goes on.
 // Method: enough runs for a compaction, which fails at each of its steps in turn.
