@@ -15,8 +15,11 @@ bool ParseInt(std::string_view text, int64_t* value) {
   if (first == text.size()) return false;
   // Zero is "0" alone: neither "-0" nor "07" is the shortest form of anything.
   if (text[first] == '0' && text.size() > 1) return false;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
-  return error == std::errc() && end == text.data() + text.size();
+  int64_t read = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), read);
+  if (error != std::errc() || end != text.data() + text.size()) return false;
+  *value = read;
+  return true;
 }
 
 bool ParseLongDouble(std::string_view text, long double* value) {

@@ -34,6 +34,7 @@ TEST(Number, ReadsExactlyTheShortestFormOfAnInteger) {
           text + std::string(1, '\0'), "--" + digits, text + "\n"}) {
       read = 99;
       EXPECT_FALSE(ParseInt(spoiled, &read)) << spoiled;
+      EXPECT_EQ(read, 99) << spoiled;
     }
   }
 }
