@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "command/handler.h"
 #include "model/stored_key.h"
 
 namespace sluice::ingest {
@@ -151,13 +152,31 @@ Status Recovery::ReplayPart(const model::RecordPart& part, size_t index, model::
     if (!model::ReadEffect(reader, &effect, &fields_)) {
       return Fail(Code::kCorrupt, "an effect cannot be read; it may be of a newer version");
     }
-    if (effect.kind != model::EffectKind::kClearShard) {
-      const auto placed = node_.router->Place(effect.key, &token_);
-      // A producer's slots lie at the shard, wherever its first key was; every other effect at its
-      // key.
-      if (!placed.has_value()) return Fail(Code::kCorrupt, placed.error().message);
-    }
+    SLUICE_TRY(PlaceEffect(effect, index));
     SLUICE_TRY(lane.shards().Replay(effect, index, token_, time));
+  }
+  return Ok();
+}
+
+Status Recovery::PlaceEffect(const model::Effect& effect, size_t index) {
+  using model::EffectKind;
+  const model::Shard& shard = node_.router->map().shards()[index];
+  if (effect.keyspace != shard.keyspace) {
+    return Fail(Code::kCorrupt, "an effect of another keyspace than its shard's");
+  }
+  if (effect.kind == EffectKind::kClearShard) return Ok();
+  if (effect.key.size() > model::kKeyBytesMax) {
+    return Fail(Code::kCorrupt, "an effect on a key that is too long");
+  }
+  const auto placed = node_.router->Place(effect.key, &token_);
+  if (!placed.has_value()) return Fail(Code::kCorrupt, placed.error().message);
+  if (placed->shard != index) {
+    return Fail(Code::kCorrupt, "an effect on a key of another shard");
+  }
+  if (effect.kind == EffectKind::kPatch &&
+      (effect.offset > command::kValueBytesMax ||
+       effect.offset + effect.value.size() > command::kValueBytesMax)) {
+    return Fail(Code::kCorrupt, "a patch at an offset beyond the largest value");
   }
   return Ok();
 }

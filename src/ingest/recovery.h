@@ -53,6 +53,8 @@ class Recovery {
   Status ReplayRecord(const log::GroupView& group, const std::vector<model::RecordPart>& parts,
                       model::LogTime time);
   Status ReplayPart(const model::RecordPart& part, size_t index, model::LogTime time);
+  // Finds the effect's token. kCorrupt: no command on that shard makes such an effect.
+  Status PlaceEffect(const model::Effect& effect, size_t index);
   Status BeginGroup(const log::GroupView& group);
   Status Flush(Lane& lane);
   Error Damaged(const log::GroupView& group, const std::string& what) const;
