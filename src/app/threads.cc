@@ -12,8 +12,7 @@ constexpr std::chrono::milliseconds kDurableLook{5};    // whether a run's recor
 
 }  // namespace
 
-Threads::Threads(store::RocksStore& store, ingest::Fabric& fabric)
-    : store_(store), fabric_(fabric) {
+Threads::Threads(store::Store& store, ingest::Fabric& fabric) : store_(store), fabric_(fabric) {
   for (ReadMeters& meters : read_meters_) {
     threads_.emplace_back([this, &meters] { ReadLoop(meters); });
   }

@@ -21,7 +21,7 @@
 #include "log/file_log.h"
 #include "meter/meter.h"
 #include "meter/registry.h"
-#include "store/rocks_store.h"
+#include "store/store.h"
 
 namespace sluice::app {
 
@@ -47,7 +47,7 @@ inline constexpr size_t kReadThreads = 2;
 
 class Threads final : public ingest::Background {
  public:
-  Threads(store::RocksStore& store, ingest::Fabric& fabric);
+  Threads(store::Store& store, ingest::Fabric& fabric);
   ~Threads() override;
 
   void Offload(model::LaneId lane, std::function<void(store::Store&)> work,
@@ -87,7 +87,7 @@ class Threads final : public ingest::Background {
   bool WaitStopping(std::chrono::milliseconds time);
 
   env::LinuxClock clock_;
-  store::RocksStore& store_;
+  store::Store& store_;
   ingest::Fabric& fabric_;
   log::FileLog* log_ = nullptr;
   log::Committer* committer_ = nullptr;

@@ -257,13 +257,16 @@ TEST_F(HttpServerTest, EndsSlowClients) {
     client.Send(start);
     EXPECT_THAT(client.ReadAll(), Not(HasSubstr("(timeout)"))) << start;
   }
-  // A drop of a byte now and then does not stretch the time for a whole request.
+  // A drop of a byte now and then does not stretch the time for a whole request. Slow enough that
+  // the time is over before the header has its size.
+  constexpr std::chrono::microseconds kDrop{200};
   Client dripping(*server_);
   dripping.Send("GET /healthz HTTP/1.1\r\nA: ");
   const auto start = std::chrono::steady_clock::now();
   while (dripping.Send("a")) {
-    ASSERT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(kLongMs));
-    std::this_thread::yield();
+    const auto sent = std::chrono::steady_clock::now();
+    ASSERT_LT(sent - start, std::chrono::milliseconds(kLongMs));
+    while (std::chrono::steady_clock::now() - sent < kDrop) std::this_thread::yield();
   }
   source_.metrics_bytes = 64 << 20;
   Client deaf(*server_);
