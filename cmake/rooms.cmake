@@ -1,9 +1,11 @@
 # One static library per room, linked with exactly the edges of src/rooms.txt; one test program per
-# room from its *_test.cc files; one executable from its main.cc, if it has one. A room that needs a
-# library from outside says so in its room.cmake.
+# room from its *_test.cc and *_fuzz.cc files; one executable from its main.cc, if it has one. A
+# room that needs a library from outside says so in its room.cmake.
 
 option(SLUICE_CHECK_HEADERS "Compile every header alone as part of `all`" OFF)
+option(SLUICE_FUZZ "A program with libFuzzer from each *_fuzz.cc, and no tests" OFF)
 add_custom_target(headers)  # every header alone, whatever the option says
+add_custom_target(fuzzers)
 
 add_library(sluice_flags INTERFACE)
 target_compile_options(sluice_flags INTERFACE
@@ -18,6 +20,12 @@ if(SLUICE_SANITIZE)
   target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE}
     -fno-sanitize-recover=all)
   target_link_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
+  # What the sanitizers do not see: an index past a view's end and within the buffer.
+  target_compile_definitions(sluice_flags INTERFACE _GLIBCXX_ASSERTIONS)
+endif()
+if(SLUICE_FUZZ)
+  target_compile_options(sluice_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_compile_definitions(sluice_flags INTERFACE SLUICE_LIBFUZZER)
 endif()
 
 # The precompiled headers, made once for all rooms and once for all tests: 100 MB each.
@@ -42,6 +50,20 @@ function(sluice_program room main)
     # For RocksDB and every other library in the process too. Sanitizers bring their own.
     target_link_libraries(${program} PRIVATE jemalloc)
   endif()
+endfunction()
+
+# build/fuzz/<room>_<name>, the target of that name in src/<room>/<name>_fuzz.cc.
+function(sluice_fuzzers room sources)
+  foreach(source IN LISTS sources)
+    get_filename_component(name ${source} NAME_WE)
+    string(REGEX REPLACE "_fuzz$" "" name ${name})
+    set(target ${room}_${name})
+    add_executable(${target} ${source})
+    # Kits of tests expect; nothing here is run by GoogleTest.
+    target_link_libraries(${target} PRIVATE sluice_${room} gtest Threads::Threads)
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzzers ${target})
+  endforeach()
 endfunction()
 
 # One object library that includes each of the room's headers alone: a header names what it uses.
@@ -73,8 +95,10 @@ function(sluice_room name deps)
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.cc)
   set(tests ${sources})
-  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
+  set(fuzzers ${sources})
+  list(FILTER tests INCLUDE REGEX "_(test|fuzz)\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|/main)\\.cc$")
   set(target sluice_${name})
   if(sources)
     add_library(${target} STATIC ${sources})
@@ -98,7 +122,9 @@ function(sluice_room name deps)
     set_source_files_properties(${sources} ${dir}/main.cc PROPERTIES COMPILE_DEFINITIONS
       "SLUICE_VERSION=\"${PROJECT_VERSION}\";SLUICE_BUILD=\"${SLUICE_COMMIT}\"")
   endif()
-  if(tests)
+  if(SLUICE_FUZZ)
+    sluice_fuzzers(${name} "${fuzzers}")
+  elseif(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${target} gtest gtest_main gmock Threads::Threads)
     target_precompile_headers(${name}_test REUSE_FROM sluice_pch_test)

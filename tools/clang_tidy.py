@@ -45,7 +45,7 @@ def commands(build_dir):
             command = entry["command"]
             # The launcher's words (env, ccache) come before the compiler.
             command = re.sub(r"^.*?(?=\S*/(?:c\+\+|g\+\+)\s)", "", command)
-            text = "pch_test.h" if source.name.endswith("_test.cc") else "pch.h"
+            text = "pch_test.h" if source.name.endswith(("_test.cc", "_fuzz.cc")) else "pch.h"
             command = PRECOMPILED.sub(f"-include {ROOT}/src/base/{text}", command)
             found[source] = FOREIGN_FLAGS.sub("", command)
     return found

@@ -2,60 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/prng.h"
+#include "resp/kit_test.h"
 
 namespace sluice::resp {
 namespace {
 
 using Got = Parser::Got;
-using Command = std::vector<std::string>;
-
-// What a stream of bytes means: its commands, and how it ended.
-struct Meaning {
-  std::vector<Command> commands;
-  Got end = Got::kNeedMore;
-  std::string error;
-
-  bool operator==(const Meaning&) const = default;
-};
-
-// Feeds `bytes` in reads of the sizes that `next_read` gives, as a connection would: unconsumed
-// bytes stay, and the buffer is a new allocation of the exact size each time, so that a sanitizer
-// sees every read past its end and every view kept across calls.
-template <class NextRead>
-Meaning Feed(std::string_view bytes, const Limits& limits, NextRead next_read) {
-  Meaning meaning;
-  Parser parser(limits);
-  std::string pending;
-  std::vector<std::string_view> args;
-  while (!bytes.empty()) {
-    const size_t size = std::min<size_t>(next_read(), bytes.size());
-    pending += bytes.substr(0, size);
-    bytes.remove_prefix(size);
-    for (;;) {
-      const auto buffer = std::make_unique<char[]>(pending.size());
-      std::copy(pending.begin(), pending.end(), buffer.get());
-      size_t consumed = 0;
-      const Got got = parser.Next({buffer.get(), pending.size()}, &consumed, &args);
-      if (got == Got::kCommand) meaning.commands.emplace_back(args.begin(), args.end());
-      pending.erase(0, consumed);
-      if (got == Got::kNeedMore) break;
-      if (got == Got::kCommand) continue;
-      meaning.end = got;
-      meaning.error = parser.error();
-      return meaning;
-    }
-  }
-  return meaning;
-}
-
-Meaning Whole(std::string_view bytes, const Limits& limits = kLimits) {
-  return Feed(bytes, limits, [] { return SIZE_MAX; });
-}
 
 std::string Bulk(std::string_view bytes) {
   return "$" + std::to_string(bytes.size()) + "\r\n" + std::string(bytes) + "\r\n";
@@ -104,8 +61,8 @@ std::string RandomRequest(Prng& prng, std::vector<Command>* meaning) {
 }
 
 // Goal:   the reads that bytes arrive in make no difference, and every command is what was sent.
-// Method: random streams of requests of every kind, each fed whole, byte by byte and in random
-//         reads; the meaning is known from making them.
+// Method: random streams of requests of every kind, each fed whole, cut in two at every byte, byte
+//         by byte and in random reads; the meaning is known from making them.
 TEST(Parser, AnySplitIntoReadsGivesTheSameCommands) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     Prng prng(seed);
@@ -116,6 +73,15 @@ TEST(Parser, AnySplitIntoReadsGivesTheSameCommands) {
     ASSERT_EQ(Feed(stream, kLimits, [&] { return 1 + prng.Below(40); }), sent) << "seed " << seed;
     if (stream.size() > 4000) continue;
     ASSERT_EQ(Feed(stream, kLimits, [] { return 1; }), sent) << "seed " << seed;
+    if (stream.size() > 600) continue;
+    for (size_t cut = 1; cut < stream.size(); ++cut) {
+      ASSERT_EQ(Feed(stream, kLimits,
+                     [&, first = true]() mutable {
+                       return std::exchange(first, false) ? cut : SIZE_MAX;
+                     }),
+                sent)
+          << "seed " << seed << " cut " << cut;
+    }
   }
 }
 

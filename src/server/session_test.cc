@@ -41,8 +41,34 @@ std::string Script() {
          Request({"QUIT"}) + Request({"SET", "after", "quit"});
 }
 
+// All that the script is answered by a node that the seed chooses, in reads of at most that size.
+std::string AnswersInRandomReads(uint64_t seed, size_t read_max) {
+  Prng prng(seed);
+  NodeFixture node({.lanes = 1 + seed % 3, .cold = prng.OneIn(2)});
+  const size_t lanes = 1 + seed % 3, lane = prng.Below(lanes);
+  const uint64_t id = node.Connect(lane);
+  const std::string script = Script();
+  std::string replies;
+  for (size_t at = 0; at < script.size();) {
+    const size_t size = std::min(1 + prng.Below(read_max), script.size() - at);
+    node.Turn(lane, id, std::string_view(script).substr(at, size));
+    at += size;
+    for (uint64_t turns = prng.Below(4); turns > 0; --turns) node.Turn(prng.Below(lanes));
+    if (prng.OneIn(4)) node.RunJobs();
+    if (prng.OneIn(4)) node.Sync();
+    if (prng.OneIn(8)) {
+      node.Sync();
+      node.StoreBuffers();
+    }
+    if (prng.OneIn(4)) replies += node.Take(id, lane);
+  }
+  return replies + node.Rest(id, lane);
+}
+
 // Goal:   replies do not depend on how the bytes arrive.
-// Method: the script whole, cut in two at every byte, and byte by byte, on one and on two lanes.
+// Method: the script whole, cut in two at every byte, and byte by byte, on one and on two lanes;
+//         then in random reads on any lane of up to three, between which other lanes take turns,
+//         things become durable and replies leave or not, with rows that only the disk has.
 TEST(Session, AnswersTheSameHoweverTheBytesArrive) {
   for (const size_t lanes : {1, 2}) {
     const NodeOptions options{.lanes = lanes};
@@ -63,6 +89,10 @@ TEST(Session, AnswersTheSameHoweverTheBytesArrive) {
     const uint64_t slow = node.Connect();
     for (const char byte : script) node.Turn(0, slow, {&byte, 1});
     EXPECT_EQ(node.Rest(slow), expected) << "lanes " << lanes;
+  }
+  const std::string expected = AnswersInRandomReads(0, SIZE_MAX);
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    ASSERT_EQ(AnswersInRandomReads(seed, 1 + seed % 50), expected) << "seed " << seed;
   }
 }
 
