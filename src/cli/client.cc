@@ -103,10 +103,10 @@ void AppendRequest(std::string& to, std::span<const std::string_view> words) {
 }
 
 Result<std::unique_ptr<Client>> Client::Connect(const Address& address, env::Clock& clock,
-                                                int timeout_ms) {
+                                                int timeout_ms, size_t read_bytes) {
   SLUICE_ASSIGN(env::Fd socket, env::Connect(address.text(), timeout_ms));
   env::TuneConnection(socket.get(), 60);
-  std::unique_ptr<Client> client(new Client(std::move(socket), clock));
+  std::unique_ptr<Client> client(new Client(std::move(socket), clock, read_bytes));
   if (address.password.empty() && address.user.empty()) return client;
   const std::string_view user = address.user.empty() ? std::string_view("default") : address.user;
   SLUICE_ASSIGN(const resp::Value reply,

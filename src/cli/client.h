@@ -43,13 +43,14 @@ void AppendRequest(std::string& to, std::span<const std::string_view> words);
 
 class Client {
  public:
-  static constexpr size_t kReadBytes = 256 << 10;  // that one Read() takes from the socket at most
+  static constexpr size_t kReadBytes = 256 << 10;
 
-  // Borrows the clock. Connects, and logs in if the address has a password.
+  // Borrows the clock. Connects, and logs in if the address has a password. One Read() takes
+  // `read_bytes` from the socket at most, or more once a reply was longer.
   //   kIo       nobody answers there, or not within `timeout_ms`.
   //   kInvalid  the server refused the password, or the host is none.
   static Result<std::unique_ptr<Client>> Connect(const Address& address, env::Clock& clock,
-                                                 int timeout_ms);
+                                                 int timeout_ms, size_t read_bytes = kReadBytes);
 
   // An error reply is a reply. Requires: nothing is under way.
   //   kIo  no reply within `timeout_ms`, or the connection is lost.
@@ -67,8 +68,8 @@ class Client {
   Result<bool> Next(resp::Value* reply);
 
  private:
-  Client(env::Fd socket, env::Clock& clock)
-      : clock_(clock), socket_(std::move(socket)), in_(kReadBytes) {}
+  Client(env::Fd socket, env::Clock& clock, size_t read_bytes)
+      : clock_(clock), socket_(std::move(socket)), in_(read_bytes) {}
   void WaitReady(int timeout_ms);
 
   env::Clock& clock_;
