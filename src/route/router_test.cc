@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "base/allocations_test.h"
 #include "route/token.h"
 #include "route/world_test.h"
 

@@ -42,7 +42,4 @@ inline std::shared_ptr<const Router> RouterOf(std::string_view toml) {
   return RouterOf(Accepted({}, toml));
 }
 
-// How often this program allocated so far.
-uint64_t Allocations();
-
 }  // namespace sluice::route

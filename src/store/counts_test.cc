@@ -1,0 +1,59 @@
+// What a row costs the store in bytes. The same on every machine.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "base/prng.h"
+#include "model/row.h"
+#include "model/stored_key.h"
+#include "store/rocks_store.h"
+#include "store/temp_dir_test.h"
+
+namespace sluice::store {
+namespace {
+
+constexpr uint64_t kRows = 50'000;
+constexpr size_t kKeyBytes = 16, kValueBytes = 100;
+
+// Half of it compresses, as in the bench.
+std::string HalfCompressible(Prng& prng) {
+  std::string value;
+  while (value.size() < kValueBytes / 2) value.push_back(static_cast<char>('0' + prng.Below(64)));
+  return value.append(kValueBytes - value.size(), 'x');
+}
+
+// kRows SETs of random keys.
+Run RunOfSets(uint64_t lsn) {
+  Prng prng(lsn);
+  auto buffer = std::make_shared<Buffer>();
+  std::string key, token;
+  for (uint64_t i = 0; i < kRows; ++i) {
+    const std::string name = fmt::format("key:{:012}", prng.Below(1'000'000'000));
+    token = fmt::format("{:08x}", static_cast<uint32_t>(prng()));
+    key.clear();
+    model::ValueKey(key, model::KeyspaceId(0), token, name);
+    std::string row(model::StringHeadSize(0), 0);
+    model::StoreStringHead(row.data(), 0);
+    buffer->Put(key, row.append(HalfCompressible(prng)), model::Turn(1));
+  }
+  return {buffer, {{model::Lineage(1), model::ShardSeq(lsn), model::Lsn(lsn)}}};
+}
+
+// Goal:   bytes that one row takes in a run, and in a merged table.
+// Method: runs of random keys of 16 bytes with values of 100, of which half compress; merged whole.
+TEST(Counts, BytesOfARow) {
+  constexpr int kRuns = 8;
+  TempDir dir;
+  auto store = RocksStore::Open(dir.path() + "/s", {}).value();
+  for (uint64_t lsn = 1; lsn <= kRuns; ++lsn) ASSERT_TRUE(store->Apply(RunOfSets(lsn)).ok());
+  ASSERT_TRUE(store->CompactAll().ok());
+  const Health health = store->health();
+  const double rows = static_cast<double>(kRuns) * kRows;
+  EXPECT_LE(static_cast<double>(health.run_bytes_written) / rows, 82);  // 78.4
+  EXPECT_LE(static_cast<double>(health.table_bytes) / rows, 82);        // 77.4
+}
+
+}  // namespace
+}  // namespace sluice::store
