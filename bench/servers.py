@@ -1,7 +1,6 @@
 """The servers that are measured: each is started on an empty directory and stopped by its id."""
 
 import http.client
-import json
 import os
 import shutil
 import signal
@@ -11,6 +10,10 @@ import time
 from pathlib import Path
 
 START_SECONDS = 120.0
+ASK_SECONDS = 120.0
+QUIET_SECONDS = 0.5
+QUIET_BYTES = 1 << 20
+SETTLE_SECONDS = 120.0
 POLL_SECONDS = 0.002
 
 
@@ -18,6 +21,18 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def ask(server, *words):
+    """The first line of one command's reply, and the seconds until it came."""
+    request = b"*%d\r\n" % len(words)
+    request += b"".join(b"$%d\r\n%s\r\n" % (len(word), word.encode()) for word in words)
+    with socket.create_connection(("127.0.0.1", server.port), ASK_SECONDS) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        begin = time.perf_counter()
+        connection.sendall(request)
+        with connection.makefile("rb") as replies:
+            return replies.readline().rstrip(), time.perf_counter() - begin
 
 
 class Server:
@@ -52,6 +67,18 @@ class Server:
             time.sleep(POLL_SECONDS)
         self.start_seconds = time.monotonic() - begin
         return self
+
+    def settle(self):
+        """Waits until it writes nothing of its own accord: files made ahead at a start, runs and
+        compaction after a load."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        before = self.written()
+        while time.monotonic() < deadline:
+            time.sleep(QUIET_SECONDS)
+            now = self.written()
+            if now - before < QUIET_BYTES:
+                return
+            before = now
 
     def ready(self):
         """Whether it answers PING with PONG."""
@@ -127,19 +154,18 @@ class Redis(Server):
 class Sluice(Server):
     binary = "build/release/sluice"
 
-    def __init__(self, directory, ack="durable", lines=()):
+    def __init__(self, directory, ack="durable", *, shards=8, lanes=0, memory="1GiB", lines=()):
         super().__init__(directory)
-        self.ack = ack
-        self.lines = list(lines)
         self.name = f"Sluice, {ack}"
+        self.config = "\n".join([
+            "[server]", f"lanes = {lanes}", f'memory = "{memory}"',
+            "[keyspace.default]", f'ack = "{ack}"', f"shards = {shards}", *lines, "",
+        ])
         self.http_port = free_port()
-
-    def config(self):
-        return "\n".join(["[keyspace.default]", f'ack = "{self.ack}"', *self.lines, ""])
 
     def command(self):
         config = self.directory / "sluice.toml"
-        config.write_text(self.config())
+        config.write_text(self.config)
         return [
             self.binary,
             "serve",
@@ -171,13 +197,15 @@ class Sluice(Server):
         finally:
             connection.close()
 
-    def recovered_records(self):
-        """Log records that its last start replayed, by its own word."""
-        records = 0
-        for line in (self.directory / "output").read_text(errors="replace").splitlines():
-            if '"room":"recovery"' in line:
-                records = json.loads(line)["records_replayed"]
-        return records
+    def metric(self, name):
+        """A metric's value, summed over its labels."""
+        total, found = 0.0, False
+        for line in self.http("/metrics")[1].splitlines():
+            if line.startswith(name) and line[len(name)] in " {":
+                total, found = total + float(line.rsplit(" ", 1)[1]), True
+        if not found:
+            raise RuntimeError(f"there is no metric {name}")
+        return total
 
 
 def peers_missing():
