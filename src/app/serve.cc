@@ -213,6 +213,7 @@ int Server::ServeUntilStopped(env::Signals& signals) {
   std::atomic<size_t> running{lanes_.size()};
   for (const auto& lane : lanes_) {
     threads.emplace_back([&lane, &running] {
+      NameThread("lane");
       lane->Run();
       --running;
     });

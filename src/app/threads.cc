@@ -1,5 +1,7 @@
 #include "app/threads.h"
 
+#include <pthread.h>
+
 #include "base/log_line.h"
 
 namespace sluice::app {
@@ -11,6 +13,10 @@ constexpr std::chrono::milliseconds kPrepareLook{50};   // whether a spare segme
 constexpr std::chrono::milliseconds kDurableLook{5};    // whether a run's records are durable
 
 }  // namespace
+
+void NameThread(const char* name) {
+  pthread_setname_np(pthread_self(), name);
+}
 
 Threads::Threads(store::Store& store, ingest::Fabric& fabric) : store_(store), fabric_(fabric) {
   for (ReadMeters& meters : read_meters_) {
@@ -41,6 +47,7 @@ void Threads::Store(model::LaneId lane, store::Run run, model::Lsn last, ingest:
 }
 
 void Threads::ReadLoop(ReadMeters& meters) {
+  NameThread("read");
   while (true) {
     Read read;
     {
@@ -58,6 +65,7 @@ void Threads::ReadLoop(ReadMeters& meters) {
 }
 
 void Threads::StoreLoop() {
+  NameThread("store");
   while (true) {
     StoreJob job;
     {
@@ -120,6 +128,7 @@ void Threads::StartLog(log::FileLog& log, log::Committer& committer,
 }
 
 void Threads::LogLoop() {
+  NameThread("log");
   model::Lsn trimmed;
   while (!committer_->closed()) {
     const uint64_t next = committer_->Pump();
@@ -135,6 +144,7 @@ void Threads::LogLoop() {
 }
 
 void Threads::PrepareLoop() {
+  NameThread("prepare");
   while (!WaitStopping(kPrepareLook)) {
     if (!log_->NeedsPrepare()) continue;
     if (const Status status = log_->Prepare(); !status.ok()) {

@@ -45,6 +45,9 @@ struct StoreMeters : meter::Set {
 
 inline constexpr size_t kReadThreads = 2;
 
+// What `top -H`, perf and debuggers call the calling thread. At most 15 bytes.
+void NameThread(const char* name);
+
 class Threads final : public ingest::Background {
  public:
   Threads(store::Store& store, ingest::Fabric& fabric);
