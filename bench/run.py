@@ -137,7 +137,7 @@ def main():
         for name in options.names:
             try:
                 sections.append(ALL[name](bench))
-            except (RuntimeError, OSError) as error:
+            except (RuntimeError, AssertionError, OSError) as error:
                 # The others are worth having all the same; the exit status tells.
                 bench.say(f"{name} FAILED: {error}")
                 failed.append(name)

@@ -9,12 +9,14 @@ from scenarios.peers import DURABLE, sluice, take_turns
 from servers import ask
 
 OPEN = 10_000
+SPARE = 1_000  # of maxclients
 PIPELINES = (1, 16, 64)
 
 
 @contextlib.contextmanager
 def idle_connections(server, count):
-    ask(server, "CONFIG", "SET", "maxclients", str(2 * count))
+    reply, _ = ask(server, "CONFIG", "SET", "maxclients", str(count + SPARE))
+    assert reply == b"+OK", reply
     with contextlib.ExitStack() as stack:
         for _ in range(count):
             stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 10))
