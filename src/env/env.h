@@ -24,10 +24,14 @@ class Clock {
   virtual uint64_t MonotonicUs() = 0;  // never steps back; for intervals and deadlines
 };
 
+inline constexpr size_t kPageBytes = 4096;
+
 class File {
  public:
   virtual ~File() = default;
-  // Writes all of `bytes` at `offset`, in as many system calls as it takes.
+  // Writes all of `bytes` at `offset`, in as many system calls as it takes. Whole pages that lie on
+  // page boundaries, in memory and in the file (kPageBytes), go past the kernel's cache where the
+  // disk can take them so: that costs less, and leaves nothing there that the disk may not hold.
   virtual Status WriteAt(uint64_t offset, std::string_view bytes) = 0;
   // Reads up to `size` bytes into `to`; fewer only at the end of the file. Returns how many.
   virtual Result<size_t> ReadAt(uint64_t offset, char* to, size_t size) = 0;

@@ -55,20 +55,27 @@ using Benches = testing::Types<LinuxBench, SimBench>;
 TYPED_TEST_SUITE(FileSystemConformance, Benches);
 
 // Goal:   a file holds what was written, wherever and in whatever pieces.
-// Method: random writes, truncations and reads against a string.
+// Method: random writes, truncations and reads against a string; every third write is of whole
+//         pages on page boundaries, which may take another way to the disk.
 TYPED_TEST(FileSystemConformance, AFileIsAString) {
   auto opened = this->files().Open(this->Path("file"), OpenMode::kCreateNew);
   ASSERT_TRUE(opened.has_value());
   File& file = **opened;
   std::string model;
   Prng prng(3);
+  const std::unique_ptr<char, decltype(&std::free)> room(
+      static_cast<char*>(std::aligned_alloc(kPageBytes, 4 * kPageBytes)), &std::free);
   for (int i = 0; i < 500; ++i) {
-    const uint64_t offset = prng.Below(20'000);
+    const bool pages = prng.OneIn(3);
+    const uint64_t offset = pages ? prng.Below(5) * kPageBytes : prng.Below(20'000);
     if (prng.OneIn(10)) {
       ASSERT_TRUE(file.Truncate(offset).ok());
       model.resize(offset, '\0');
     } else {
-      const std::string bytes(prng.Below(9000), static_cast<char>(prng()));
+      const size_t size = pages ? prng.Below(3) * kPageBytes : prng.Below(9000);
+      const auto fill = static_cast<char>(prng());
+      std::fill_n(room.get(), size, fill);
+      const std::string_view bytes(room.get(), size);
       ASSERT_TRUE(file.WriteAt(offset, bytes).ok());
       if (!bytes.empty() && model.size() < offset + bytes.size()) {
         model.resize(offset + bytes.size(), '\0');

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "env/env.h"
 #include "log/log.h"
 #include "model/ids.h"
 
@@ -21,7 +22,7 @@ namespace sluice::log {
 
 inline constexpr std::string_view kSegmentMagic = "SLUICELG";
 inline constexpr uint32_t kFormatVersion = 1;
-inline constexpr size_t kPageBytes = 4096;  // what a power cut may tear apart
+inline constexpr size_t kPageBytes = env::kPageBytes;  // what a power cut may tear apart
 inline constexpr size_t kSegmentHeaderBytes = kPageBytes;
 inline constexpr uint32_t kGroupMagic = 0x50474c53;  // "SLGP"
 inline constexpr size_t kGroupHeaderBytes = 88;

@@ -11,12 +11,13 @@
 namespace sluice::log {
 namespace {
 
-constexpr size_t kZeroesBytes = 1 << 20;  // written at once
+constexpr size_t kZeroesBytes = 256 << 10;  // written at once: a group's write waits for no more
+alignas(env::kPageBytes) const char kZeroes[kZeroesBytes] = {};
+
 Status WriteZeroes(env::File& file, uint64_t bytes) {
-  const std::string zeroes(std::min<uint64_t>(kZeroesBytes, bytes), '\0');
-  for (uint64_t offset = 0; offset < bytes; offset += zeroes.size()) {
-    const uint64_t size = std::min<uint64_t>(zeroes.size(), bytes - offset);
-    SLUICE_TRY(file.WriteAt(offset, std::string_view(zeroes).substr(0, size)));
+  for (uint64_t offset = 0; offset < bytes; offset += kZeroesBytes) {
+    const uint64_t size = std::min<uint64_t>(kZeroesBytes, bytes - offset);
+    SLUICE_TRY(file.WriteAt(offset, {kZeroes, size}));
   }
   return file.Sync();
 }

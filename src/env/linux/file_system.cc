@@ -53,13 +53,16 @@ class Descriptor {
 
 class LinuxFile final : public File {
  public:
-  LinuxFile(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  // `direct`: the same file opened past the kernel's cache; -1 where that cannot be.
+  LinuxFile(Descriptor fd, Descriptor direct, std::string path)
+      : fd_(std::move(fd)), direct_(std::move(direct)), path_(std::move(path)) {}
 
   Status WriteAt(uint64_t offset, std::string_view bytes) override {
     while (!bytes.empty()) {
-      const ssize_t wrote = Uninterrupted([&] {
-        return ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-      });
+      // A write that came to less may go on off the boundaries, through the cache.
+      const int fd = direct_.get() >= 0 && OnPages(offset, bytes) ? direct_.get() : fd_.get();
+      const ssize_t wrote = Uninterrupted(
+          [&] { return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
       if (wrote < 0) return FailErrno(errno, "write", path_);
       offset += static_cast<uint64_t>(wrote);
       bytes.remove_prefix(static_cast<size_t>(wrote));
@@ -100,7 +103,12 @@ class LinuxFile final : public File {
   }
 
  private:
-  const Descriptor fd_;
+  static bool OnPages(uint64_t offset, std::string_view bytes) {
+    const auto memory = reinterpret_cast<uintptr_t>(bytes.data());
+    return (offset | bytes.size() | memory) % kPageBytes == 0;
+  }
+
+  const Descriptor fd_, direct_;
   const std::string path_;
 };
 
@@ -124,7 +132,11 @@ Result<std::unique_ptr<File>> LinuxFileSystem::Open(const std::string& path, Ope
     if (errno == EEXIST) return Fail(Code::kConflict, path + ": exists already");
     return FailErrno(errno, "open", path);
   }
-  return std::unique_ptr<File>(std::make_unique<LinuxFile>(std::move(fd), path));
+  // Some file systems have no such thing, which is no failure.
+  Descriptor direct(mode == OpenMode::kRead ? -1 : Uninterrupted([&] {
+    return ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_DIRECT);
+  }));
+  return std::unique_ptr<File>(std::make_unique<LinuxFile>(std::move(fd), std::move(direct), path));
 }
 
 Status LinuxFileSystem::CreateDir(const std::string& path) {
