@@ -295,6 +295,11 @@ void Lane::Offload(std::function<void(store::Store&)> work, Task then) {
   node_.background.Offload(id_, std::move(work), std::move(then));
 }
 
+void Lane::Await(const shard::Gate& gate) {
+  if (gate.this_turn) shards_.AwaitTurn();
+  awaited_ = std::max(awaited_, gate.lsn);
+}
+
 void Lane::HandOver() {
   model::Lsn last;
   const shard::TurnBatch& batch = shards_.batch();
@@ -306,12 +311,13 @@ void Lane::HandOver() {
       const model::Shard& shard = node_.router->map().shards()[i];
       spans_.push_back({shard.id, shard.epoch, shard.lineage, {}, batch.count(i)});
     }
-    const auto placed =
-        node_.committer->Append({batch.bytes(), batch.records(), shards_.turn_time(), spans_});
+    const auto placed = node_.committer->Append(
+        {batch.bytes(), batch.records(), shards_.turn_time(), spans_, batch.awaited()});
     // A failed log ends the process; until then nothing that depends on this turn may be revealed.
     last = placed.has_value() ? placed->last : model::Lsn(~uint64_t{0});
     if (placed.has_value()) log_bytes_ = placed->log_bytes;
   }
+  node_.committer->Hurry(awaited_);
   const model::Lsn gate = shards_.EndTurn(last);
   turn_gate_ = gate;
   const auto after = std::move(after_turn_);

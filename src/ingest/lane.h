@@ -102,6 +102,8 @@ class Lane {
   void Foresee(std::span<Ahead> commands);
   // Where the lane's sessions, one at a time, put what they parsed.
   Lookahead& lookahead() { return lookahead_; }
+  // A reply waits until what `gate` names is durable: the log is not to take its time.
+  void Await(const shard::Gate& gate);
   // Returns what replies of this turn wait for.
   model::Lsn EndTurn();
   // True when there is work that no socket will announce: take another turn soon.
@@ -218,6 +220,7 @@ class Lane {
   Lookahead lookahead_;
   Ahead seen_;                 // of a command that was not foreseen
   size_t replying_bytes_ = 0;  // replies to other lanes in this turn
+  model::Lsn awaited_;         // replies wait for all up to it
   model::Lsn turn_gate_;       // what replies of the turn that ended last wait for
   uint64_t log_bytes_ = 0;
   uint64_t clears_ = 0;

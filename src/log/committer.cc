@@ -19,7 +19,8 @@ Committer::Committer(Log& log, env::Clock& clock, CommitterLimits limits,
       group_bytes_(limits.group_bytes),
       group_delay_us_(limits.group_delay_us),
       durable_(log.next().value - 1),
-      appended_(log.next().value - 1) {
+      appended_(log.next().value - 1),
+      patient_from_(kNever) {
   for (const auto& [lineage, next] : next_seq) counters_[lineage].next = next;
 }
 
@@ -40,7 +41,7 @@ Committer::Group& Committer::OpenGroup() {
   group->time = {};
   group->number = next_number_++;
   group->since_us = clock_.MonotonicUs();
-  group->by_bytes = group->full = false;
+  group->by_bytes = group->full = group->awaited = false;
   groups_.push_back(std::move(group));
   news_ = true;
   return *groups_.back();
@@ -81,6 +82,8 @@ Result<Placed> Committer::Append(const Batch& batch) {
     const size_t size = group.buffer.batches().size();
     if (!group.by_bytes && size >= group_bytes_) group.by_bytes = news_ = true;
     group.full = size >= group_bytes_ * kGroupGrowth;
+    if (batch.awaited && !group.awaited) group.awaited = news_ = true;
+    patient_from_ = group.awaited ? kNever : group.first.value;
     log_bytes_ += bytes;
     pending_bytes_ += bytes;
     appended_ = group.first.value + group.records - 1;
@@ -91,6 +94,17 @@ Result<Placed> Committer::Append(const Batch& batch) {
   return placed;
 }
 
+void Committer::Hurry(model::Lsn lsn) {
+  if (lsn.value < patient_from_) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (groups_.empty() || groups_.back()->first > lsn) return;
+    groups_.back()->awaited = news_ = true;
+    patient_from_ = kNever;
+  }
+  work_.notify_one();
+}
+
 Committer::Group* Committer::TakeDue(uint64_t now_us, uint64_t* wait_until) {
   const std::lock_guard lock(mutex_);
   news_ = false;
@@ -98,10 +112,12 @@ Committer::Group* Committer::TakeDue(uint64_t now_us, uint64_t* wait_until) {
   if (groups_.empty()) return nullptr;
   Group& group = *groups_.front();
   if (writing_) return &group;  // again, after the disk was full
-  const uint64_t due_us = group.since_us + group_delay_us_;
+  const uint64_t delay_us =
+      group.awaited ? group_delay_us_ : std::max(group_delay_us_, kPatienceUs);
+  const uint64_t due_us = group.since_us + delay_us;
   if (group.by_bytes) {
     meters_.closes[Close::kBytes].Add();
-  } else if (group_delay_us_ == 0 || closing_) {
+  } else if (delay_us == 0 || closing_) {
     meters_.closes[Close::kIdle].Add();
   } else if (now_us >= due_us) {
     meters_.closes[Close::kDelay].Add();

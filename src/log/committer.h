@@ -4,7 +4,8 @@
 //   Pump()    the log's own thread writes the open group, syncs it, and publishes durable().
 //
 // A group closes because the disk is idle (Pump takes what is there), because it reached
-// group_bytes, or group_delay after its first record. The next group fills while this one syncs;
+// group_bytes, or group_delay after its first record. One that no reply waits for is left open for
+// kPatienceUs, unless somebody comes to wait for it (Hurry). The next group fills while this one syncs;
 // while the disk is that busy it may pass group_bytes, kGroupGrowth times, so that a slow sync pays
 // for more. A turn's batch is never divided between groups, so a group may pass its bound by one.
 //
@@ -45,7 +46,8 @@ struct Batch {
   uint32_t records = 0;
   model::LogTime time;
   std::span<const ShardSpan>
-      shards;  // first_seq is ignored; a record of several shards counts in each
+      shards;           // first_seq is ignored; a record of several shards counts in each
+  bool awaited = true;  // replies wait for it to be durable
 };
 
 struct Placed {
@@ -62,6 +64,8 @@ struct CommitterLimits {
 };
 inline constexpr uint64_t kWitnessDelayUs =
     10'000;  // after the last group, then an empty one is written
+// A group that nobody waits for closes so long after its first record.
+inline constexpr uint64_t kPatienceUs = 2'000;
 inline constexpr size_t kBatchBytesMax = 512 << 20;
 inline constexpr uint64_t kNoSpaceRetryUs = 100'000;  // while the disk is full
 // A group that waits for the disk takes batches until it is so many times group_bytes.
@@ -83,6 +87,9 @@ class Committer {
   //   kUnavailable     Close() was called. Not queued; nothing happened.
   // Requires: batch.records > 0, batch.bytes within kBatchBytesMax.
   Result<Placed> Append(const Batch& batch);
+
+  // Somebody waits for all up to `lsn`. Any thread; nothing is locked when there is nothing to do.
+  void Hurry(model::Lsn lsn);
 
   // Changes when groups close, from the next batch on. Any thread.
   void LimitGroups(size_t bytes, uint64_t delay_us);
@@ -128,6 +135,7 @@ class Committer {
     uint64_t number = 0;
     uint64_t since_us = 0;  // when its first record came
     bool by_bytes = false;  // it reached group_bytes: due at once
+    bool awaited = false;   // some reply waits for it
     bool full = false;      // it takes no more
   };
   // Where a lineage stands: its next number, and its place in the shard table of the open group.
@@ -172,6 +180,7 @@ class Committer {
 
   std::atomic<uint64_t> durable_, appended_, log_bytes_{0};
   std::atomic<size_t> pending_bytes_{0};
+  std::atomic<uint64_t> patient_from_;  // first LSN of the open group that nobody waits for
   std::atomic<bool> failed_{false}, no_space_{false}, closed_{false};
 };
 

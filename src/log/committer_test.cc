@@ -46,7 +46,7 @@ struct Bench {
   }
 
   Result<Placed> Append(std::string bytes, uint32_t records = 1, uint64_t shard = 1,
-                        uint32_t epoch = 1) {
+                        uint32_t epoch = 1, bool awaited = true) {
     const ShardSpan span{model::ShardId(static_cast<uint32_t>(shard)), model::Epoch(epoch),
                          model::Lineage(shard), model::ShardSeq(0), records};
     Batch batch;
@@ -54,6 +54,7 @@ struct Bench {
     batch.records = records;
     batch.time = model::LogTime::OfMs(clock.WallMs());
     batch.shards = {&span, 1};
+    batch.awaited = awaited;
     return committer.Append(batch);
   }
 
@@ -144,6 +145,40 @@ TEST(Committer, ClosesAGroupAfterItsDelay) {
   bench.committer.Pump();
   EXPECT_EQ(bench.committer.durable(), model::Lsn(21));
   EXPECT_EQ(bench.Closes(Close::kDelay), 1u);
+}
+
+// Goal:   a group that nobody waits for is left open for kPatienceUs; a batch that is awaited, or
+//         somebody who comes to wait for one of its records, closes it at once; who waits for
+//         records that are durable, or not there yet, changes nothing.
+// Method: every moment within the patience, each of these reasons.
+TEST(Committer, TakesItsTimeWhenNobodyWaits) {
+  enum class Reason { kNone, kBatch, kHurry, kHurryForOthers };
+  for (const Reason reason :
+       {Reason::kNone, Reason::kBatch, Reason::kHurry, Reason::kHurryForOthers}) {
+    for (uint64_t us = 0; us < kPatienceUs; us += 250) {
+      Bench bench;
+      ASSERT_TRUE(bench.Append("durable").has_value());
+      bench.committer.Pump();
+      ASSERT_EQ(bench.committer.durable(), model::Lsn(1));
+      const uint64_t start = bench.clock.MonotonicUs();
+      ASSERT_TRUE(bench.Append("a", 1, 1, 1, false).has_value());
+      ASSERT_TRUE(bench.Append("b", 1, 1, 1, false).has_value());
+      bench.clock.Advance(us);
+      if (reason == Reason::kBatch) {
+        ASSERT_TRUE(bench.Append("c").has_value());
+      }
+      if (reason == Reason::kHurry) bench.committer.Hurry(model::Lsn(2));
+      if (reason == Reason::kHurryForOthers) bench.committer.Hurry(model::Lsn(1));
+      const uint64_t next = bench.committer.Pump();
+      const bool hurried = reason == Reason::kBatch || reason == Reason::kHurry;
+      EXPECT_EQ(bench.committer.durable() > model::Lsn(1), hurried) << us;
+      if (hurried) continue;
+      EXPECT_EQ(next, start + kPatienceUs);
+      bench.clock.Advance(kPatienceUs - us);
+      bench.committer.Pump();
+      EXPECT_EQ(bench.committer.durable(), model::Lsn(3));
+    }
+  }
 }
 
 // Goal:   10 ms after the last group a witness is written, once.

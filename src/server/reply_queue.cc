@@ -111,6 +111,7 @@ void ReplyQueue::Place(size_t from, const shard::Gate& gate, const Terms& terms)
   } else if (terms.ack != model::Ack::kMemory) {
     wait = gate;
   }
+  awaited_.Cover(wait);
   const uint64_t end = passed_ + out_.size();
   if (stretches_used_ == 0) {
     if (wait.lsn.value == 0 && !wait.this_turn) {

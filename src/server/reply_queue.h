@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/keyspace.h"
@@ -52,6 +53,9 @@ class ReplyQueue {
 
   // The reply of an unanswered slot. Nothing happens if there is no such slot (any more).
   void Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& gate);
+
+  // What replies came to wait for since the last call.
+  shard::Gate TakeAwaited() { return std::exchange(awaited_, {}); }
 
   // The turn that ran until now ended at `lsn`.
   void SealTurn(model::Lsn lsn);
@@ -117,6 +121,7 @@ class ReplyQueue {
 
   std::vector<Stretch> stretches_;  // a ring; its size is a power of two
   size_t stretches_first_ = 0, stretches_used_ = 0;
+  shard::Gate awaited_;
   shard::Gate seen_;  // what the replies in out_ and before looked at, whatever their terms
 };
 

@@ -223,6 +223,7 @@ void Session::Execute(const ingest::Ahead& command) {
   if (client_.replies == Replies::kSkipThis) client_.replies = Replies::kOn;
   if (answer.now) {
     replies_.End(answer.gate, answer.terms);
+    lane_.Await(replies_.TakeAwaited());
   } else {
     replies_.EndLater(answer.terms);
     alone_ = SpansShards(command.spec, args);
@@ -303,6 +304,7 @@ bool Session::Deny(resp::Reply& reply, std::string_view error) {
 void Session::Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& gate) {
   if (phase_ == Phase::kDead) return;
   replies_.Fulfil(slot, bytes, gate);
+  lane_.Await(replies_.TakeAwaited());
   CheckOutput();
 }
 

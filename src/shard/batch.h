@@ -30,6 +30,10 @@ class TurnBatch {
     ++records_;
   }
 
+  // A reply waits for these records to be durable.
+  void Await() { awaited_ = true; }
+  bool awaited() const { return awaited_; }
+
   bool empty() const { return records_ == 0; }
   std::string_view bytes() const { return bytes_; }
   uint32_t records() const { return records_; }
@@ -41,6 +45,7 @@ class TurnBatch {
     records_ = 0;
     for (const size_t shard : touched_) counts_[shard] = 0;
     touched_.clear();
+    awaited_ = false;
   }
 
  private:
@@ -50,6 +55,7 @@ class TurnBatch {
 
   std::string bytes_;
   uint32_t records_ = 0;
+  bool awaited_ = false;
   std::vector<uint32_t> counts_;
   std::vector<size_t> touched_;
 };

@@ -98,6 +98,7 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
   }
   if (!view_.effects().empty()) {
     batch_.Add(place.shard, map_->shards()[place.shard].id, view_.effects());
+    if (place.policy.ack != model::Ack::kMemory) batch_.Await();
     meters_.writes.Add();
   }
   return {true, turns_.GateOf(view_.wait())};
@@ -195,6 +196,7 @@ void Shards::Write(std::span<const Change> changes, const std::function<bool(siz
     parts.push_back({map_->shards()[shards[i]].id, encoded[i]});
   }
   batch_.Add(shards, parts);
+  batch_.Await();
   meters_.writes.Add();
 }
 
@@ -212,8 +214,8 @@ model::Lsn Shards::EndTurn(model::Lsn last) {
   if (!batch_.empty()) {
     meters_.records.Add(batch_.records());
     meters_.log_bytes.Add(batch_.bytes().size());
-    batch_.Clear();
   }
+  batch_.Clear();
   return turns_.End(last);
 }
 

@@ -132,6 +132,8 @@ class Shards {
   void ApplyForeign(std::span<const Change> changes, model::Lsn lsn, model::LogTime time);
   model::LogTime turn_time() const { return turn_time_; }
 
+  // A reply waits for this turn's records, whatever their keyspaces' ack.
+  void AwaitTurn() { batch_.Await(); }
   // The turn's records, for the log. Requires: EndTurn follows.
   const TurnBatch& batch() const { return batch_; }
   // `last`: the LSN of the batch's last record (0: the batch was empty). Returns the turn's gate.
