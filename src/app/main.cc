@@ -13,6 +13,13 @@
 #include "cli/load.h"
 #include "env/linux/file_system.h"
 
+// jemalloc reads it before main. Rows lie anywhere in memory: in huge pages, looking one up rarely
+// waits for the page tables as well.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "thp:always";
+}
+
 namespace sluice::app {
 namespace {
 

@@ -24,7 +24,8 @@ size_t LanesOf(const config::Config& config) {
 MemoryPlan PlanMemory(uint64_t memory_bytes, size_t lanes) {
   MemoryPlan plan;
   plan.block_cache_bytes = memory_bytes / 4;
-  plan.recent_bytes = memory_bytes / 16 / lanes;
+  plan.key_filter_bytes = memory_bytes / 16;
+  plan.cache_bytes = memory_bytes / 6 / lanes;
   plan.buffer_bytes = std::max<uint64_t>(memory_bytes / 3 / lanes / 3, 1 << 20);
   plan.queue_bytes = std::clamp<uint64_t>(memory_bytes / 16, 1 << 20, 64 << 20);
   return plan;
@@ -65,6 +66,7 @@ Status NodeProcess::OpenStoreAndLog(const config::Config& config) {
   const MemoryPlan plan = PlanMemory(config.server.memory_bytes, LanesOf(config));
   store::RocksStore::Options options;
   options.block_cache_bytes = plan.block_cache_bytes;
+  options.key_filter_bytes = plan.key_filter_bytes;
   options.keyspaces = [router = router_](model::KeyspaceId id) -> const model::Keyspace* {
     for (const model::Keyspace& keyspace : router->keyspaces()) {
       if (keyspace.id == id) return &keyspace;
@@ -106,7 +108,7 @@ void NodeProcess::MakeLanes(const config::Config& config, std::function<void(mod
   threads_ = std::make_unique<Threads>(*store_, *fabric_);
   shard::Limits limits;
   limits.buffer_bytes = plan.buffer_bytes;
-  limits.recent_bytes = plan.recent_bytes;
+  limits.cache_bytes = plan.cache_bytes;
   limits.log_bytes = kLogBytesMax / 2;
   limits.once_window_ms = config.server.once_window_ms;
   limits.once_bytes = config.server.once_bytes / lanes;

@@ -36,10 +36,11 @@ namespace sluice::app {
 // own.
 struct MemoryPlan {
   uint64_t block_cache_bytes;
+  uint64_t key_filter_bytes;
   uint64_t
       buffer_bytes;  // one lane's active buffer; two more of it may be on their way to the store
-  uint64_t recent_bytes;  // one lane's rows read from the store lately
-  uint64_t queue_bytes;   // of the log: appended and not yet durable
+  uint64_t cache_bytes;  // one lane's rows kept from what the store holds
+  uint64_t queue_bytes;  // of the log: appended and not yet durable
 };
 MemoryPlan PlanMemory(uint64_t memory_bytes, size_t lanes);
 

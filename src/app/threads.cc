@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kStoreRetry{1000};  // after a run could not be stored
 constexpr std::chrono::milliseconds kStallLook{20};     // while compaction is behind
+constexpr std::chrono::milliseconds kLearnRest{3};      // between parts of the stored keys
 constexpr std::chrono::milliseconds kPrepareLook{50};   // whether a spare segment is missing
 constexpr std::chrono::milliseconds kDurableLook{5};    // whether a run's records are durable
 
@@ -79,6 +80,19 @@ void Threads::StoreLoop() {
   }
 }
 
+// At its own pace: the store serves without.
+void Threads::LearnLoop() {
+  while (true) {
+    const Result<bool> learned = store_.LearnKeys();
+    if (!learned.has_value()) {
+      LogWarning("store", "its keys could not be read; asking for absent ones costs more",
+                 {{"error", learned.error().message}});
+      return;
+    }
+    if (*learned || WaitStopping(kLearnRest)) return;
+  }
+}
+
 void Threads::StoreOne(const StoreJob& job) {
   // The store must never know what a crash of the log could still undo.
   while (committer_->durable() < job.last) {
@@ -125,6 +139,7 @@ void Threads::StartLog(log::FileLog& log, log::Committer& committer,
   committer.OnProgress(std::move(on_progress));
   log_thread_ = std::thread([this] { LogLoop(); });
   threads_.emplace_back([this] { PrepareLoop(); });
+  threads_.emplace_back([this] { LearnLoop(); });
 }
 
 void Threads::LogLoop() {

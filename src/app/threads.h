@@ -1,5 +1,6 @@
 // Threads: the work that must not run on a lane, on threads of its own: reads from disk on a small
-// pool, runs into the store on one, the log's groups on one, segments prepared ahead on one.
+// pool, runs into the store on one, the log's groups on one, segments prepared ahead on one; and
+// one that learns the stored keys after a start.
 //
 // Owns:     the threads; Stop (or the destructor) ends them.
 // Threads:  Offload and Store from any lane.
@@ -43,7 +44,7 @@ struct StoreMeters : meter::Set {
                           "Runs that the store refused; each is tried again."};
 };
 
-inline constexpr size_t kReadThreads = 2;
+inline constexpr size_t kReadThreads = 4;
 
 // What `top -H`, perf and debuggers call the calling thread. At most 15 bytes.
 void NameThread(const char* name);
@@ -61,8 +62,8 @@ class Threads final : public ingest::Background {
 
   void AddMeters(meter::Registry& registry) const;
 
-  // Starts writing groups. `trim` says how far the log may be forgotten; `on_progress` runs after
-  // each change of what is durable.
+  // Starts writing groups, and what else goes on while the node serves. `trim` says how far the log
+  // may be forgotten; `on_progress` runs after each change of what is durable.
   void StartLog(log::FileLog& log, log::Committer& committer, std::function<model::Lsn()> trim,
                 std::function<void()> on_progress);
   // Writes what is queued and the clean stop marker; returns when it is durable or the log failed.
@@ -83,6 +84,7 @@ class Threads final : public ingest::Background {
   };
   void ReadLoop(ReadMeters& meters);
   void StoreLoop();
+  void LearnLoop();
   void StoreOne(const StoreJob& job);
   Status Apply(const store::Run& run);
   void LogLoop();

@@ -11,6 +11,10 @@ namespace {
 
 constexpr size_t kReplyBytesMax = 4 << 20;  // to other lanes in one turn, and one reply more
 
+// Commands whose rows are read from disk together. More would share the cost further, but wait
+// longer, and leave the other threads that read idle.
+constexpr size_t kFetchesTogether = 32;
+
 constexpr std::string_view kLogFull =
     "NOSPACE the disk of the log is full; nothing was applied; reads go on";
 constexpr std::string_view kStoreFull =
@@ -29,7 +33,8 @@ struct Lane::Parked {
   shard::KeyPlace place;
   Origin origin;
   shard::Fetch fetch;
-  uint64_t clears = 0;  // Lane::clears_ when the fetch began
+  uint64_t clears = 0;   // Lane::clears_ when the fetch began
+  uint64_t flushes = 0;  // Lane::flushes_ then
 
   Parked(const shard::Command& from, const shard::KeyPlace& at, const Origin& to)
       : user(from.once.user),
@@ -218,6 +223,7 @@ void Lane::RunParked(const std::shared_ptr<Parked>& parked) {
         shards_.Run(parked->command, parked->place, &parked->fetch, reply);
     if (!outcome.done) return FetchFor(parked);
     gate = outcome.gate;
+    KeepFetched(*parked);
   }
   Finish(parked->origin, reply, gate);
   parking_.Release(parked->place.keyspace, parked->place.key);
@@ -232,8 +238,36 @@ void Lane::FetchFor(const std::shared_ptr<Parked>& parked) {
     parked->fetch.prefix = std::move(missing.prefix);
     parked->fetch.snapshot = std::move(missing.snapshot);
   }
-  Offload([parked](store::Store& store) { parked->fetch.Run(store); },
-          [parked](Lane& lane) { lane.RunOrDefer(parked); });
+  parked->flushes = flushes_;
+  // A range may take long; nothing waits behind it.
+  const bool alone = !parked->fetch.prefix.empty();
+  if (alone) SendFetches();
+  fetching_.push_back(parked);
+  if (alone || fetching_.size() == kFetchesTogether) SendFetches();
+}
+
+void Lane::SendFetches() {
+  if (fetching_.empty()) return;
+  const auto sent = std::make_shared<std::vector<std::shared_ptr<Parked>>>();
+  sent->swap(fetching_);
+  Offload(
+      [sent](store::Store& store) {
+        std::vector<shard::Fetch*> fetches;
+        for (const auto& parked : *sent) fetches.push_back(&parked->fetch);
+        shard::Fetch::RunAll(fetches, store);
+      },
+      [sent](Lane& lane) {
+        for (const auto& parked : *sent) lane.RunOrDefer(parked);
+      });
+}
+
+// What a read brought from disk may be asked for again.
+void Lane::KeepFetched(const Parked& parked) {
+  if ((parked.command.spec->flags & command::kWrite) || parked.flushes != flushes_) return;
+  for (const shard::Fetch::Row& row : parked.fetch.rows) {
+    shards_.state().Keep(row.key,
+                         row.exists ? std::optional<std::string_view>(row.bytes) : std::nullopt);
+  }
 }
 
 // In the order they came. A buffer that is overfull will be frozen whatever waits in here: what
@@ -344,6 +378,7 @@ void Lane::DeliverReady() {
 }
 
 model::Lsn Lane::EndTurn() {
+  SendFetches();
   DeliverReady();
   HandOver();
   FlushPackets();

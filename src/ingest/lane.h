@@ -191,6 +191,8 @@ class Lane {
   void RunOrDefer(const std::shared_ptr<Parked>& parked);
   void RunParked(const std::shared_ptr<Parked>& parked);
   void FetchFor(const std::shared_ptr<Parked>& parked);
+  void SendFetches();
+  void KeepFetched(const Parked& parked);
   void OnRemoteCommand(const shard::Command& command, const Origin& origin);
   void RunDeferred();
   void HandOver();
@@ -211,8 +213,9 @@ class Lane {
   std::vector<std::unique_ptr<Packet>> out_;                          // by lane
   std::deque<std::pair<model::LaneId, std::unique_ptr<Packet>>> in_;  // the first may be half read
   std::vector<Task> tasks_, later_;
-  std::deque<Task> deferred_;  // commands for which the turn had no room
-  bool full_ = false;          // counted in Node::lanes_full
+  std::vector<std::shared_ptr<Parked>> fetching_;  // leave together, at the end of the turn at last
+  std::deque<Task> deferred_;                      // commands for which the turn had no room
+  bool full_ = false;                              // counted in Node::lanes_full
   std::vector<std::function<void(Lane&, model::Lsn)>> after_turn_;
   std::vector<Ready> ready_;
   std::vector<log::ShardSpan> spans_;

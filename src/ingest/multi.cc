@@ -263,17 +263,21 @@ bool LookAtHeld(Lane& lane, const FlowPtr& flow) {
     return true;
   }
   flow->fetch.wanted = lane.shards().TakeMissing().wanted;
-  lane.Offload([flow](store::Store& store) { flow->fetch.Run(store); },
-               [flow](Lane& back) {
-                 if (flow->fetch.error) {
-                   AnswerError(*flow, *flow->fetch.error);
-                   flow->fetch.error.reset();
-                   ++flow->held;
-                 } else if (!LookAtHeld(back, flow)) {
-                   return;
-                 }
-                 HoldRest(back, flow);
-               });
+  lane.Offload(
+      [flow](store::Store& store) {
+        shard::Fetch* const fetch = &flow->fetch;
+        shard::Fetch::RunAll({&fetch, 1}, store);
+      },
+      [flow](Lane& back) {
+        if (flow->fetch.error) {
+          AnswerError(*flow, *flow->fetch.error);
+          flow->fetch.error.reset();
+          ++flow->held;
+        } else if (!LookAtHeld(back, flow)) {
+          return;
+        }
+        HoldRest(back, flow);
+      });
   return false;
 }
 

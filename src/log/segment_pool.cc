@@ -50,13 +50,13 @@ Status SegmentPool::Adopt(const std::string& name) {
 
 bool SegmentPool::NeedsPrepare() const {
   const std::lock_guard lock(mutex_);
-  return spares_.size() + making_ < kSparesMax;
+  return spares_.size() + making_ < kSparesReady;
 }
 
 Status SegmentPool::Prepare() {
   {
     const std::lock_guard lock(mutex_);
-    if (spares_.size() + making_ >= kSparesMax) return Ok();
+    if (spares_.size() + making_ >= kSparesReady) return Ok();
     ++making_;
   }
   auto made = Make(segment_bytes_);

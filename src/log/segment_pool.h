@@ -23,7 +23,10 @@
 
 namespace sluice::log {
 
-inline constexpr size_t kSparesMax = 2;      // with them the directory holds 2 segments more
+inline constexpr size_t kSparesReady = 2;  // Prepare makes so many
+// Segments become spares up to so many. A log that is trimmed by runs falls and rises by several
+// segments: with room for them, only its first rise writes zeroes.
+inline constexpr size_t kSparesMax = 4;
 inline constexpr size_t kSparesReserve = 1;  // of these, for opening the log alone
 
 inline constexpr std::string_view kSpareSuffix = ".spare";

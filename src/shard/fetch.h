@@ -1,19 +1,20 @@
 // Fetch: rows that a parked command needs from disk, read off the lane.
 //
-// The lane makes a Fetch, a pool thread runs it, the lane takes the result back and runs the
-// command again. While a fetch is out, no command on its key runs, so what it read stays true.
+// The lane makes fetches, a pool thread runs them together, the lane takes the results back and
+// runs the commands again. While a fetch is out, no command on its key runs, so what it read stays
+// true.
 //
 // Failure:  kIo, kCorrupt from reading the store. kInvalid: the rows or the range are longer than a
 //           reply may be (command::kReplyBytesMax); the message is the error to reply.
-// Threads:  Run on any one thread, with no other access to the fetch at that time.
+// Threads:  RunAll on any one thread, with no other access to the fetches at that time.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,7 @@ namespace sluice::shard {
 
 struct Fetch {
   struct Row {
+    std::string key;
     bool exists = false;
     std::string bytes;
   };
@@ -33,14 +35,21 @@ struct Fetch {
   store::Snapshot snapshot;
 
   // What came of it.
-  std::unordered_map<std::string, Row> rows;
+  std::vector<Row> rows;  // by key
   bool scanned = false;
   std::vector<std::pair<std::string, std::string>> range;  // what follows the prefix, and the row
   std::optional<Error> error;
 
   bool empty() const { return wanted.empty() && prefix.empty(); }
-  // Reads what is wanted from the store and forgets that it was.
-  void Run(store::Store& store);
+  const Row* Find(std::string_view key) const;  // nullptr: it was not read
+  // Reads what they want from the store and forgets that they did.
+  static void RunAll(std::span<Fetch* const> fetches, store::Store& store);
+
+ private:
+  void TakeRow(store::Store::Lookup& lookup);
+  void RunRange();
+
+  size_t read_bytes_ = 0;  // of one RunAll
 };
 
 }  // namespace sluice::shard

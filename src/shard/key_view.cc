@@ -25,6 +25,13 @@ void KeyView::Begin(const KeyPlace& place, model::Turn turn, uint64_t now_ms, Fe
 
 command::View::Have KeyView::Look(const store::HashedKey& stored_key, std::string* scratch,
                                   std::string_view* row) {
+  if (fetch_ != nullptr) {
+    const Fetch::Row* read = fetch_->Find(stored_key.bytes);
+    if (read != nullptr && !state_.FindBuffered(stored_key)) {
+      *row = read->bytes;
+      return read->exists ? Have::kYes : Have::kNo;
+    }
+  }
   auto found = state_.Find(stored_key, store::Tier::kMemory, scratch);
   if (!found.has_value()) {
     error_ = found.error();
@@ -39,13 +46,6 @@ command::View::Have KeyView::Look(const store::HashedKey& stored_key, std::strin
       return Have::kNo;
     case store::Answer::kCold:
       break;
-  }
-  if (fetch_ != nullptr) {
-    const auto at = fetch_->rows.find(std::string(stored_key.bytes));
-    if (at != fetch_->rows.end()) {
-      *row = at->second.bytes;
-      return at->second.exists ? Have::kYes : Have::kNo;
-    }
   }
   missing_bytes_ += stored_key.bytes.size();
   if (missing_bytes_ > command::kReplyBytesMax) {

@@ -35,7 +35,7 @@ Shards::Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, 
                uint64_t seed)
     : map_(std::move(map)),
       limits_(limits),
-      state_(store, limits.recent_bytes),
+      state_(store, limits.cache_bytes),
       applier_(state_, expiries_, once_queue_),
       view_(state_, applier_, clock_, seed),
       batch_(map_->shards().size()) {}

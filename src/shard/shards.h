@@ -58,7 +58,7 @@ struct Command {
 };
 
 struct Limits {
-  size_t recent_bytes = 32 << 20;         // rows that were read from the store lately
+  size_t cache_bytes = 32 << 20;          // rows kept from what the store holds
   size_t buffer_bytes = 64 << 20;         // the write buffer is frozen at this size,
   uint64_t log_bytes = 192 << 20;         // or when the log grew by this much since it was new
   uint64_t once_window_ms = 10 * 60'000;  // how long a once token is remembered

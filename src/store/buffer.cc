@@ -309,31 +309,6 @@ bool Buffer::ReadOn(Mark& mark, std::vector<Place>* places) const {
   return false;
 }
 
-std::vector<Buffer::Entry> Buffer::Sorted() const {
-  struct Item {
-    uint64_t head;  // the key's first 8 bytes decide nearly every comparison
-    const Node* node;
-  };
-  std::vector<Item> items;
-  items.reserve(taken_);
-  Walk([&](const Node& node) {
-    char head[8] = {};
-    std::memcpy(head, node.key().data(), std::min<size_t>(8, node.key_size));
-    items.push_back({LoadBe64(head), &node});
-    return true;
-  });
-  std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
-    return a.head != b.head ? a.head < b.head : a.node->key() < b.node->key();
-  });
-  std::vector<Entry> entries;
-  entries.reserve(items.size());
-  for (const Item& item : items) {
-    const Node& node = *item.node;
-    entries.push_back({node.key(), node.row(), node.state == Node::kDeleted});
-  }
-  return entries;
-}
-
 size_t Buffer::bytes() const {
   const size_t table = slots_ ? (mask_ + 1) * sizeof(Slot) : 0;
   const size_t groups = groups_.bucket_count() * sizeof(std::pair<uint64_t, uint32_t>);

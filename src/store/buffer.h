@@ -86,14 +86,7 @@ class Buffer {
   void ForEach(const Visit& visit) const;
   void ForEachOf(std::string_view group, const Visit& visit) const;
 
-  // Entries by key, for building a run. Any thread, once frozen.
-  struct Entry {
-    std::string_view key, row;
-    bool deleted;
-  };
-  std::vector<Entry> Sorted() const;
-
-  // --- Entries one by one, for walks in key order (store/key_order.h). ---
+  // --- Entries one by one, for runs and walks in key order (store/key_order.h). ---
 
   struct Node;
   // Where an entry lies, for as long as the buffer does, whatever becomes of it.

@@ -1,8 +1,11 @@
 #include "store/key_order.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <iterator>
+#include <numeric>
+#include <span>
 #include <utility>
 
 #include "base/bytes.h"
@@ -14,39 +17,74 @@ bool Before(Buffer::Place a, Buffer::Place b) {
   return Buffer::KeyAt(a) < Buffer::KeyAt(b);
 }
 
-KeyOrder::Run Sort(const std::vector<Buffer::Place>& places) {
-  struct Item {
-    uint64_t head;  // the key's first 8 bytes decide nearly every comparison
-    Buffer::Place place;
-  };
-  std::vector<Item> items;
-  items.reserve(places.size());
-  for (const Buffer::Place place : places) {
-    const std::string_view key = Buffer::KeyAt(place);
-    char head[8] = {};
-    std::memcpy(head, key.data(), std::min<size_t>(8, key.size()));
-    items.push_back({LoadBe64(head), place});
+// The key's first 8 bytes decide nearly every comparison.
+struct Item {
+  uint64_t head;
+  Buffer::Place place;
+};
+
+bool Before(const Item& a, const Item& b) {
+  return a.head != b.head ? a.head < b.head : Before(a.place, b.place);
+}
+
+uint64_t HeadOf(std::string_view key) {
+  char head[8] = {};
+  std::memcpy(head, key.data(), std::min<size_t>(8, key.size()));
+  return LoadBe64(head);
+}
+
+// Items are dealt into parts by their heads until a part has so few; these are compared.
+constexpr size_t kPartItems = 32;
+constexpr int kPartBitsMax = 14;  // of the number of parts: a table of them stays in the cache
+
+// `spare` is as long.
+void Sort(std::span<Item> items, std::span<Item> spare) {
+  uint64_t least = ~uint64_t{0}, most = 0;
+  for (const Item& item : items) {
+    least = std::min(least, item.head);
+    most = std::max(most, item.head);
   }
-  std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
-    return a.head != b.head ? a.head < b.head : Before(a.place, b.place);
-  });
-  KeyOrder::Run run;
-  run.reserve(items.size());
-  for (const Item& item : items) run.push_back(item.place);
-  return run;
+  if (items.size() <= kPartItems || least == most) {
+    std::sort(items.begin(), items.end(),
+              [](const Item& a, const Item& b) { return Before(a, b); });
+    return;
+  }
+  const int bits = std::min<int>(std::bit_width(items.size() / kPartItems), kPartBitsMax);
+  const int shift = std::max(0, static_cast<int>(std::bit_width(most - least)) - bits);
+  const auto part = [&](const Item& item) { return (item.head - least) >> shift; };
+  std::vector<uint32_t> ends(((most - least) >> shift) + 1);
+  for (const Item& item : items) ++ends[part(item)];
+  std::partial_sum(ends.begin(), ends.end(), ends.begin());
+  std::vector<uint32_t> next = ends;
+  for (const Item& item : items) spare[--next[part(item)]] = item;
+  std::copy(spare.begin(), spare.end(), items.begin());
+  for (size_t i = 0; i < ends.size(); ++i) {
+    const size_t begin = i == 0 ? 0 : ends[i - 1], size = ends[i] - begin;
+    if (size > 1) Sort(items.subspan(begin, size), spare.subspan(begin, size));
+  }
 }
 
 }  // namespace
 
+void SortByKey(std::vector<Buffer::Place>& places) {
+  std::vector<Item> items, spare(places.size());
+  items.reserve(places.size());
+  for (const Buffer::Place place : places) items.push_back({HeadOf(Buffer::KeyAt(place)), place});
+  Sort(items, spare);
+  for (size_t i = 0; i < items.size(); ++i) places[i] = items[i].place;
+}
+
 void KeyOrder::Add(std::vector<Buffer::Place> places, Buffer::Mark mark) {
   mark_ = std::move(mark);
   if (places.empty()) return;
-  auto added = std::make_shared<Run>(Sort(places));
+  SortByKey(places);
+  auto added = std::make_shared<Run>(std::move(places));
   while (!runs_.empty() && runs_.back()->size() < kRunRatio * added->size()) {
     auto merged = std::make_shared<Run>();
     merged->reserve(runs_.back()->size() + added->size());
     std::merge(runs_.back()->begin(), runs_.back()->end(), added->begin(), added->end(),
-               std::back_inserter(*merged), Before);
+               std::back_inserter(*merged),
+               [](Buffer::Place a, Buffer::Place b) { return Before(a, b); });
     runs_.pop_back();
     added = std::move(merged);
   }

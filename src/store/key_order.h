@@ -21,6 +21,9 @@
 
 namespace sluice::store {
 
+// Sorts them by key.
+void SortByKey(std::vector<Buffer::Place>& places);
+
 class KeyOrder {
  public:
   static constexpr size_t kRunRatio = 8;

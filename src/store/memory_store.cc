@@ -90,7 +90,6 @@ Status MemoryStore::Apply(const Run& run) {
       held->insert_or_assign(std::string(rows.key()), std::string(rows.row()));
     }
   }
-  CountApplied();
   if (shared_->cut) return Fail(Code::kIo, "the power failed");
   return Ok();
 }

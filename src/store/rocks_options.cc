@@ -20,6 +20,7 @@ constexpr double kFilterBitsPerKey = 10;  // one missing key in a hundred costs 
 constexpr double kCacheShareOfHeads = 0.5;  // kept for index and filter blocks
 constexpr size_t kLineBytesMax = 1024;      // of what RocksDB says; the rest is cut
 constexpr uint64_t kSyncBytes = uint64_t{1} << 20;
+constexpr size_t kReadAheadBytes = size_t{512} << 10;  // of each table that is compacted
 constexpr uint64_t kResumeUs = 100'000;  // between RocksDB's attempts at a new manifest
 constexpr std::chrono::milliseconds kRecoveryWait{2000};
 
@@ -32,7 +33,8 @@ rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cach
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kFilterBitsPerKey));
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
-  // The newest runs are asked about every key that is not in a buffer.
+  // The newest runs are asked about every key that is not in a buffer. RocksDB pins those that are
+  // no larger than one and a half of its write buffers.
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   return table;
 }
@@ -132,12 +134,18 @@ RocksSetup SetUp(const RocksStore::Options& options) {
   to.level0_file_num_compaction_trigger = options.level0_files_compact;
   to.max_bytes_for_level_base = options.base_level_bytes;
   to.target_file_size_base = options.table_bytes;
+  to.max_subcompactions = options.background_jobs;
+  to.compaction_readahead_size = kReadAheadBytes;
+  to.write_buffer_size = options.pinned_run_bytes;  // nothing is buffered; see pin_l0 above
   to.compaction_filter_factory = setup.filters;
   NeverDelayWrites(to);
-  to.compression = rocksdb::kLZ4Compression;
+  // Runs are soon read again, as a whole: compressing them would cost more than it saves.
+  to.compression_per_level = {rocksdb::kNoCompression, rocksdb::kLZ4Compression};
   to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(setup.cache)));
 
   setup.tables = to;
+  setup.tables.compression_per_level.clear();
+  setup.tables.compression = rocksdb::kNoCompression;
   return setup;
 }
 

@@ -8,19 +8,23 @@
 #include <rocksdb/sst_file_writer.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <limits>
 #include <utility>
 
+#include "base/check.h"
 #include "model/stored_key.h"
+#include "store/key_filter.h"
 #include "store/rocks_options.h"
 #include "store/run_rows.h"
 
 namespace sluice::store {
 namespace {
 
-constexpr uint64_t kCountedMax = 4096;   // rows counted one by one before an estimate will do
-constexpr uint64_t kSkippedMax = 65536;  // rows passed over for that, when they are deleted
+constexpr uint64_t kCountedMax = 4096;     // rows counted one by one before an estimate will do
+constexpr uint64_t kLearnedAtOnce = 8192;  // keys, some milliseconds
+constexpr uint64_t kSkippedMax = 65536;    // rows passed over for that, when they are deleted
 
 rocksdb::Slice SliceOf(std::string_view view) {
   return {view.data(), view.size()};
@@ -128,6 +132,9 @@ Status RemoveLeftovers(rocksdb::Env* env, const std::string& dir) {
 }  // namespace
 
 struct RocksStore::Rocks {
+  Rocks(std::string path, const Options& wanted, RocksSetup made)
+      : dir(std::move(path)), options(wanted), setup(std::move(made)) {}
+
   std::string dir;
   Options options;
   RocksSetup setup;
@@ -136,6 +143,9 @@ struct RocksStore::Rocks {
   const rocksdb::ReadOptions from_disk = ReadTier(rocksdb::kReadAllTier);
   bool to_read = false;
   uint64_t tables_made = 0;
+  KeyFilter filter{options.key_filter_bytes};
+  std::unique_ptr<rocksdb::Iterator> learning;  // what of the tables the filter does not know yet
+  std::atomic<bool> filter_whole = false;
   std::atomic<uint64_t> run_bytes = 0;
 
   rocksdb::Env* env() const { return setup.database.env; }
@@ -183,10 +193,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::OpenToRead(const std::string& di
 
 Result<std::unique_ptr<RocksStore>> RocksStore::OpenAs(const std::string& dir,
                                                        const Options& options, bool to_read) {
-  auto rocks = std::make_unique<Rocks>();
-  rocks->dir = dir;
-  rocks->options = options;
-  rocks->setup = SetUp(options);
+  auto rocks = std::make_unique<Rocks>(dir, options, SetUp(options));
   rocks->to_read = to_read;
   rocksdb::Env* env = rocks->env();
   const std::string path = dir + "/db";
@@ -203,6 +210,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::OpenAs(const std::string& dir,
   std::unique_ptr<RocksStore> store(new RocksStore(std::move(rocks)));
   SLUICE_TRY(store->CheckOpened());
   store->rocks_->setup.filters->Use(db);
+  store->BeginLearning();
   return store;
 }
 
@@ -216,6 +224,37 @@ Status RocksStore::CheckOpened() {
   const Status format = CheckFormat(answer == Answer::kFound ? row : "", cursor->Valid());
   if (!format.ok()) return Fail(format.error().In(rocks_->dir));
   return Ok();
+}
+
+// What is applied from now on gets into the filter by itself.
+void RocksStore::BeginLearning() {
+  const uint64_t keys = rocks_->Count(rocksdb::DB::Properties::kEstimateNumKeys);
+  if (rocks_->options.key_filter_bytes == 0 ||
+      keys > rocks_->options.key_filter_bytes * KeyFilter::kKeysPerByte)
+    return;
+  rocks_->learning.reset(rocks_->db->NewIterator(ForWalk()));
+  rocks_->learning->SeekToFirst();
+}
+
+Result<bool> RocksStore::LearnKeys() {
+  rocksdb::Iterator* const at = rocks_->learning.get();
+  if (at == nullptr) return true;
+  for (uint64_t i = 0; i < kLearnedAtOnce && at->Valid(); ++i, at->Next()) {
+    rocks_->filter.Add(HashedKey::HashOf(at->key().ToStringView()));
+  }
+  if (at->Valid()) return false;
+  if (!at->status().ok()) return Fail(ErrorOf(at->status(), rocks_->dir));
+  rocks_->learning.reset();
+  rocks_->filter_whole.store(true, std::memory_order_release);
+  return true;
+}
+
+bool RocksStore::MayHold(uint32_t hash) const {
+  return !rocks_->filter_whole.load(std::memory_order_acquire) || rocks_->filter.MayHold(hash);
+}
+
+void RocksStore::PrefetchHold(uint32_t hash) const {
+  rocks_->filter.Prefetch(hash);
 }
 
 Result<Answer> RocksStore::Get(std::string_view key, Tier tier, std::string* row) {
@@ -234,6 +273,34 @@ Result<Answer> RocksStore::Get(std::string_view key, Tier tier, std::string* row
   return Fail(ErrorOf(status, rocks_->dir));
 }
 
+// RocksDB looks rows up together that may lie in one table.
+Status RocksStore::GetMany(std::span<Lookup> lookups, size_t bytes_max) {
+  SLUICE_CHECK(lookups.size() <= kManyMax);
+  std::array<Lookup*, kManyMax> asked;
+  std::array<rocksdb::Slice, kManyMax> keys;
+  std::array<rocksdb::PinnableSlice, kManyMax> rows;
+  std::array<rocksdb::Status, kManyMax> statuses;
+  size_t count = 0;
+  for (Lookup& lookup : lookups) {
+    if (lookup.answer != Answer::kCold) continue;
+    keys[count] = SliceOf(lookup.key);
+    asked[count++] = &lookup;
+  }
+  if (count == 0) return Ok();
+  rocksdb::ReadOptions how = rocks_->from_disk;
+  how.value_size_soft_limit = bytes_max;
+  rocks_->db->MultiGet(how, rocks_->db->DefaultColumnFamily(), count, keys.data(), rows.data(),
+                       statuses.data());
+  for (size_t i = 0; i < count; ++i) {
+    if (statuses[i].IsAborted()) continue;  // past the limit
+    const bool found = statuses[i].ok();
+    if (!found && !statuses[i].IsNotFound()) return Fail(ErrorOf(statuses[i], rocks_->dir));
+    asked[i]->answer = found ? Answer::kFound : Answer::kMissing;
+    if (found) asked[i]->row.assign(rows[i].data(), rows[i].size());
+  }
+  return Ok();
+}
+
 std::unique_ptr<Cursor> RocksStore::NewCursor() {
   std::unique_ptr<rocksdb::Iterator> iterator(rocks_->db->NewIterator(ForWalk()));
   return std::make_unique<RocksCursor>(std::move(iterator), rocks_->dir);
@@ -250,10 +317,18 @@ Status RocksStore::WriteTable(const Run& run, const std::string& path) {
       if (status.ok()) status = writer.DeleteRange(SliceOf(range.begin), SliceOf(range.end));
     }
   }
-  while (status.ok() && rows.Next()) {
+  // Lines of the filter are asked for some rows ahead of their use.
+  std::array<uint32_t, 16> hashes;
+  size_t row = 0;
+  for (; status.ok() && rows.Next(); ++row) {
+    uint32_t& hash = hashes[row % hashes.size()];
+    if (row >= hashes.size()) rocks_->filter.Add(hash);
+    hash = HashedKey::HashOf(rows.key());
+    rocks_->filter.Prefetch(hash);
     status = rows.deleted() ? writer.Delete(SliceOf(rows.key()))
                             : writer.Put(SliceOf(rows.key()), SliceOf(rows.row()));
   }
+  for (size_t i = 0; i < std::min(row, hashes.size()); ++i) rocks_->filter.Add(hashes[i]);
   if (status.ok()) status = writer.Finish();
   if (!status.ok()) return Fail(ErrorOf(status, path));
   rocks_->run_bytes += writer.FileSize();
@@ -276,7 +351,6 @@ Status RocksStore::Apply(const Run& run) {
     (void)rocks_->env()->DeleteFile(path);  // else Open will
     return written;
   }
-  CountApplied();
   if (!run.buffer) return Ok();
   for (const Buffer::Range& range : run.buffer->cleared()) {
     // Only a hint: the space comes back sooner than the tables would fill up.

@@ -46,13 +46,16 @@ class RocksStore : public Store {
  public:
   struct Options {
     uint64_t block_cache_bytes = uint64_t{256} << 20;  // index and filter blocks included
+    uint64_t key_filter_bytes = 0;  // for knowing at once that a key is not there; 0: asks RocksDB
     int background_jobs = 2;
     int open_files_max = 512;
-    uint64_t base_level_bytes = uint64_t{1} << 30;
+    uint64_t pinned_run_bytes = uint64_t{256} << 20;  // up to this a run's filter stays in memory
+    // Up to so much is kept in one level, so that a row is written again once for 8 runs or more.
+    uint64_t base_level_bytes = uint64_t{4} << 30;
     uint64_t table_bytes = uint64_t{64} << 20;  // a compacted file's
     int level0_files_compact = 8;               // runs that are compacted together
     // Past either, Stalled(): reads look into every run, and space waits for compaction.
-    uint64_t level0_files_stall = 24;
+    uint64_t level0_files_stall = 40;
     uint64_t pending_bytes_stall = uint64_t{16} << 30;
     // The catalogue's entry, valid as long as the store; nullptr if unknown. Asked on RocksDB's
     // threads, to drop the fields of hashes that ended. Empty: none is dropped.
@@ -70,9 +73,13 @@ class RocksStore : public Store {
                                                         const Options& options);
   ~RocksStore() override;
 
+  Result<bool> LearnKeys() override;
+  bool MayHold(uint32_t hash) const override;
+  void PrefetchHold(uint32_t hash) const override;
   // A row of a kMemory read may be reported kCold although it is in memory, never kMissing although
   // it is on disk.
   Result<Answer> Get(std::string_view key, Tier tier, std::string* row) override;
+  Status GetMany(std::span<Lookup> lookups, size_t bytes_max) override;
   std::unique_ptr<Cursor> NewCursor() override;
   Status Apply(const Run& run) override;
   Result<std::vector<Position>> Positions() override;
@@ -91,6 +98,7 @@ class RocksStore : public Store {
   static Result<std::unique_ptr<RocksStore>> OpenAs(const std::string& dir, const Options& options,
                                                     bool to_read);
   Status CheckOpened();
+  void BeginLearning();
   Status WriteTable(const Run& run, const std::string& path);
 
   std::unique_ptr<Rocks> rocks_;

@@ -3,98 +3,110 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/bytes.h"
 #include "base/text.h"
 #include "model/row.h"
 #include "model/stored_key.h"
+#include "store/key_order.h"
 
 namespace sluice::store {
 namespace {
 
-// Entries in key order lie anywhere in memory: asking for them early hides most of the wait.
-constexpr size_t kAhead = 16;
+// Rows in key order lie anywhere in memory: asking for them early hides most of the wait.
+constexpr size_t kAhead = 24;
+constexpr size_t kLine = 64;
+constexpr size_t kLinesAhead = 3;  // what most rows take, with their key
 
-void Prefetch(const std::vector<Buffer::Entry>& entries, size_t at) {
-  if (at < entries.size()) __builtin_prefetch(entries[at].key.data());
+void Prefetch(Buffer::Place place) {
+  const char* at = reinterpret_cast<const char*>(place);
+  for (size_t i = 0; i < kLinesAhead; ++i) __builtin_prefetch(at + i * kLine);
 }
 
 }  // namespace
 
 Result<RunRows> RunRows::Of(const Run& run) {
   RunRows rows;
-  if (run.buffer) rows.entries_ = run.buffer->Sorted();
-  rows.meta_.reserve(run.positions.size() + 1);  // entries refer to its strings
+  rows.buffer_ = run.buffer.get();
+  if (run.buffer) SLUICE_TRY(rows.TakeRows(*run.buffer));
   std::string key, row;
   model::FormatKey(key);
   EncodeFormat(row);
-  rows.AddMeta(key, row);
+  rows.meta_.emplace_back(key, row);
   for (const Position& position : run.positions) {
     model::PositionKey(key, position.lineage);
     EncodePosition(row, position);
-    rows.AddMeta(key, row);
+    rows.meta_.emplace_back(key, row);
   }
-  SLUICE_TRY(rows.FindExpiring());
-  rows.MakeExpiryKey();
+  std::sort(rows.meta_.begin(), rows.meta_.end());
+  rows.DeriveNext();
   return rows;
 }
 
-Status RunRows::FindExpiring() {
-  for (size_t i = 0; i < entries_.size(); ++i) {
-    Prefetch(entries_, i + kAhead);
-    const Buffer::Entry& entry = entries_[i];
-    if (entry.deleted || entry.key.size() < 3 || model::KindOf(entry.key) != model::Kind::kValue) {
-      continue;
+Status RunRows::TakeRows(const Buffer& buffer) {
+  places_.reserve(buffer.entries());
+  Buffer::Mark mark;
+  std::vector<Buffer::Place> read;
+  for (; buffer.ReadOn(mark, &read); read.clear()) {  // in the order they lie in memory
+    for (const Buffer::Place place : read) {
+      const Buffer::Hit hit = buffer.Read(place);
+      if (hit.state == Buffer::Hit::State::kMiss) continue;
+      places_.push_back(place);
+      if (hit.state == Buffer::Hit::State::kRow) SLUICE_TRY(NoteEnding(place, hit.row));
     }
-    model::RowView row;
-    if (!model::DecodeRow(entry.row, &row)) {
-      return Fail(Code::kCorrupt, fmt::format("the row of key {} is damaged", Hex(entry.key)));
-    }
-    if (row.expire_at_ms == 0) continue;
-    expiring_.push_back({model::KeyspaceOf(entry.key), static_cast<uint32_t>(i), row.expire_at_ms});
   }
-  // Index rows of one time follow the order of their keys, which is the order they are in now.
-  std::stable_sort(expiring_.begin(), expiring_.end(), [](const Expiring& a, const Expiring& b) {
-    return std::pair(a.keyspace, a.expire_at_ms) < std::pair(b.keyspace, b.expire_at_ms);
+  SortByKey(places_);
+  std::sort(endings_.begin(), endings_.end(), [](const Ending& a, const Ending& b) {
+    return std::tie(a.keyspace, a.at_ms, a.key) < std::tie(b.keyspace, b.at_ms, b.key);
   });
   return Ok();
 }
 
-void RunRows::AddMeta(std::string key, std::string row) {
-  const auto& [k, r] = meta_.emplace_back(std::move(key), std::move(row));
-  const Buffer::Entry added{k, r, false};
-  const auto at = std::lower_bound(
-      entries_.begin(), entries_.end(), k,
-      [](const Buffer::Entry& e, std::string_view wanted) { return e.key < wanted; });
-  if (at != entries_.end() && at->key == k) {
-    *at = added;
-  } else {
-    // Nothing but rows about the store follows, so little is moved.
-    entries_.insert(at, added);
+Status RunRows::NoteEnding(Buffer::Place place, std::string_view bytes) {
+  const std::string_view key = Buffer::KeyAt(place);
+  if (key.size() < 3 || model::KindOf(key) != model::Kind::kValue) return Ok();
+  model::RowView row;
+  if (!model::DecodeRow(bytes, &row)) {
+    return Fail(Code::kCorrupt, fmt::format("the row of key {} is damaged", Hex(key)));
   }
+  if (row.expire_at_ms != 0) endings_.push_back({model::KeyspaceOf(key), row.expire_at_ms, key});
+  return Ok();
 }
 
-void RunRows::MakeExpiryKey() {
-  if (next_expiring_ == expiring_.size()) return;
-  const Expiring& next = expiring_[next_expiring_];
-  model::ExpiryKeyOfValue(expiry_key_, entries_[next.entry].key, next.expire_at_ms);
+void RunRows::DeriveNext() {
+  if (next_derived_ < endings_.size()) {
+    const Ending& ending = endings_[next_derived_];
+    model::ExpiryKeyOfValue(derived_key_, ending.key, ending.at_ms);
+  } else if (next_derived_ < endings_.size() + meta_.size()) {
+    derived_key_ = meta_[next_derived_ - endings_.size()].first;
+  }
 }
 
 bool RunRows::Next() {
-  const bool entry_left = next_entry_ < entries_.size();
-  if (next_expiring_ < expiring_.size() &&
-      (!entry_left || expiry_key_ <= entries_[next_entry_].key)) {
+  const bool derived_left = next_derived_ < endings_.size() + meta_.size();
+  if (next_place_ < places_.size()) {
+    if (next_place_ + kAhead < places_.size()) Prefetch(places_[next_place_ + kAhead]);
+    const Buffer::Place place = places_[next_place_];
+    key_ = Buffer::KeyAt(place);
+    if (!derived_left || key_ < derived_key_) {
+      const Buffer::Hit hit = buffer_->Read(place);
+      row_ = hit.row;
+      deleted_ = hit.state == Buffer::Hit::State::kDeleted;
+      ++next_place_;
+      return true;
+    }
     // The sweeper may have deleted the index row of a key that was then given the same end again.
-    if (entry_left && expiry_key_ == entries_[next_entry_].key) ++next_entry_;
-    expiry_key_now_.swap(expiry_key_);
-    now_ = {expiry_key_now_, {}, false};
-    ++next_expiring_;
-    MakeExpiryKey();
-    return true;
+    if (key_ == derived_key_) ++next_place_;
   }
-  if (!entry_left) return false;
-  Prefetch(entries_, next_entry_ + kAhead);
-  now_ = entries_[next_entry_++];
+  if (!derived_left) return false;
+  derived_key_now_.swap(derived_key_);
+  key_ = derived_key_now_;
+  const bool of_meta = next_derived_ >= endings_.size();
+  row_ = of_meta ? std::string_view(meta_[next_derived_ - endings_.size()].second) : "";
+  deleted_ = false;
+  ++next_derived_;
+  DeriveNext();
   return true;
 }
 

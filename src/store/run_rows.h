@@ -5,6 +5,7 @@
 //
 // Borrows:  the run's buffer.
 // Threads:  none.
+// Bounds:   8 bytes per row, beside what is derived.
 // Format:   docs/formats/keys.md
 #pragma once
 
@@ -30,28 +31,32 @@ class RunRows {
 
   // To the next row, keys strictly ascending; false at the end.
   bool Next();
-  std::string_view key() const { return now_.key; }  // valid until Next
-  std::string_view row() const { return now_.row; }
-  bool deleted() const { return now_.deleted; }
+  std::string_view key() const { return key_; }  // valid until Next
+  std::string_view row() const { return row_; }
+  bool deleted() const { return deleted_; }
 
  private:
-  struct Expiring {
+  // A value that ends, for the expiry index.
+  struct Ending {
     model::KeyspaceId keyspace;
-    uint32_t entry;
-    uint64_t expire_at_ms;
+    uint64_t at_ms;
+    std::string_view key;
   };
 
-  Status FindExpiring();
-  void AddMeta(std::string key, std::string row);
-  void MakeExpiryKey();
+  Status TakeRows(const Buffer& buffer);
+  Status NoteEnding(Buffer::Place place, std::string_view row);
+  void DeriveNext();
 
-  std::vector<Buffer::Entry> entries_;
-  std::vector<Expiring> expiring_;  // in the order of their index rows
-  std::vector<std::pair<std::string, std::string>> meta_;
-  size_t next_entry_ = 0, next_expiring_ = 0;
-  // Index keys are made one at a time: all at once would double what a run takes.
-  std::string expiry_key_, expiry_key_now_;
-  Buffer::Entry now_ = {};
+  const Buffer* buffer_ = nullptr;
+  std::vector<Buffer::Place> places_;                      // in force, by key
+  std::vector<Ending> endings_;                            // in the order of their index rows
+  std::vector<std::pair<std::string, std::string>> meta_;  // rows about the store: the last ones
+  size_t next_place_ = 0, next_derived_ = 0;
+  // The next row of the index or about the store. Index keys are made one at a time: all at once
+  // would double what a run takes.
+  std::string derived_key_, derived_key_now_;
+  std::string_view key_, row_;
+  bool deleted_ = false;
 };
 
 void EncodePosition(std::string& to, const Position& position);  // without the lineage

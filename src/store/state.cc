@@ -16,19 +16,27 @@ Found FromHit(const Buffer::Hit& hit) {
 
 Result<Found> State::Find(const HashedKey& key, Tier tier, std::string* scratch) {
   if (const auto found = FindBuffered(key)) return *found;
-  return Ask(key, tier, scratch);
+  if (!store_.MayHold(key.hash)) return Found{};
+  Answer answer = cache_.Find(key, scratch);
+  if (answer == Answer::kCold) {
+    SLUICE_ASSIGN(answer, store_.Get(key.bytes, tier, scratch));
+    if (answer == Answer::kFound) cache_.KeepRow(key, *scratch);
+    if (answer == Answer::kMissing) cache_.KeepMissing(key);
+  }
+  if (answer != Answer::kFound) return Found{answer, {}, model::Turn()};
+  return Found{answer, *scratch, model::Turn()};
 }
 
 void State::PrefetchSlot(uint32_t hash) const {
   active_->PrefetchSlot(hash);
   for (const auto& buffer : frozen_) buffer->PrefetchSlot(hash);
-  recent_->PrefetchSlot(hash);
+  store_.PrefetchHold(hash);
 }
 
 void State::PrefetchEntry(uint32_t hash) const {
   active_->PrefetchEntry(hash);
   for (const auto& buffer : frozen_) buffer->PrefetchEntry(hash);
-  recent_->PrefetchEntry(hash);
+  if (store_.MayHold(hash)) cache_.PrefetchSlot(hash);
 }
 
 std::optional<Found> State::FindBuffered(const HashedKey& key) const {
@@ -41,26 +49,8 @@ std::optional<Found> State::FindBuffered(const HashedKey& key) const {
   return std::nullopt;
 }
 
-Result<Found> State::Ask(const HashedKey& key, Tier tier, std::string* scratch) {
-  // Read before the store is asked: an answer of later runs is forgotten too soon, never too late.
-  const uint64_t applied = store_.applied();
-  if ((applied != recent_applied_ && !recent_->empty()) || recent_->bytes() > recent_bytes_) {
-    recent_ = std::make_unique<Buffer>();
-  }
-  recent_applied_ = applied;
-  const Buffer::Hit known = recent_->Find(key);
-  if (known.state == Buffer::Hit::State::kDeleted) return Found{};
-  if (known.state == Buffer::Hit::State::kRow) {
-    scratch->assign(known.row);
-    return Found{Answer::kFound, *scratch, model::Turn()};
-  }
-  SLUICE_ASSIGN(const Answer answer, store_.Get(key.bytes, tier, scratch));
-  if (answer != Answer::kFound) {
-    if (answer == Answer::kMissing) recent_->Delete(key, model::Turn());
-    return Found{answer, {}, model::Turn()};
-  }
-  if (scratch->size() <= kRecentRowMax) recent_->Put(key, *scratch, model::Turn());
-  return Found{answer, *scratch, model::Turn()};
+void State::Keep(const HashedKey& key, std::optional<std::string_view> row) {
+  row ? cache_.KeepRow(key, *row) : cache_.KeepMissing(key);
 }
 
 size_t State::bytes() const {
@@ -88,6 +78,7 @@ void State::Flushed(const Run& run) {
   SLUICE_CHECK(!frozen_.empty() && frozen_.front() == run.buffer);
   frozen_bytes_ -= run.buffer->bytes();
   frozen_.pop_front();
+  cache_.Stored(run.buffer);
 }
 
 Snapshot State::Snap() {

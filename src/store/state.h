@@ -1,8 +1,7 @@
 // State: what one lane knows of its shards: the active buffer, frozen buffers on their way into the
-// store, and the store. Reads look in that order. What the store answered lately is kept beside it
-// until the next run arrives there: asking RocksDB takes microseconds even in its cache.
+// store, rows kept from what the store holds, and the store. Reads look in that order.
 //
-//   Find()    a row, or kCold when only the disk knows.
+//   Find()    a row, or kCold when only the disk knows. Keep() takes over what was read from there.
 //   Freeze()  the active buffer becomes a run; a new one takes its place.
 //   Flushed() the run is in the store; its buffer is forgotten.
 //
@@ -16,6 +15,7 @@
 #include <string_view>
 
 #include "store/buffer.h"
+#include "store/row_cache.h"
 #include "store/store.h"
 
 namespace sluice::store {
@@ -36,15 +36,10 @@ struct Snapshot {
 
 class State {
  public:
-  // Answers kept, in bytes; past it they are all forgotten. A row above kRecentRowMax is not kept.
-  static constexpr size_t kRecentBytes = size_t{32} << 20;
-  static constexpr size_t kRecentRowMax = 4096;
+  static constexpr size_t kCacheBytes = size_t{32} << 20;
 
-  explicit State(Store& store, size_t recent_bytes = kRecentBytes)
-      : store_(store),
-        active_(std::make_shared<Buffer>()),
-        recent_bytes_(recent_bytes),
-        recent_(std::make_unique<Buffer>()) {}
+  explicit State(Store& store, size_t cache_bytes = kCacheBytes)
+      : store_(store), active_(std::make_shared<Buffer>()), cache_(cache_bytes) {}
 
   // `scratch` holds the row when it comes from the store.
   Result<Found> Find(const HashedKey& key, Tier tier, std::string* scratch);
@@ -55,6 +50,10 @@ class State {
   // As of Buffer, in all that a look-up asks.
   void PrefetchSlot(uint32_t hash) const;
   void PrefetchEntry(uint32_t hash) const;
+
+  // What was read from the store elsewhere, none for no row. Requires: the key was not written
+  // since, and no run was Flushed.
+  void Keep(const HashedKey& key, std::optional<std::string_view> row);
 
   Buffer& active() { return *active_; }  // all writes go here
   const Buffer& active() const { return *active_; }
@@ -72,15 +71,11 @@ class State {
   Store& store() { return store_; }
 
  private:
-  Result<Found> Ask(const HashedKey& key, Tier tier, std::string* scratch);
-
   Store& store_;
   std::shared_ptr<Buffer> active_;
   std::deque<std::shared_ptr<const Buffer>> frozen_;  // oldest first
   size_t frozen_bytes_ = 0;
-  const size_t recent_bytes_;
-  std::unique_ptr<Buffer> recent_;  // the store's answers while it had
-  uint64_t recent_applied_ = 0;     // as many runs as this
+  RowCache cache_;
 };
 
 }  // namespace sluice::store

@@ -28,7 +28,7 @@ TEST(State, ReadsTheNewest) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Prng random(seed);
     auto store = std::move(*MemoryStore::Open(std::make_shared<MemoryStore::Medium>(), {}));
-    State state(*store, seed % 3 == 0 ? State::kRecentBytes : seed % 3 * 1500);
+    State state(*store, seed % 3 == 0 ? State::kCacheBytes : seed % 3 * 1500);
     struct Last {
       std::string row;
       bool found = false;
@@ -80,8 +80,9 @@ TEST(State, ReadsTheNewest) {
   }
 }
 
-// Goal:   the store is asked once for an answer that it gave lately, be it a row or none, until a
-//         run arrives; large rows and rows past the bound are asked for again.
+// Goal:   the store is asked once for an answer that it gave lately, be it a row or none, also when
+//         a run arrives that does not have it, nor for what a run brought lately; large rows and
+//         rows past the bound are asked for again.
 // Method: count the questions through the hook that says what is cold.
 TEST(State, KeepsWhatTheStoreAnswered) {
   int asked = 0;
@@ -90,10 +91,10 @@ TEST(State, KeepsWhatTheStoreAnswered) {
   auto store = std::move(*MemoryStore::Open(std::make_shared<MemoryStore::Medium>(), options));
   auto buffer = std::make_shared<Buffer>();
   buffer->Put(Key(1), "row", Turn(1));
-  buffer->Put(Key(2), std::string(State::kRecentRowMax + 1, 'x'), Turn(1));
+  buffer->Put(Key(2), std::string(RowCache::kRowBytesMax + 1, 'x'), Turn(1));
   for (int i = 100; i < 400; ++i) buffer->Put(Key(i), std::string(200, 'x'), Turn(1));
   ASSERT_TRUE(store->Apply({buffer, {}}).ok());
-  State state(*store, 20000);
+  State state(*store, 60000);
   std::string scratch;
   const auto asks = [&](uint64_t key) {
     const int before = asked;
@@ -105,11 +106,19 @@ TEST(State, KeepsWhatTheStoreAnswered) {
     EXPECT_FALSE(asks(key));
   }
   EXPECT_TRUE(asks(2) && asks(2));
+  state.active().Put(Key(4), "of a run", Turn(1));
+  const store::Run run = state.Freeze({});
+  ASSERT_TRUE(store->Apply(run).ok());
+  state.Flushed(run);
+  for (const uint64_t key : {1, 3, 4}) EXPECT_FALSE(asks(key)) << key;
   for (int i = 100; i < 400; ++i) EXPECT_TRUE(asks(i));
-  EXPECT_TRUE(asks(1)) << "300 rows of 200 bytes are past the bound";
-  EXPECT_FALSE(asks(1));
-  ASSERT_TRUE(store->Apply({nullptr, {}}).ok());
-  EXPECT_TRUE(asks(1));
+  for (const uint64_t key : {1, 4}) {
+    EXPECT_TRUE(asks(key)) << "300 rows of 200 bytes are past the bound";
+    EXPECT_FALSE(asks(key));
+  }
+  state.Keep(Key(5), "read elsewhere");
+  EXPECT_FALSE(asks(5));
+  EXPECT_EQ(scratch, "read elsewhere");
 }
 
 // Goal:   a cold key stays cold through the state unless a buffer knows it.

@@ -10,7 +10,6 @@
 // Format:   docs/formats/keys.md
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -59,24 +58,30 @@ enum class Answer : uint8_t { kFound, kMissing, kCold };
 class Store {
  public:
   virtual ~Store() = default;
+  // False: there is no row of a key with this hash (HashedKey), for sure. Costs far less than asking
+  // for the row, and still less some time after the prefetch.
+  virtual bool MayHold(uint32_t) const { return true; }
+  virtual void PrefetchHold(uint32_t) const {}
+  // Learns a part of what MayHold needs to know of rows that were here when it was opened; true when
+  // nothing is left. Until then MayHold is true. One thread at once, beside all others.
+  virtual Result<bool> LearnKeys() { return true; }
   // kFound copies the row to `row`; kCold (kMemory only): a read from disk is needed.
   virtual Result<Answer> Get(std::string_view key, Tier tier, std::string* row) = 0;
+  // Reads those of at most kManyMax rows that are still kCold, from disk if need be: one at least,
+  // but once the rows are more than `bytes_max` together the others stay kCold.
+  struct Lookup {
+    std::string_view key;
+    Answer answer = Answer::kCold;
+    std::string row;
+  };
+  static constexpr size_t kManyMax = 32;
+  virtual Status GetMany(std::span<Lookup> lookups, size_t bytes_max);
   virtual std::unique_ptr<Cursor> NewCursor() = 0;  // sees what was applied before this call
   virtual Status Apply(const Run& run) = 0;
   virtual Result<std::vector<Position>> Positions() = 0;
   virtual uint64_t ApproximateKeys(std::string_view begin, std::string_view end) = 0;
   virtual uint64_t ApproximateBytes(std::string_view begin, std::string_view end) = 0;
   virtual bool Stalled() const = 0;  // compaction is behind: freeze no faster
-
-  // Runs applied since the store was opened: while it stays the same, so does every answer. Counted
-  // once a run can be seen.
-  uint64_t applied() const { return applied_.load(std::memory_order_acquire); }
-
- protected:
-  void CountApplied() { applied_.fetch_add(1, std::memory_order_acq_rel); }
-
- private:
-  std::atomic<uint64_t> applied_ = 0;
 };
 
 }  // namespace sluice::store

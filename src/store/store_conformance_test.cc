@@ -1,6 +1,7 @@
 // What every Store promises, proven on each of them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -42,8 +43,10 @@ class Place {
       RocksStore::Options options;
       options.block_cache_bytes = 8 << 20;
       options.level0_files_compact = 3;  // so that compactions happen between the runs of a test
+      options.key_filter_bytes = 4096;
       auto opened = RocksStore::Open(dir_.path() + "/store", options);
       ASSERT_TRUE(opened.has_value()) << opened.error().message;
+      ASSERT_TRUE((*opened)->LearnKeys().has_value());
       store_ = std::move(*opened);
     }
   }
@@ -199,6 +202,32 @@ Expected::Rows Backward(Cursor& cursor) {
   return rows;
 }
 
+// Asks for several keys together, with a bound that some rows are past.
+void ExpectSameTogether(Store& store, const Expected& expected, Writer& writer) {
+  std::vector<std::string> keys(1 + writer.Below(Store::kManyMax));
+  std::vector<Store::Lookup> lookups(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    keys[i] = writer.Key();
+    lookups[i].key = keys[i];
+  }
+  const size_t bytes_max = writer.Below(200);
+  const auto cold = [&] {
+    return std::ranges::count(lookups, Answer::kCold, &Store::Lookup::answer);
+  };
+  for (auto left = cold(); left > 0;) {
+    ASSERT_TRUE(store.GetMany(lookups, bytes_max).ok());
+    ASSERT_LT(cold(), left);
+    left = cold();
+  }
+  for (const Store::Lookup& lookup : lookups) {
+    const auto at = expected.rows().find(std::string(lookup.key));
+    const bool found = at != expected.rows().end();
+    ASSERT_EQ(lookup.answer, found ? Answer::kFound : Answer::kMissing);
+    ASSERT_EQ(lookup.row, found ? at->second : "");
+    ASSERT_TRUE(!found || store.MayHold(HashedKey::HashOf(lookup.key)));
+  }
+}
+
 void ExpectSame(Store& store, const Expected& expected, Writer& writer) {
   auto cursor = store.NewCursor();
   ASSERT_EQ(Forward(*cursor), expected.rows());
@@ -222,6 +251,7 @@ void ExpectSame(Store& store, const Expected& expected, Writer& writer) {
       ASSERT_EQ(row, at->second);
     }
   }
+  ExpectSameTogether(store, expected, writer);
   auto positions = store.Positions();
   ASSERT_TRUE(positions.has_value());
   ASSERT_EQ(positions->size(), expected.positions().size());
