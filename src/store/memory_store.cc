@@ -7,11 +7,19 @@
 #include "store/run_rows.h"
 
 namespace sluice::store {
+namespace {
+
+Status Unreadable() {
+  return Fail(Code::kIo, "a read failed on purpose");
+}
+
+}  // namespace
 
 // Walks the rows of its moment: whoever changes rows that a cursor sees, changes a copy.
 class MemoryStore::WalkCursor : public Cursor {
  public:
-  explicit WalkCursor(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {
+  WalkCursor(std::shared_ptr<Shared> shared, std::function<bool()> unreadable)
+      : shared_(std::move(shared)), unreadable_(std::move(unreadable)) {
     const std::lock_guard lock(shared_->mutex);
     ++shared_->cursors;
     rows_ = shared_->medium->rows;
@@ -22,20 +30,25 @@ class MemoryStore::WalkCursor : public Cursor {
     if (rows_ == shared_->medium->rows) --shared_->cursors;
   }
 
-  void Seek(std::string_view key) override { at_ = rows_->lower_bound(key); }
-  void SeekBefore(std::string_view key) override {
+  void Seek(std::string_view key) override {
+    failed_ = unreadable_ && unreadable_();
     at_ = rows_->lower_bound(key);
+  }
+  void SeekBefore(std::string_view key) override {
+    Seek(key);
     Prev();
   }
-  bool Valid() const override { return at_ != rows_->end(); }
+  bool Valid() const override { return !failed_ && at_ != rows_->end(); }
   void Next() override { ++at_; }
   void Prev() override { at_ = at_ == rows_->begin() ? rows_->end() : std::prev(at_); }
   std::string_view key() const override { return at_->first; }
   std::string_view row() const override { return at_->second; }
-  Status status() const override { return Ok(); }
+  Status status() const override { return failed_ ? Unreadable() : Ok(); }
 
  private:
   std::shared_ptr<Shared> shared_;
+  std::function<bool()> unreadable_;
+  bool failed_ = false;
   std::shared_ptr<const Rows> rows_;
   Rows::const_iterator at_;
 };
@@ -54,6 +67,9 @@ Result<std::unique_ptr<MemoryStore>> MemoryStore::Open(std::shared_ptr<Medium> m
 
 Result<Answer> MemoryStore::Get(std::string_view key, Tier tier, std::string* row) {
   if (tier == Tier::kMemory && options_.cold && options_.cold(key)) return Answer::kCold;
+  if (tier == Tier::kDisk && options_.unreadable && options_.unreadable()) {
+    return Fail(Unreadable().error());
+  }
   const std::lock_guard lock(shared_->mutex);
   const auto found = shared_->medium->rows->find(key);
   if (found == shared_->medium->rows->end()) return Answer::kMissing;
@@ -62,7 +78,7 @@ Result<Answer> MemoryStore::Get(std::string_view key, Tier tier, std::string* ro
 }
 
 std::unique_ptr<Cursor> MemoryStore::NewCursor() {
-  return std::make_unique<WalkCursor>(shared_);
+  return std::make_unique<WalkCursor>(shared_, options_.unreadable);
 }
 
 Status MemoryStore::Apply(const Run& run) {
@@ -71,6 +87,7 @@ Status MemoryStore::Apply(const Run& run) {
   const std::lock_guard lock(shared_->mutex);
   if (shared_->cut) return Fail(Code::kIo, "the power is off");
   if (fate == Fate::kNoSpace) return Fail(Code::kNoSpace, "no space for the run");
+  if (fate == Fate::kFailed) return Fail(Code::kIo, "the run failed on purpose");
   shared_->cut = fate != Fate::kApplied;
   if (fate == Fate::kLostInCut) return Fail(Code::kIo, "the power failed");
 

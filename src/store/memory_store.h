@@ -27,12 +27,15 @@ class MemoryStore : public Store {
   enum class Fate : uint8_t {
     kApplied,
     kNoSpace,          // nothing applied
+    kFailed,           // the same, for another reason
     kLostInCut,        // the power failed before it took effect
     kAppliedBeforeCut  // the power failed after it took effect, before anyone heard
   };
   struct Options {
     std::function<Fate(const Run&)> fate;        // empty: always kApplied
     std::function<bool(std::string_view)> cold;  // does this key need the disk? empty: none
+    std::function<bool()> unreadable;            // does a read from disk fail? empty: never
+    std::function<bool()> stalled;               // see Store::Stalled; empty: never
   };
 
   // kCorrupt: the medium is not a store's. kInvalid: it is a later version's.
@@ -44,7 +47,7 @@ class MemoryStore : public Store {
   Result<std::vector<Position>> Positions() override;
   uint64_t ApproximateKeys(std::string_view begin, std::string_view end) override;
   uint64_t ApproximateBytes(std::string_view begin, std::string_view end) override;
-  bool Stalled() const override { return false; }
+  bool Stalled() const override { return options_.stalled && options_.stalled(); }
 
  private:
   class WalkCursor;

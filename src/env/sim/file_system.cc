@@ -10,7 +10,6 @@ namespace sluice::env {
 namespace {
 
 constexpr uint64_t kSectorBytes = 512;  // a garbled page is a mix of sectors
-constexpr uint64_t kPlentyBytes = uint64_t{1} << 40;
 
 std::string ParentOf(const std::string& path) {
   const size_t slash = path.find_last_of('/');
@@ -108,15 +107,17 @@ class SimFile final : public File {
   Status WriteAt(uint64_t offset, std::string_view bytes) override {
     SLUICE_TRY(Usable());
     const auto go = disk_.Step(SimStep::kWrite, path_);
-    const bool no_room = disk_.full_ && offset + bytes.size() > node_->content.size();
-    if (go == SimFileSystem::Go::kOn && no_room) {
-      return Fail(Code::kNoSpace, path_ + ": no space left");
-    }
     if (go == SimFileSystem::Go::kFail) {
       bytes = bytes.substr(0, disk_.prng_.Below(bytes.size() + 1));
     }
+    const uint64_t end = offset + bytes.size();
+    const uint64_t grows = end - std::min<uint64_t>(end, node_->content.size());
+    const uint64_t missing = grows - disk_.TakeRoom(grows);
+    bytes.remove_suffix(std::min<uint64_t>(missing, bytes.size()));
     node_->Write(offset, bytes);
-    return go == SimFileSystem::Go::kOn ? Ok() : Status(disk_.Failed(go, path_));
+    if (go != SimFileSystem::Go::kOn) return disk_.Failed(go, path_);
+    if (missing > 0) return Fail(Code::kNoSpace, path_ + ": no space left");
+    return Ok();
   }
 
   Result<size_t> ReadAt(uint64_t offset, char* to, size_t size) override {
@@ -160,13 +161,17 @@ class SimFile final : public File {
 };
 
 SimFileSystem::Go SimFileSystem::Step(SimStep kind, const std::string& path) {
-  ++steps_;
+  const uint64_t step = ++steps_;
   if (on_step_) on_step_(kind, path);
-  if (steps_ == cut_at_) {
-    powered_ = false;
-    return Go::kCut;
-  }
-  return steps_ == fail_at_ ? Go::kFail : Go::kOn;
+  if (step == cut_at_) powered_ = false;
+  if (!powered_) return Go::kCut;  // the hook's calls may have met the cut
+  return step == fail_at_ ? Go::kFail : Go::kOn;
+}
+
+uint64_t SimFileSystem::TakeRoom(uint64_t bytes) {
+  const uint64_t taken = std::min(bytes, room_);
+  if (room_ < kPlentyBytes) room_ -= taken;
+  return taken;
 }
 
 Failure SimFileSystem::Failed(Go go, const std::string& path) const {
@@ -212,7 +217,7 @@ void SimFileSystem::Restart() {
     if (node != nullptr && nodes.insert(node.get()).second) node->LosePower(prng_);
   }
   powered_ = true;
-  cut_at_ = fail_at_ = 0;
+  Disarm();
   RestartProcess();
 }
 
@@ -334,7 +339,7 @@ Result<bool> SimFileSystem::Exists(const std::string& path) {
 
 Result<uint64_t> SimFileSystem::FreeBytes(const std::string& dir) {
   SLUICE_TRY(Alive(dir));
-  return full_ ? 0 : kPlentyBytes;
+  return room_;
 }
 
 }  // namespace sluice::env

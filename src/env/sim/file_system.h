@@ -3,10 +3,12 @@
 //
 // Every call that changes the disk is a step. The power can be cut at a step: that call, and every
 // later one, fails with kIo until Restart(), which leaves what a real disk could: of each file the
-// pages written since its last Sync are kept, lost or garbled, each for itself; creations, renames
-// and removals since the last SyncDir are lost from some point on, or here and there.
+// pages written since its last Sync are kept, lost or garbled by sectors, each for itself;
+// creations, renames and removals since the last SyncDir are lost from some point on, or here and
+// there.
 //
-// Threads:  one.
+// Threads:  one. What other threads would do while a call waits for the disk, the hook of OnStep may
+//           do: it runs inside the call, before anything has happened, and may call in here.
 // Failure:  as FileSystem says, plus what was ordered.
 #pragma once
 
@@ -37,6 +39,7 @@ enum class SimStep : uint8_t {
 class SimFileSystem final : public FileSystem {
  public:
   static constexpr uint64_t kPageBytes = 4096;  // what is kept, lost or garbled as one
+  static constexpr uint64_t kPlentyBytes = uint64_t{1} << 40;  // as good as no bound
 
   explicit SimFileSystem(uint64_t seed) : prng_(seed) {}
 
@@ -57,11 +60,16 @@ class SimFileSystem final : public FileSystem {
     fail_at_ = steps_ + step;
     fail_code_ = code;
   }
-  // All that takes space fails with kNoSpace while this is on.
-  void SetFull(bool full) { full_ = full; }
+  // What was ordered and has not come is forgotten.
+  void Disarm() { cut_at_ = fail_at_ = 0; }
+  // Files may grow by so many bytes more; a write beyond them does part of its work, if it is one
+  // that grows the file, and fails with kNoSpace. What is there can be written again and again.
+  void SetRoom(uint64_t bytes) { room_ = bytes; }
+  void SetFull(bool full) { room_ = full ? 0 : kPlentyBytes; }
+  bool full() const { return room_ < kPlentyBytes; }
 
   uint64_t steps() const { return steps_; }  // taken so far
-  // Says of each step what it was; for messages of tests.
+  // Says of each step what it is, before it is done.
   void OnStep(std::function<void(SimStep, const std::string& path)> hook) {
     on_step_ = std::move(hook);
   }
@@ -94,6 +102,8 @@ class SimFileSystem final : public FileSystem {
   };
 
   enum class Go : uint8_t { kOn, kFail, kCut };
+  // Takes as much of the room as is there, and says how much.
+  uint64_t TakeRoom(uint64_t bytes);
   // Counts a step and says whether it is to happen, to fail, or to be what the power cut caught.
   Go Step(SimStep kind, const std::string& path);
   Failure Failed(Go go, const std::string& path) const;
@@ -110,7 +120,8 @@ class SimFileSystem final : public FileSystem {
   uint64_t steps_ = 0, cut_at_ = 0, fail_at_ = 0;
   Code fail_code_ = Code::kIo;
   uint64_t life_ = 1;  // of the process; files opened in an earlier one are dead
-  bool powered_ = true, full_ = false;
+  bool powered_ = true;
+  uint64_t room_ = kPlentyBytes;
   std::function<void(SimStep, const std::string&)> on_step_;
 };
 
