@@ -2,6 +2,7 @@
 // configuration and writes docs/reference/configuration.md.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -49,6 +50,8 @@ struct SettingFacts {
   uint64_t least = 0, most = 0;  // of a count, size or duration, in the unit it is kept in
   Change change;
   std::string_view help;
+  // Legal values at which something is tight, for the simulator to choose from.
+  std::array<std::string_view, 4> rough = {};
 };
 
 template <class S>
