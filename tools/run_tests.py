@@ -33,10 +33,11 @@ E2E_SECONDS = 900  # for all of pytest; its tests have limits of their own
 E2E_SECONDS_LONG = 7200
 SANITIZER_SLOWDOWN = 5
 OUTPUT_LINES_SHOWN = 60  # of a program that crashed or hung
-SIM_SEEDS = (1, 2, 3)  # and one made of the commit
-SIM_SEEDS_LONG = tuple(range(1, 51))
-# What ThreadSanitizer runs: the tests that start threads, as filters of GoogleTest. What runs in one
-# thread tells it nothing, and takes it ten times as long.
+SIM_SEEDS = 20  # 1, 2, …, and one made of the commit
+SIM_SEEDS_SANITIZED = 5
+SIM_SEEDS_LONG = 500
+# What ThreadSanitizer runs: the tests that start threads, as filters of GoogleTest. What runs in
+# one thread tells it nothing, and takes it ten times as long.
 THREADED = {
     "app_test": "*",
     "base_test": "*",
@@ -223,7 +224,8 @@ class Runner:
         program = self.build_dir / "sluice-sim"
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True,
                                 text=True).stdout[:12]
-        seeds = SIM_SEEDS_LONG if self.long else SIM_SEEDS
+        everyday = SIM_SEEDS if self.preset == "release" else SIM_SEEDS_SANITIZED
+        seeds = tuple(range(1, (SIM_SEEDS_LONG if self.long else everyday) + 1))
         limit = PROGRAM_SECONDS * self.slowdown
         for seed in seeds + ((int(commit, 16),) if commit else ()):
             if not program.is_file():

@@ -443,5 +443,23 @@ TEST(Config, ReferencePageIsTheTable) {
   EXPECT_EQ(text.str(), ReferenceText()) << "run config_test with SLUICE_WRITE_DOCS=1";
 }
 
+// Goal:   the simulator's rough values are legal.
+// Method: each of them alone.
+TEST(Config, RoughValuesAreLegal) {
+  size_t values = 0;
+  const auto check = [&](std::string_view section, auto settings) {
+    for (const SettingFacts& setting : settings) {
+      for (const std::string_view value : setting.rough) {
+        if (value.empty()) continue;
+        Good("", {.set = {fmt::format("{}.{}={}", section, setting.name, value)}});
+        ++values;
+      }
+    }
+  };
+  check("server", ServerSettings());
+  check("log", LogSettings());
+  EXPECT_GT(values, 10u);
+}
+
 }  // namespace
 }  // namespace sluice::config

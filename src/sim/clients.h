@@ -1,105 +1,73 @@
-// Clients: a scripted workload whose writes say, afterwards, what must have survived.
+// Clients: connections that send what workloads want, take the replies, and are sometimes cut.
 //
-// Each client has one connection and sends numbered rounds of writes on keys of its own, and
-// increments of shared counters. It knows what was acknowledged; Check compares that with what the
-// node answers later.
-//
-// The promises (docs: acknowledged ⊆ recovered; beyond it, a prefix per connection and shard):
-//   counter   acknowledged <= value <= sent
-//   register  the last acknowledged value, or a later one that was sent
-//   ladder    rungs 1..k exist, in one shard, with k >= acknowledged
-//   pair      two keys of different shards, written by one MSET: equal
-//   hash      field n of round n, as the ladder
-//   once      after retrying what was not acknowledged: exactly as many as tokens
-//   shared    at least the greatest value that anyone was told
-//   peek      what a client read of another's counter, register or pair counts as acknowledged: no
-//   reply
-//             reveals what a crash could undo
+// Each client has one connection at a time, to a lane by lot, and mixes the commands of all
+// workloads on it.
 //
 // Threads:  one.
+// Bounds:   kPipelineMax commands of a client are under way.
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <optional>
+#include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/prng.h"
 #include "resp/decoder.h"
+#include "sim/machine.h"
+#include "sim/workload.h"
 
 namespace sluice::sim {
 
-// How clients reach the node at the moment.
-class Network {
- public:
-  virtual ~Network() = default;
-  virtual void Send(size_t client, std::string_view bytes) = 0;
-  virtual std::string Take(size_t client) = 0;  // bytes that came for it
-};
+inline constexpr size_t kPipelineMax = 8;
 
 class Clients {
  public:
-  // What the clients send: everything, or only writes over two shards, or only once tokens, or
-  // writes over two shards among FLUSHALLs (whose outcome Check does not know).
-  enum class Mix : uint8_t { kAll, kPairs, kOnce, kFlushes };
-  Clients(size_t clients, size_t rounds, Mix mix, uint64_t seed);
+  Clients(Scene& scene, std::vector<std::unique_ptr<Workload>>& workloads, size_t count,
+          uint64_t seed);
 
-  // Sends more, if a client has room in its pipeline, and takes replies. Returns a broken promise,
-  // if a reply shows one.
-  std::optional<std::string> Step(Network& network);
-  bool Done() const;  // everything was sent and acknowledged
-
-  // After a restart: connections are new, what was under way is unknown.
-  void Reconnect();
-  // Reads everything back, one command at a time through `ask`, and retries once tokens.
-  using Ask = std::function<std::string(const std::vector<std::string>& command)>;
-  std::optional<std::string> Check(const Ask& ask);
+  // The machine that clients connect to from now on; null: it is gone, and all connections with it.
+  void Attach(Machine* machine);
+  // One client takes replies, and sends more unless it is to be quiet.
+  void Step();
+  void SetQuiet(bool quiet) { quiet_ = quiet; }
+  // Takes all replies that have left.
+  void TakeAll();
+  bool Idle() const;  // nothing is under way
+  // One connection is cut, from outside.
+  void Cut();
 
  private:
-  enum class Kind : uint8_t {
-    kCounter,
-    kRegister,
-    kLadder,
-    kPair,
-    kHash,
-    kOnce,
-    kShared,
-    kPeek,
-    kFlush
-  };
-  static constexpr size_t kKinds = 9;
-  static constexpr size_t kKindsOfAll = 8;  // without FLUSHALL
   struct Sent {
-    Kind kind;
-    uint64_t n;
+    Workload* workload;  // null: the client's own
+    uint64_t tag;
+    std::string name;  // for the trace
   };
   struct Client {
-    size_t sent = 0;                // rounds
-    uint64_t numbers[kKinds] = {};  // last n sent, by kind
-    uint64_t acked[kKinds] = {};    // last n acknowledged
-    std::vector<uint64_t> tokens;   // unacknowledged once numbers
-    std::vector<Sent> under_way;    // in order; replies come in order
+    size_t lane = 0;
+    uint64_t connection = 0;  // 0: none
+    uint64_t session = 0;
+    std::deque<Sent> under_way;
     std::string inbox;
     resp::Decoder decoder;
-    Prng prng;
-    explicit Client(uint64_t seed) : prng(seed) {}
   };
-  std::vector<std::string> CommandOf(size_t client, Kind kind, uint64_t n) const;
-  std::optional<std::string> TakeReplies(size_t index, Client& client);
-  std::optional<std::string> CheckClient(size_t index, Client& client, const Ask& ask);
+  void Connect(Client& client);
+  void Send(Client& client);
+  void Take(Client& client);
+  void TakeReply(Client& client, const resp::Value& reply);
+  void Lose(Client& client);
 
-  Kind NextKind(Client& client) const;
-  uint64_t NextNumber(Client& client, Kind kind);
-  void NotePeek(uint64_t peeked, std::string_view value);
-
-  size_t rounds_;
-  Mix mix_;
+  Scene& scene_;
+  std::vector<std::unique_ptr<Workload>>& workloads_;
+  Prng prng_;
+  Machine* machine_ = nullptr;
   std::vector<Client> clients_;
-  uint64_t shared_told_ = 0, shared_sent_ = 0;
+  uint64_t sessions_ = 0;
+  bool quiet_ = false;
 };
 
-// The command as a client would send it.
-std::string Encode(const std::vector<std::string>& command);
+// The commands as a client sends them.
+std::string Encode(const Command& command);
 
 }  // namespace sluice::sim

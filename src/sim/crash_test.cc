@@ -1,150 +1,190 @@
-// Lanes, log, sessions and recovery under a disk that loses power.
-
+// Whole nodes under a disk that fails: sweeps over every call to it, and some seeds of everything.
+//
+// Broken on purpose, and what failed then: docs/testing.md has the table.
 #include <gtest/gtest.h>
+
+#include <cstdlib>
 
 #include "sim/world.h"
 
 namespace sluice::sim {
 namespace {
 
-WorldOptions Small(uint64_t seed) {
-  WorldOptions options;
-  options.seed = seed;
-  options.lanes = 1 + seed % 3;
-  return options;
+bool Long() {
+  return std::getenv("SLUICE_LONG") != nullptr;
 }
 
-// Goal:   no crash at any step of the disk loses an acknowledged write, keeps half of a write over
-//         several shards, or applies one twice.
-// Method: run the same seeded script again and again, cutting the power one disk operation later
-//         each time, until a run ends without a cut; after each cut, boot and compare with what the
-//         clients know.
-// Broken on purpose: replying before the group is durable (Sendable ignoring its LSN); recovery
-//         from the greatest instead of the least position; ApplyForeign before the record has its
-//         LSN.
-TEST(Crash, AtEveryStepOfTheDiskLosesNothingAcknowledged) {
-  World::Seen seen;
-  for (uint64_t seed = 1; seed <= 3; ++seed) {
-    for (uint64_t cut = 1;; ++cut) {
-      ASSERT_LT(cut, 5000u) << "the script takes too many steps";
-      World world(Small(seed));
-      const auto ran = world.Run(cut);
-      ASSERT_FALSE(ran.has_value()) << *ran << " (seed " << seed << ", cut " << cut << ")";
-      const bool uncut = world.powered();
-      const auto checked = world.Check(0);
-      ASSERT_FALSE(checked.has_value()) << *checked << " (seed " << seed << ", cut " << cut << ")";
-      seen.torn_tails += world.seen().torn_tails;
-      seen.runs_stored += world.seen().runs_stored;
-      seen.replayed += world.seen().replayed;
-      if (uncut) break;
+const WorkloadKind* Workload(std::string_view name) {
+  for (const WorkloadKind& kind : AllWorkloads()) {
+    if (kind.name == name) return &kind;
+  }
+  return nullptr;
+}
+
+// A short script of everything that is not FLUSHALL, without faults of its own.
+Scenario Script(uint64_t seed) {
+  Scenario scenario;
+  scenario.seed = seed;
+  for (const WorkloadKind& kind : AllWorkloads()) {
+    if (!kind.alone) scenario.workloads.push_back(&kind);
+  }
+  scenario.lives = 1;
+  scenario.life_steps = 150;
+  return scenario;
+}
+
+struct Sweep {
+  uint64_t runs = 0, failed_starts = 0, torn_tails = 0, rewritten_tails = 0, runs_stored = 0,
+           replayed = 0, log_failures = 0;
+
+  void Add(const World::Seen& seen) {
+    ++runs;
+    failed_starts += seen.failed_starts;
+    torn_tails += seen.torn_tails;
+    rewritten_tails += seen.rewritten_tails;
+    runs_stored += seen.runs_stored;
+    replayed += seen.replayed;
+    log_failures += seen.log_failures;
+  }
+};
+
+// Runs the script of each seed with the incident at one call to the disk later each time, until a
+// run ends before it; every `stride`-th call, from an offset that the seed gives.
+void SweepCalls(Incident::Kind kind, uint64_t seeds, uint64_t stride, uint64_t again,
+                Sweep* sweep) {
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+    for (uint64_t call = 1 + seed % stride;; call += stride) {
+      ASSERT_LT(call, 50'000u) << "the script makes too many calls";
+      World world(Script(seed), {kind, call, again}, false);
+      world.Run();
+      ASSERT_TRUE(world.scene().held())
+          << *world.scene().broken() << " (seed " << seed << ", call " << call << ")";
+      sweep->Add(world.seen());
+      if (world.seen().calls < call) break;
     }
   }
+}
+
+// Goal:   a power cut at any call to the disk loses nothing acknowledged, keeps no half of a write
+//         over several shards, applies nothing twice and reveals nothing that it undoes.
+// Method: the same seeded script again and again, the power cut one call later each time; then a
+//         start, and every workload looks at what it was promised.
+TEST(Crash, APowerCutAtAnyCallToTheDisk) {
+  Sweep sweep;
+  SweepCalls(Incident::Kind::kPowerCut, Long() ? 20 : 2, Long() ? 1 : 2, 0, &sweep);
   // The sweep is worth something only if it met these.
-  EXPECT_GT(seen.torn_tails, 0u);
-  EXPECT_GT(seen.runs_stored, 0u);
-  EXPECT_GT(seen.replayed, 0u);
+  EXPECT_GT(sweep.torn_tails, 0u);
+  EXPECT_GT(sweep.rewritten_tails, 0u);
+  EXPECT_GT(sweep.runs_stored, 0u);
+  EXPECT_GT(sweep.replayed, 0u);
 }
 
 // Goal:   recovery may itself be cut off anywhere, any number of times.
-// Method: cut the power in the middle of a script, then at step k of the recovery, k + 1 of the
-//         next, until one gets through; for many k and places of the first cut.
-TEST(Crash, DuringRecoveryIsRepeatedWithoutHarm) {
-  uint64_t cuts = 0;
-  for (uint64_t seed = 10; seed < 30; ++seed) {
-    World world(Small(seed));
-    const auto ran = world.Run(20 + seed * 7 % 60);
-    ASSERT_FALSE(ran.has_value()) << *ran << " (seed " << seed << ")";
-    const auto checked = world.Check(1);
-    ASSERT_FALSE(checked.has_value()) << *checked << " (seed " << seed << ")";
-    cuts += world.seen().cuts_in_recovery;
-  }
-  EXPECT_GT(cuts, 20u);
+// Method: the same, and the power fails again in each start that follows, one call later each time,
+//         until one gets through.
+TEST(Crash, PowerCutsInEveryRecovery) {
+  Sweep sweep;
+  SweepCalls(Incident::Kind::kPowerCut, Long() ? 5 : 1, Long() ? 3 : 11, 1, &sweep);
+  EXPECT_GT(sweep.failed_starts, sweep.runs);
 }
 
-// Goal:   a node survives crash after crash, of process and of machine, and goes on serving in
-//         between.
-// Method: a longer script is cut at seeded places, checked, and continued, until it is done.
-TEST(Crash, AfterCrashTheScriptGoesOn) {
-  for (uint64_t seed = 100; seed < 110; ++seed) {
-    WorldOptions options = Small(seed);
-    options.rounds = 120;
-    World world(options);
-    Prng prng(seed);
-    for (int life = 0; life < 12; ++life) {
-      const auto ran = world.Run(life == 11 ? 0 : 5 + prng.Below(60));
-      ASSERT_FALSE(ran.has_value()) << *ran << " (seed " << seed << ", life " << life << ")";
-      const auto checked = world.Check(0, prng.OneIn(3) && world.powered());
-      ASSERT_FALSE(checked.has_value())
-          << *checked << " (seed " << seed << ", life " << life << ")";
-    }
-  }
+// Goal:   a call that fails with EIO is never taken for one that succeeded: what waits is in doubt,
+//         the node stops, and starts again without loss, also if the start fails in the same way.
+// Method: as above, with a failure at each call instead of the cut.
+TEST(Crash, AFailureOfAnyCallToTheDisk) {
+  Sweep sweep;
+  SweepCalls(Incident::Kind::kEio, Long() ? 20 : 1, Long() ? 1 : 2, 0, &sweep);
+  EXPECT_GT(sweep.log_failures, 0u);
+  SweepCalls(Incident::Kind::kEio, Long() ? 5 : 1, Long() ? 3 : 11, 1, &sweep);
+  EXPECT_GT(sweep.failed_starts, 0u);
+}
+
+// Goal:   a disk that is full for one call is lived through in place, or by a start.
+// Method: as above, with ENOSPC.
+TEST(Crash, NoSpaceAtAnyCallToTheDisk) {
+  Sweep sweep;
+  SweepCalls(Incident::Kind::kNoSpace, Long() ? 20 : 1, Long() ? 1 : 2, 0, &sweep);
+  SweepCalls(Incident::Kind::kNoSpace, Long() ? 5 : 1, Long() ? 3 : 11, 1, &sweep);
 }
 
 // Goal:   a write over shards of several lanes is whole after any crash, also when a lane froze its
 //         buffer between the record and its part of it.
-// Method: only MSETs over two shards, three lanes, a buffer frozen as often as can be; many seeds
-//         and cuts.
+// Method: only rings, and many short lives that end in a power cut.
 // Broken on purpose: a freeze while keys are held for a record that may be in the log
 //         (position_holds_).
 TEST(Crash, WritesOverSeveralLanesAreWhole) {
-  for (uint64_t seed = 1; seed <= 1500; ++seed) {
-    WorldOptions options;
-    options.seed = seed;
-    options.lanes = 3;
-    options.buffer_bytes = 1;
-    options.mix = Clients::Mix::kPairs;
-    World world(options);
-    const auto ran = world.Run(15 + seed % 60);
-    ASSERT_FALSE(ran.has_value()) << *ran << " (seed " << seed << ")";
-    const auto checked = world.Check(0);
-    ASSERT_FALSE(checked.has_value()) << *checked << " (seed " << seed << ")";
+  for (uint64_t seed = 1; seed <= (Long() ? 3000u : 300u); ++seed) {
+    Scenario scenario;
+    scenario.seed = seed;
+    scenario.workloads = {Workload("rings")};
+    scenario.lives = 3;
+    scenario.life_steps = 400;
+    scenario.lanes = 3;
+    scenario.buffer_bytes = 1;
+    World world(scenario, {Incident::Kind::kPowerCut, 15 + seed % 60, 0}, false);
+    world.Run();
+    ASSERT_TRUE(world.scene().held()) << *world.scene().broken() << " (seed " << seed << ")";
   }
 }
 
 // Goal:   the state is what the log says, also where FLUSHALL runs on one lane between the record
 //         of a write over several lanes and that lane's part of it.
-// Method: MSETs over two shards among FLUSHALLs, all acknowledged; what the node answers then, and
-//         what it answers after its process died and another replayed the log, is the same.
+// Method: rings are written among FLUSHALLs, whose outcome over several lanes they do not know;
+//         each check compares what the node answers with what it answers after a restart.
 // Broken on purpose: a part applied though FLUSHALL's record lies behind it (ClearedBehind).
 TEST(Crash, ReplayEndsWhereTheLanesWere) {
-  size_t keys = 0;
-  for (uint64_t seed = 1; seed <= 400; ++seed) {
-    WorldOptions options;
-    options.seed = seed;
-    options.lanes = 3;
-    options.buffer_bytes = seed % 2 == 0 ? 1 : 1 << 20;
-    options.mix = Clients::Mix::kFlushes;
-    World world(options);
-    const auto ran = world.Run(0);
-    ASSERT_FALSE(ran.has_value()) << *ran << " (seed " << seed << ")";
-    const auto before = world.Content();
-    const auto restarted = world.RestartProcess();
-    ASSERT_FALSE(restarted.has_value()) << *restarted << " (seed " << seed << ")";
-    ASSERT_EQ(world.Content(), before) << "seed " << seed;
-    keys += before.size();
+  uint64_t checks = 0;
+  for (uint64_t seed = 1; seed <= (Long() ? 2000u : 200u); ++seed) {
+    Scenario scenario;
+    scenario.seed = seed;
+    scenario.workloads = {Workload("clears")};
+    scenario.lives = 4;
+    scenario.life_steps = 300;
+    scenario.lanes = 3;
+    scenario.buffer_bytes = seed % 2 == 0 ? 1 : 1 << 20;
+    World world(scenario, {}, false);
+    world.Run();
+    ASSERT_TRUE(world.scene().held()) << *world.scene().broken() << " (seed " << seed << ")";
+    checks += world.seen().replay_checks;
   }
-  EXPECT_GT(keys, 400u);
+  EXPECT_GT(checks, 100u);
 }
 
 // Goal:   a lane's buffer is frozen in time, however many writes over several lanes overlap on it.
-// Method: so many clients that some MSET is always under way, and buffers that are always due; how
-//         many runs are stored, beside how many writes there are.
+// Method: so many clients that some ring is always being written; how many runs are stored.
 // Broken on purpose: FreezeWaits() always false.
 TEST(Crash, OverlappingWritesDoNotKeepABufferFromTheStore) {
-  WorldOptions options;
-  options.lanes = 3;
-  options.clients = 48;
-  options.rounds = 40;
-  options.buffer_bytes = 1;
-  options.mix = Clients::Mix::kPairs;
   uint64_t runs = 0;
-  for (options.seed = 1; options.seed <= 5; ++options.seed) {
-    World world(options);
-    const auto ran = world.Run(0);
-    ASSERT_FALSE(ran.has_value()) << *ran << " (seed " << options.seed << ")";
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    Scenario scenario;
+    scenario.seed = seed;
+    scenario.workloads = {Workload("rings")};
+    scenario.clients = 48;
+    scenario.lives = 1;
+    scenario.life_steps = 20'000;
+    scenario.lanes = 3;
+    scenario.buffer_bytes = 1;
+    World world(scenario, {}, false);
+    world.Run();
+    ASSERT_TRUE(world.scene().held()) << *world.scene().broken() << " (seed " << seed << ")";
     runs += world.seen().runs_stored;
   }
   EXPECT_GT(runs, 1000u);
+}
+
+// Goal:   the same seed is the same run, so that a failure can be repeated.
+// Method: two runs of a seed with every fault; they end at the same call to the disk.
+TEST(Crash, TheSameSeedIsTheSameRun) {
+  Scenario scenario = Script(77);
+  for (const FaultKind& kind : AllFaults()) scenario.faults.push_back(&kind);
+  scenario.lives = 5;
+  scenario.life_steps = 600;
+  World one(scenario, {}, false), other(scenario, {}, true);
+  one.Run();
+  other.Run();
+  EXPECT_TRUE(one.scene().held()) << *one.scene().broken();
+  EXPECT_EQ(one.disk_calls(), other.disk_calls());
+  EXPECT_EQ(one.scene().broken(), other.scene().broken());
 }
 
 }  // namespace

@@ -40,6 +40,9 @@ std::optional<int64_t> Apply(const Operation& operation, std::optional<int64_t>*
     case Kind::kRemove:
       *value = std::nullopt;
       return before ? 1 : 0;
+    case Kind::kClear:
+      *value = std::nullopt;
+      return std::nullopt;
   }
   return std::nullopt;
 }
@@ -98,7 +101,8 @@ void Search::EachNext(const State& state, Visit visit) const {
     // Lost without a trace, so that what its session sent later may still happen.
     if (!operation->answered && !rules_.lost_is_suffix) visit(next);
     const std::optional<int64_t> reply = Apply(*operation, &next.value);
-    const bool silent = !operation->answered || operation->kind == Kind::kWrite;
+    const bool silent =
+        !operation->answered || operation->kind == Kind::kWrite || operation->kind == Kind::kClear;
     if (silent || reply == operation->reply) visit(next);
   }
 }
@@ -178,7 +182,8 @@ std::optional<std::string> Linearize(const std::vector<Operation>& history,
 }
 
 std::string Describe(const Operation& operation) {
-  constexpr const char* kNames[] = {"read", "write", "add", "write-if-absent", "swap", "remove"};
+  constexpr const char* kNames[] = {"read", "write",  "add",  "write-if-absent",
+                                    "swap", "remove", "clear"};
   const std::string reply = operation.answered ? " -> " + Text(operation.reply) : " (lost)";
   return fmt::format("session {}: {}({}){} in [{}, {}]", operation.session,
                      kNames[static_cast<size_t>(operation.kind)], operation.argument, reply,

@@ -31,12 +31,13 @@ struct Operation {
     kAdd,            // v, or 0, plus `argument`: the new value
     kWriteIfAbsent,  // 1 if it wrote, else 0
     kSwap,           // v becomes `argument`: the old value
-    kRemove          // 1 if there was one, else 0
+    kRemove,         // 1 if there was one, else 0
+    kClear           // the same, and its reply says nothing
   };
   Kind kind = Kind::kRead;
   int64_t argument = 0;
   bool answered = false;
-  std::optional<int64_t> reply;  // none: nil. Counts if answered; nothing of kWrite
+  std::optional<int64_t> reply;  // none: nil. Counts if answered; not of kWrite and kClear
   uint64_t session = 0;
   uint64_t begin = 0, end = 0;  // any clock that never steps back; begin < end
 };

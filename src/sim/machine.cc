@@ -1,71 +1,102 @@
 #include "sim/machine.h"
 
 #include "base/check.h"
-#include "config/config.h"
 #include "route/catalogue.h"
 
 namespace sluice::sim {
 namespace {
 
 constexpr const char* kDir = "data";
+constexpr uint64_t kStepUs = 2000;  // a step takes less than this
+// Actors behind the lanes.
+constexpr size_t kLog = 0, kStore = 1, kReaders = 2, kPreparer = 3;
 
 }  // namespace
 
-Machine::Machine(env::SimWorld& world, std::shared_ptr<store::MemoryStore::Medium> medium,
-                 const MachineOptions& options, Prng& prng)
-    : world_(world), medium_(std::move(medium)), options_(options), prng_(prng) {}
+Machine::Machine(Scene& scene, const Trouble& trouble,
+                 std::shared_ptr<store::MemoryStore::Medium> medium, MachineOptions options,
+                 Prng& prng)
+    : scene_(scene),
+      trouble_(trouble),
+      medium_(std::move(medium)),
+      options_(std::move(options)),
+      prng_(prng) {}
 
 Machine::~Machine() = default;
 
-// A run that reaches the store is a step of the disk like any other: the power may fail at it.
+// A run that reaches the store is a step of the disk like any other.
 store::MemoryStore::Fate Machine::FateOfApply() {
   using Fate = store::MemoryStore::Fate;
-  if (world_.files.SyncDir(kDir).ok()) return Fate::kApplied;
-  return prng_.OneIn(2) ? Fate::kLostInCut : Fate::kAppliedBeforeCut;
+  const Status synced = scene_.world.files.SyncDir(kDir);
+  if (!scene_.world.files.powered()) {
+    return prng_.OneIn(2) ? Fate::kLostInCut : Fate::kAppliedBeforeCut;
+  }
+  const std::optional<Code> refused =
+      synced.ok() ? trouble_.store_refuses : std::optional(synced.error().code);
+  if (!refused) return Fate::kApplied;
+  return *refused == Code::kNoSpace ? Fate::kNoSpace : Fate::kFailed;
 }
 
-Status Machine::OpenDisk() {
-  SLUICE_TRY(world_.files.CreateDir(kDir));
-  SLUICE_TRY(world_.files.SyncDir("."));
-  topology_ = std::make_unique<route::FileTopology>(world_.files, kDir);
+Status Machine::OpenTopology() {
+  SLUICE_TRY(scene_.world.files.CreateDir(kDir));
+  SLUICE_TRY(scene_.world.files.SyncDir("."));
+  topology_ = std::make_unique<route::FileTopology>(scene_.world.files, kDir);
   SLUICE_ASSIGN(const route::TopologyContent now, topology_->Load());
-  SLUICE_ASSIGN(const config::Config config, config::Load(options_.config, "sim.toml", {}));
-  SLUICE_ASSIGN(
-      route::CatalogueChange change,
-      route::Reconcile(now, config.keyspaces, "local", [this] { return world_.entropy.Next(); }));
+  SLUICE_ASSIGN(route::CatalogueChange change,
+                route::Reconcile(now, options_.config.keyspaces, "local",
+                                 [this] { return scene_.world.entropy.Next(); }));
   router_ = std::make_shared<route::Router>(change.content.catalogue,
                                             std::make_shared<route::Policies>(change.policies),
                                             change.content.map);
+  wanted_ = std::move(change.content);
+  topology_changed_ = change.changed;
+  return Ok();
+}
+
+Status Machine::OpenStoreAndLog() {
   store::MemoryStore::Options store_options;
   store_options.fate = [this](const store::Run&) { return FateOfApply(); };
   store_options.cold = [this](std::string_view) { return prng_.OneIn(2); };
+  store_options.unreadable = [this] { return trouble_.reads_fail && prng_.OneIn(2); };
+  store_options.stalled = [this] { return trouble_.store_stalls; };
   SLUICE_ASSIGN(store_, store::MemoryStore::Open(medium_, store_options));
   SLUICE_ASSIGN(const model::Lsn witness, ingest::Recovery::Witness(*store_));
+  SLUICE_ASSIGN(const auto positions, store_->Positions());
   log::FileLogOptions log_options;
   log_options.segment_bytes = options_.segment_bytes;
-  if (now.version != 0) log_options.expected_id = model::LogId(now.node);
-  SLUICE_ASSIGN(log::OpenedLog opened,
-                log::FileLog::Open(world_.env(), std::string(kDir) + "/log", log_options, witness));
+  model::Lsn from = witness;
+  for (const store::Position& position : positions) from = std::min(from, position.lsn);
+  log_options.scan_from = from.Next();
+  const bool first_start = wanted_.version == 0;
+  if (!first_start) log_options.expected_id = model::LogId(wanted_.node);
+  SLUICE_ASSIGN(
+      log::OpenedLog opened,
+      log::FileLog::Open(scene_.world.env(), std::string(kDir) + "/log", log_options, witness));
   log_ = std::move(opened.log);
   log_report_ = opened.report;
-  if (now.version == 0) change.content.node = log_->id().value;
-  if (change.changed) SLUICE_TRY(topology_->CompareAndSwap(now.version, change.content));
+  if (first_start && (!positions.empty() || log_->next() > model::Lsn(1))) {
+    return Fail(Code::kCorrupt, "the topology is missing, and there is data");
+  }
+  if (first_start) wanted_.node = log_->id().value;
   return Ok();
 }
 
 void Machine::MakeLanes() {
+  const size_t lanes = options_.config.server.lanes;
   fabric_ = std::make_unique<ingest::Fabric>(
-      options_.lanes, [](model::LaneId) {},
-      [this](model::LaneId, model::LaneId) { return prng_.OneIn(3); });
+      lanes, [](model::LaneId) {}, [this](model::LaneId, model::LaneId) { return prng_.OneIn(3); });
   shard::Limits limits;
   limits.buffer_bytes = options_.buffer_bytes;
+  limits.recent_bytes = options_.recent_bytes;
   limits.log_bytes = options_.log_bytes;
+  limits.once_window_ms = options_.config.server.once_window_ms;
+  limits.once_bytes = options_.once_bytes;
   node_ = std::make_unique<ingest::Node>(*store_, *fabric_, background_, router_, limits);
   for (size_t i = 0; i < router_->map().shards().size(); ++i) {
-    node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % options_.lanes)));
+    node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % lanes)));
   }
-  context_ = std::make_unique<server::Context>(*node_, world_.clock, users_);
-  for (size_t i = 0; i < options_.lanes; ++i) {
+  context_ = std::make_unique<server::Context>(*node_, scene_.world.clock, users_);
+  for (size_t i = 0; i < lanes; ++i) {
     lanes_.push_back(
         std::make_unique<ingest::Lane>(model::LaneId(static_cast<uint16_t>(i)), *node_, prng_()));
     node_->lanes.push_back(lanes_.back().get());
@@ -73,11 +104,15 @@ void Machine::MakeLanes() {
     context_->connections.push_back(connections_.back().get());
     lanes_.back()->Serve(connections_.back().get());
   }
-  input_.resize(options_.lanes);
+  input_.resize(lanes);
+  next_tick_us_.resize(lanes);
+  told_.resize(lanes);
+  waits_.resize(actors());
 }
 
 Status Machine::Boot() {
-  SLUICE_TRY(OpenDisk());
+  SLUICE_TRY(OpenTopology());
+  SLUICE_TRY(OpenStoreAndLog());
   MakeLanes();
   recovery_ = std::make_unique<ingest::Recovery>(*node_, *log_);
   SLUICE_TRY(recovery_->Begin());
@@ -86,62 +121,147 @@ Status Machine::Boot() {
     if (done) break;
   }
   SLUICE_TRY(recovery_->Finish());
+  if (topology_changed_) SLUICE_TRY(topology_->CompareAndSwap(wanted_.version, wanted_));
   SLUICE_TRY(log_->Seal(log_->term().Next()));
-  committer_ = std::make_unique<log::Committer>(*log_, world_.clock, log::CommitterLimits{},
-                                                recovery_->NextSeq());
+  const config::LogConfig& config = options_.config.log;
+  committer_ = std::make_unique<log::Committer>(
+      *log_, scene_.world.clock,
+      log::CommitterLimits{config.group_bytes, config.group_delay_us, options_.queue_bytes},
+      recovery_->NextSeq());
   node_->committer = committer_.get();
+  serving_ = true;
   return Ok();
 }
 
 void Machine::Step() {
-  world_.clock.Advance(prng_.Below(2000));
-  switch (prng_.Below(8)) {
-    case 0:
-    case 1:
-      committer_->Pump();
-      break;
-    case 2:
-      background_.Step();
-      break;
-    case 3:
-      if (log_->NeedsPrepare()) (void)log_->Prepare();
-      break;
+  scene_.world.clock.Advance(prng_.Below(kStepUs));
+  constexpr size_t kChoices[] = {kLog, kLog, kStore, kReaders, kPreparer};
+  const size_t choice = prng_.Below(2 * std::size(kChoices));
+  const size_t actor =
+      choice < std::size(kChoices) ? lanes_.size() + kChoices[choice] : prng_.Below(lanes_.size());
+  if (waits_[actor] || trouble_.starved == actor) return;
+  waits_[actor] = true;
+  Act(actor);
+  waits_[actor] = false;
+}
+
+void Machine::Act(size_t actor) {
+  if (actor < lanes_.size()) return Turn(actor);
+  switch (actor - lanes_.size()) {
+    case kLog:
+      return PumpLog();
+    case kStore:
+      return background_.StoreOne();
+    case kReaders:
+      return background_.Read();
     default:
-      Turn(prng_.Below(lanes_.size()));
-      break;
+      if (log_->NeedsPrepare()) (void)log_->Prepare();  // there may be no room: later, then
   }
+}
+
+void Machine::PumpLog() {
+  committer_->Pump();
+  model::Lsn stored = lanes_[0]->stored_lsn();
+  for (const auto& lane : lanes_) stored = std::min(stored, lane->stored_lsn());
+  if (stored <= trimmed_) return;
+  trimmed_ = stored;
+  (void)log_->Trim(stored.Next());  // the log keeps growing then
 }
 
 void Machine::Turn(size_t i) {
   ingest::Lane& lane = *lanes_[i];
-  lane.BeginTurn(world_.clock.WallMs());
   server::Connections& connections = *connections_[i];
-  while (!input_[i].empty() && !prng_.OneIn(4)) {
-    Bytes& next = input_[i].front();
-    const size_t size = 1 + prng_.Below(next.bytes.size());
-    connections.Feed(next.connection, std::string_view(next.bytes).substr(0, size));
-    next.bytes.erase(0, size);
-    if (next.bytes.empty()) input_[i].pop_front();
+  lane.BeginTurn(scene_.world.clock.WallMs());
+  if (!lane.Crowded()) {
+    connections.Resume();
+    ReadSockets(i);
   }
-  connections.Resume();
-  if (prng_.OneIn(16)) lane.Tick();
+  const uint64_t now_us = scene_.world.clock.MonotonicUs();
+  if (now_us >= next_tick_us_[i]) {
+    next_tick_us_[i] = now_us + ingest::kTickMs * 1000;
+    lane.Tick();
+    if (prng_.OneIn(10)) connections.ReleaseIdle();
+  }
   connections.SealTurn(lane.EndTurn());
+  if (committer_->failed() && !told_[i]) {
+    told_[i] = true;
+    connections.FailWaiting();
+  }
+  connections.TakeTouched(&touched_);
+}
+
+void Machine::ReadSockets(size_t i) {
+  server::Connections& connections = *connections_[i];
+  for (auto at = input_[i].begin(); at != input_[i].end();) {
+    auto& [connection, bytes] = *at;
+    const server::Session* session = connections.Find(connection);
+    if (session != nullptr && session->WantsInput() && !prng_.OneIn(4)) {
+      const size_t size = 1 + prng_.Below(bytes.size());
+      connections.Feed(connection, std::string_view(bytes).substr(0, size));
+      bytes.erase(0, size);
+    }
+    at = session == nullptr || bytes.empty() ? input_[i].erase(at) : std::next(at);
+  }
+}
+
+bool Machine::failed() const {
+  return std::all_of(told_.begin(), told_.end(), [](bool told) { return told; });
+}
+
+bool Machine::Idle() const {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    if (lanes_[i]->Busy() || lanes_[i]->parking().size() > 0 || !input_[i].empty()) return false;
+  }
+  return committer_->pending_bytes() == 0 && !background_.reading();
 }
 
 uint64_t Machine::Connect(size_t lane) {
   return connections_[lane]->Open("sim:1", "sim:2");
 }
 
-void Machine::Send(size_t lane, uint64_t connection, std::string_view bytes) {
-  input_[lane].push_back({connection, std::string(bytes)});
+void Machine::Disconnect(size_t lane, uint64_t connection) {
+  connections_[lane]->Close(connection);
+  input_[lane].erase(connection);
 }
 
-std::string Machine::Take(size_t lane, uint64_t connection) {
+void Machine::Send(size_t lane, uint64_t connection, std::string_view bytes) {
+  input_[lane][connection].append(bytes);
+}
+
+std::optional<std::string> Machine::Take(size_t lane, uint64_t connection) {
   server::Connections& connections = *connections_[lane];
-  if (connections.Find(connection) == nullptr || committer_->failed()) return {};
-  const std::string taken(connections.Output(connection, committer_->durable()));
+  const server::Session* session = connections.Find(connection);
+  if (session == nullptr) return std::nullopt;
+  std::string taken(connections.Output(connection, committer_->durable()));
   connections.Sent(connection, taken.size());
+  if (session->dead() || (taken.empty() && session->Finished())) {
+    Disconnect(lane, connection);
+    return std::nullopt;
+  }
   return taken;
+}
+
+void Machine::BeginStop() {
+  for (const auto& connections : connections_) {
+    connections->ForEach([](server::Session& session) { session.EndInput(); });
+  }
+}
+
+bool Machine::Drained() const {
+  return std::all_of(connections_.begin(), connections_.end(),
+                     [](const auto& connections) { return connections->size() == 0; });
+}
+
+void Machine::EndStop() {
+  serving_ = false;
+  committer_->Close();
+  while (!committer_->closed()) committer_->Pump();
+  if (committer_->failed()) return;
+  for (const auto& lane : lanes_) {
+    const auto run = lane->FreezeAll();
+    // What is not stored is replayed by the next start.
+    if (run && !store_->Apply(*run).ok()) return;
+  }
 }
 
 void Machine::Jobs::Offload(model::LaneId lane, std::function<void(store::Store&)> work,
@@ -153,17 +273,22 @@ void Machine::Jobs::Store(model::LaneId lane, store::Run run, model::Lsn last, i
   stores_.push_back({lane, std::move(run), last, std::move(then)});
 }
 
-void Machine::Jobs::Step() {
-  if (!reads_.empty()) {
-    const size_t i = machine_.prng_.Below(reads_.size());
-    Read read = std::move(reads_[i]);
-    reads_.erase(reads_.begin() + static_cast<ptrdiff_t>(i));
-    read.work(*machine_.store_);
-    machine_.fabric_->Post(read.lane, std::move(read.then));
-  }
+void Machine::Jobs::Read() {
+  if (reads_.empty()) return;
+  const size_t i = machine_.prng_.Below(reads_.size());
+  ReadJob job = std::move(reads_[i]);
+  reads_.erase(reads_.begin() + static_cast<ptrdiff_t>(i));
+  job.work(*machine_.store_);
+  machine_.fabric_->Post(job.lane, std::move(job.then));
+}
+
+void Machine::Jobs::StoreOne() {
   if (stores_.empty() || machine_.committer_->durable() < stores_.front().last) return;
+  if (machine_.store_->Stalled()) return;
   StoreJob& job = stores_.front();
-  if (!machine_.store_->Apply(job.run).ok()) return;
+  const Status applied = machine_.store_->Apply(job.run);
+  trouble_ = applied.ok() ? std::nullopt : std::optional(applied.error().code);
+  if (!applied.ok()) return;
   ++stored;
   machine_.fabric_->Post(job.lane, std::move(job.then));
   stores_.pop_front();

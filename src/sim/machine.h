@@ -1,58 +1,78 @@
-// Machine: one life of a node in the simulator: from opening the disk to the power cut. The same
-// lanes, log, sessions and recovery as in the real program, taken step by step in one thread.
+// Machine: one life of a node in the simulator: from opening the disk to its end. The same lanes,
+// log, sessions and recovery as in the real program, taken step by step in one thread.
 //
-// Owns:     everything that dies with the process. Borrows the world (disk, clock, entropy) and the
-//           store's medium, which live on.
+// An actor stands for a thread of the program: each lane, the log, the store, the readers, and who
+// prepares segments. A step lets one of them act. While one waits for the disk, others may act:
+// Step() may be called from inside a call to the disk, and leaves out who is waiting.
+//
+// Owns:     everything that dies with the process. Borrows the scene (disk, clock, entropy), the
+//           trouble and the store's medium, which live on.
 // Threads:  one.
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "auth/users.h"
 #include "base/prng.h"
-#include "env/sim/world.h"
+#include "config/config.h"
 #include "ingest/recovery.h"
 #include "log/committer.h"
 #include "log/file_log.h"
 #include "route/topology_file.h"
 #include "server/connections.h"
 #include "server/context.h"
+#include "sim/scene.h"
 #include "store/memory_store.h"
 
 namespace sluice::sim {
 
 struct MachineOptions {
-  std::string config;  // TOML: keyspaces
-  size_t lanes = 2;
+  config::Config config;
+  // What the real program derives from server.memory and from constants of its own.
   uint64_t segment_bytes = 64 << 10;
-  size_t buffer_bytes = 64 << 10;  // small, so that runs reach the store during a script
+  size_t buffer_bytes = 64 << 10;  // small, so that runs reach the store during a run
+  size_t recent_bytes = 64 << 10;
   uint64_t log_bytes = 64 << 10;
+  uint64_t once_bytes = 64 << 10;
+  size_t queue_bytes = 1 << 20;
 };
 
 class Machine {
  public:
-  Machine(env::SimWorld& world, std::shared_ptr<store::MemoryStore::Medium> medium,
-          const MachineOptions& options, Prng& prng);
+  Machine(Scene& scene, const Trouble& trouble, std::shared_ptr<store::MemoryStore::Medium> medium,
+          MachineOptions options, Prng& prng);
   ~Machine();
 
-  // Opens and recovers. kIo when the power fails in between; kCorrupt is a defect of Sluice.
+  // Opens and recovers. kIo, kNoSpace, kOutcomeUnknown when the disk fails in between; anything
+  // else is a defect of Sluice.
   Status Boot();
+  bool serving() const { return serving_; }
 
-  // One step of the node, chosen by the seed: a lane's turn, a group of the log, a job in the
-  // background.
   void Step();
-  void Turn(size_t lane);
-  bool failed() const { return committer_->failed(); }
+  size_t actors() const { return lanes_.size() + 4; }
+  size_t lanes() const { return lanes_.size(); }
+  // The log failed, and all connections were told: the process exits.
+  bool failed() const;
+  // Nobody waits for anything.
+  bool Idle() const;
 
   uint64_t Connect(size_t lane);
+  void Disconnect(size_t lane, uint64_t connection);
   void Send(size_t lane, uint64_t connection, std::string_view bytes);
-  // What has left for the client since the last call.
-  std::string Take(size_t lane, uint64_t connection);
+  // What has left for the client since the last call; nothing: the connection has ended.
+  std::optional<std::string> Take(size_t lane, uint64_t connection);
 
-  log::Committer& committer() { return *committer_; }
+  // A clean stop: connections end when they are answered; once all have, the marker is written and
+  // the buffers go into the store.
+  void BeginStop();
+  bool Drained() const;
+  void EndStop();
+
   const log::RecoveryReport& log_report() const { return log_report_; }
   const ingest::RecoveryProgress& replayed() const { return recovery_->progress(); }
   size_t stored_runs() const { return background_.stored; }
@@ -64,11 +84,14 @@ class Machine {
     void Offload(model::LaneId lane, std::function<void(store::Store&)> work,
                  ingest::Task then) override;
     void Store(model::LaneId lane, store::Run run, model::Lsn last, ingest::Task then) override;
-    void Step();
+    std::optional<Code> StoreTrouble() const override { return trouble_; }
+    void Read();
+    void StoreOne();
+    bool reading() const { return !reads_.empty(); }
     size_t stored = 0;
 
    private:
-    struct Read {
+    struct ReadJob {
       model::LaneId lane;
       std::function<void(store::Store&)> work;
       ingest::Task then;
@@ -80,15 +103,22 @@ class Machine {
       ingest::Task then;
     };
     Machine& machine_;
-    std::vector<Read> reads_;
+    std::vector<ReadJob> reads_;
     std::deque<StoreJob> stores_;
+    std::optional<Code> trouble_;
   };
 
-  Status OpenDisk();
+  Status OpenTopology();
+  Status OpenStoreAndLog();
   void MakeLanes();
   store::MemoryStore::Fate FateOfApply();
+  void Act(size_t actor);
+  void Turn(size_t lane);
+  void ReadSockets(size_t lane);
+  void PumpLog();
 
-  env::SimWorld& world_;
+  Scene& scene_;
+  const Trouble& trouble_;
   std::shared_ptr<store::MemoryStore::Medium> medium_;
   const MachineOptions options_;
   Prng& prng_;
@@ -96,6 +126,8 @@ class Machine {
   auth::LiveUsers users_{{}};
   std::unique_ptr<route::FileTopology> topology_;
   std::shared_ptr<const route::Router> router_;
+  route::TopologyContent wanted_;
+  bool topology_changed_ = false;
   std::unique_ptr<store::MemoryStore> store_;
   std::unique_ptr<log::FileLog> log_;
   log::RecoveryReport log_report_;
@@ -106,11 +138,13 @@ class Machine {
   std::unique_ptr<log::Committer> committer_;
   std::unique_ptr<server::Context> context_;
   std::vector<std::unique_ptr<server::Connections>> connections_;
-  struct Bytes {
-    uint64_t connection;
-    std::string bytes;
-  };
-  std::vector<std::deque<Bytes>> input_;  // by lane, not yet read
+  std::vector<std::map<uint64_t, std::string>> input_;  // by lane and connection, not yet read
+  std::vector<uint64_t> next_tick_us_;                  // by lane
+  std::vector<bool> told_;   // by lane: its connections know that the log failed
+  std::vector<bool> waits_;  // by actor: it is inside a call to the disk
+  std::vector<uint64_t> touched_;
+  model::Lsn trimmed_;
+  bool serving_ = false;
 };
 
 }  // namespace sluice::sim

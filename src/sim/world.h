@@ -1,9 +1,11 @@
-// World: a node, its clients and a disk that can lose power, from one seed.
+// World: a node, its clients, and all that goes wrong, from one seed.
 //
-//   Run()    the clients' script to its end, or to the power cut at the given step of the disk.
-//   Check()  boots again (and again, when the power fails during recovery) and holds the node to
-//   what its
-//            clients were promised.
+//   Run()   the machine's lives, one after the other, until a promise is broken or all are over.
+//
+// A life ends by a fault, or because its steps are over. What follows is a start (which faults may
+// hit again), and often a check: every fault is healed, all that is under way is answered, and the
+// workloads look at everything. A check now and then kills the process and looks again: what
+// recovery makes of log and store must be what the lanes held.
 //
 // Threads:  one.
 #pragma once
@@ -13,60 +15,74 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sim/clients.h"
+#include "sim/fault.h"
 #include "sim/machine.h"
+#include "sim/scenario.h"
+#include "sim/scene.h"
+#include "sim/workload.h"
 
 namespace sluice::sim {
 
-struct WorldOptions {
-  uint64_t seed = 1;
-  size_t lanes = 2;
-  size_t clients = 4;
-  size_t rounds = 30;
-  size_t buffer_bytes = 4 << 10;
-  Clients::Mix mix = Clients::Mix::kAll;
+// One thing that goes wrong at a given call to the disk: for sweeps over all of them.
+struct Incident {
+  enum class Kind : uint8_t { kNone, kPowerCut, kEio, kNoSpace } kind = Kind::kNone;
+  uint64_t call = 0;  // from the very beginning, 1 is the first
+  // A second one, at this call of the start that follows, and one call later of each further start,
+  // until a start gets through before it; 0: none.
+  uint64_t again = 0;
 };
 
-class World {
+class World final : private Asker {
  public:
-  explicit World(const WorldOptions& options);
-  ~World();
+  World(const Scenario& scenario, const Incident& incident, bool tracing);
+  ~World() override;
 
-  // Boots if need be, and runs until all clients are done. `cut`: the step of the disk from now at
-  // which the power fails; 0: never. Returns what is broken, if anything.
-  std::optional<std::string> Run(uint64_t cut);
-  bool powered() const { return world_.files.powered(); }
-  uint64_t disk_steps() const { return world_.files.steps(); }
-
-  // Restart and look. `again`: the power fails anew at that step of each recovery, one step later
-  // each time, until one gets through; 0: never. `process_only`: the process died, the machine did
-  // not.
-  std::optional<std::string> Check(uint64_t again, bool process_only = false);
-  // All keys with their values, as the node answers now.
-  std::map<std::string, std::string> Content();
-  // The process dies and a new one takes over; nothing else is looked at.
-  std::optional<std::string> RestartProcess();
+  void Run();
+  const Scene& scene() const { return scene_; }
+  uint64_t disk_calls() const { return scene_.world.files.steps(); }
 
   // How often rare things happened; a test expects them.
   struct Seen {
-    uint64_t cuts_in_recovery = 0, torn_tails = 0, runs_stored = 0, replayed = 0;
+    uint64_t failed_starts = 0, torn_tails = 0, rewritten_tails = 0, clean_starts = 0;
+    uint64_t runs_stored = 0, replayed = 0, log_failures = 0, segments_most = 0;
+    uint64_t replay_checks = 0;
+    uint64_t calls = 0;  // to the disk, before the first check
   };
   const Seen& seen() const { return seen_; }
 
  private:
-  class Wires;
-  std::optional<std::string> BootAgain(uint64_t again);
-  std::string Ask(const std::vector<std::string>& command);
-  resp::Value AskValue(const std::vector<std::string>& command);
+  std::vector<resp::Value> AskAll(const std::vector<Command>& commands) override;
 
-  const WorldOptions options_;
-  env::SimWorld world_;
+  void Live();
+  bool Start();
+  void Boot();
+  void End(Ending ending);
+  bool Settle();
+  bool StopInOrder();
+  void Check();
+  void CheckReplay();
+  void Heal();
+  bool Step();
+  void OnDiskCall(env::SimStep kind, const std::string& path);
+  void Order(uint64_t call);
+  std::map<std::string, std::string> Content();
+
+  const Scenario scenario_;
+  Incident incident_;
+  Scene scene_;
+  Trouble trouble_;
   Prng prng_;
   std::shared_ptr<store::MemoryStore::Medium> medium_;
-  std::unique_ptr<Machine> machine_;
-  std::unique_ptr<Wires> wires_;
+  std::string keyspaces_;
+  std::vector<std::unique_ptr<Workload>> workloads_;
+  std::vector<std::unique_ptr<Fault>> faults_;
   Clients clients_;
+  std::unique_ptr<Machine> machine_;
+  Hands hands_;
+  bool checking_ = false;
   Seen seen_;
 };
 

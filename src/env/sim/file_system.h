@@ -7,8 +7,8 @@
 // creations, renames and removals since the last SyncDir are lost from some point on, or here and
 // there.
 //
-// Threads:  one. What other threads would do while a call waits for the disk, the hook of OnStep may
-//           do: it runs inside the call, before anything has happened, and may call in here.
+// Threads:  one. What other threads would do while a call waits for the disk, the hook of OnStep
+//           may do: it runs inside the call, before anything has happened, and may call in here.
 // Failure:  as FileSystem says, plus what was ordered.
 #pragma once
 

@@ -1,0 +1,80 @@
+// Scene: what all parts of one simulated run share: the outside world, its time as lanes may know
+// it, the verdict, and a trace of what happened.
+//
+// Threads:  one.
+// Bounds:   the last kTraceMax notes are kept.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/status.h"
+#include "env/sim/world.h"
+
+namespace sluice::sim {
+
+inline constexpr size_t kTraceMax = 60;
+
+class Scene {
+ public:
+  Scene(uint64_t seed, bool tracing) : world(seed), tracing_(tracing) {}
+
+  env::SimWorld world;
+
+  // --- The verdict: the first promise that was seen broken. ---
+  void Broken(std::string what) {
+    if (broken_) return;
+    broken_ = std::move(what);
+    Note("BROKEN: {}", *broken_);
+  }
+  const std::optional<std::string>& broken() const { return broken_; }
+  bool held() const { return !broken_.has_value(); }
+
+  // --- The trace: kept only by a run that is to be read. ---
+  template <class... Args>
+  void Note(fmt::format_string<Args...> format, Args&&... args) {
+    if (!tracing_) return;
+    if (trace_.size() == kTraceMax) trace_.pop_front();
+    trace_.push_back(fmt::format("{:>8} ", world.files.steps()) +
+                     fmt::format(format, std::forward<Args>(args)...));
+  }
+  const std::deque<std::string>& trace() const { return trace_; }
+
+  // --- Time. ---
+  uint64_t NextEvent() { return ++events_; }  // orders what clients send and hear
+  // Once a step: the clocks are looked at.
+  void Observe() { wall_most_ms_ = std::max(wall_most_ms_, world.clock.WallMs()); }
+  // No lane's log time lies beyond; each start takes it on by a millisecond at most.
+  uint64_t log_most_ms() const { return wall_most_ms_ + starts + 1; }
+  uint64_t starts = 0;
+  uint64_t clock_jumps = 0;     // of the wall clock
+  uint64_t once_window_ms = 0;  // for how long a token is remembered, at least
+
+  // Commands may be refused: of what a connection lost, later ones may be there without earlier
+  // ones.
+  bool refusals = false;
+
+ private:
+  const bool tracing_;
+  std::optional<std::string> broken_;
+  std::deque<std::string> trace_;
+  uint64_t events_ = 0;
+  uint64_t wall_most_ms_ = 0;
+};
+
+// What faults do to a running machine, beside its disk and clock.
+struct Trouble {
+  std::optional<Code> store_refuses;  // runs: kIo, kNoSpace
+  bool store_stalls = false;
+  bool reads_fail = false;
+  uint64_t disk_us = 0;           // that one call to the disk takes
+  std::optional<size_t> starved;  // the actor that gets no turn
+};
+
+}  // namespace sluice::sim
