@@ -138,7 +138,8 @@ Status Recovery::ReplayRecord(const log::GroupView& group,
     state.seq = seq;
     ++progress_.applied;
     if (Status status = ReplayPart(part, at->second, time); !status.ok()) {
-      return Fail(Damaged(group, status.error().message));
+      // A row that the disk does not give just now is no damage of the log.
+      return Fail(status.error().code, Damaged(group, status.error().message).message);
     }
   }
   return Ok();
