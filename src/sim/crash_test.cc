@@ -29,7 +29,7 @@ Scenario Script(uint64_t seed) {
     if (!kind.alone) scenario.workloads.push_back(&kind);
   }
   scenario.lives = 1;
-  scenario.life_steps = 150;
+  scenario.life_steps = 400;
   return scenario;
 }
 
@@ -55,7 +55,7 @@ void SweepCalls(Incident::Kind kind, uint64_t seeds, uint64_t stride, uint64_t a
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     for (uint64_t call = 1 + seed % stride;; call += stride) {
       ASSERT_LT(call, 50'000u) << "the script makes too many calls";
-      World world(Script(seed), {kind, call, again}, false);
+      World world(Script(seed), {kind, call, again}, 0);
       world.Run();
       ASSERT_TRUE(world.scene().held())
           << *world.scene().broken() << " (seed " << seed << ", call " << call << ")";
@@ -71,7 +71,7 @@ void SweepCalls(Incident::Kind kind, uint64_t seeds, uint64_t stride, uint64_t a
 //         start, and every workload looks at what it was promised.
 TEST(Crash, APowerCutAtAnyCallToTheDisk) {
   Sweep sweep;
-  SweepCalls(Incident::Kind::kPowerCut, Long() ? 20 : 2, Long() ? 1 : 2, 0, &sweep);
+  SweepCalls(Incident::Kind::kPowerCut, Long() ? 100 : 5, 1, 0, &sweep);
   // The sweep is worth something only if it met these.
   EXPECT_GT(sweep.torn_tails, 0u);
   EXPECT_GT(sweep.rewritten_tails, 0u);
@@ -84,7 +84,7 @@ TEST(Crash, APowerCutAtAnyCallToTheDisk) {
 //         until one gets through.
 TEST(Crash, PowerCutsInEveryRecovery) {
   Sweep sweep;
-  SweepCalls(Incident::Kind::kPowerCut, Long() ? 5 : 1, Long() ? 3 : 11, 1, &sweep);
+  SweepCalls(Incident::Kind::kPowerCut, Long() ? 50 : 2, Long() ? 1 : 5, 1, &sweep);
   EXPECT_GT(sweep.failed_starts, sweep.runs);
 }
 
@@ -93,9 +93,9 @@ TEST(Crash, PowerCutsInEveryRecovery) {
 // Method: as above, with a failure at each call instead of the cut.
 TEST(Crash, AFailureOfAnyCallToTheDisk) {
   Sweep sweep;
-  SweepCalls(Incident::Kind::kEio, Long() ? 20 : 1, Long() ? 1 : 2, 0, &sweep);
+  SweepCalls(Incident::Kind::kEio, Long() ? 100 : 3, 1, 0, &sweep);
   EXPECT_GT(sweep.log_failures, 0u);
-  SweepCalls(Incident::Kind::kEio, Long() ? 5 : 1, Long() ? 3 : 11, 1, &sweep);
+  SweepCalls(Incident::Kind::kEio, Long() ? 50 : 2, Long() ? 1 : 5, 1, &sweep);
   EXPECT_GT(sweep.failed_starts, 0u);
 }
 
@@ -103,8 +103,8 @@ TEST(Crash, AFailureOfAnyCallToTheDisk) {
 // Method: as above, with ENOSPC.
 TEST(Crash, NoSpaceAtAnyCallToTheDisk) {
   Sweep sweep;
-  SweepCalls(Incident::Kind::kNoSpace, Long() ? 20 : 1, Long() ? 1 : 2, 0, &sweep);
-  SweepCalls(Incident::Kind::kNoSpace, Long() ? 5 : 1, Long() ? 3 : 11, 1, &sweep);
+  SweepCalls(Incident::Kind::kNoSpace, Long() ? 100 : 3, 1, 0, &sweep);
+  SweepCalls(Incident::Kind::kNoSpace, Long() ? 50 : 2, Long() ? 1 : 5, 1, &sweep);
 }
 
 // Goal:   a write over shards of several lanes is whole after any crash, also when a lane froze its
@@ -113,7 +113,7 @@ TEST(Crash, NoSpaceAtAnyCallToTheDisk) {
 // Broken on purpose: a freeze while keys are held for a record that may be in the log
 //         (position_holds_).
 TEST(Crash, WritesOverSeveralLanesAreWhole) {
-  for (uint64_t seed = 1; seed <= (Long() ? 3000u : 300u); ++seed) {
+  for (uint64_t seed = 1; seed <= (Long() ? 10'000u : 300u); ++seed) {
     Scenario scenario;
     scenario.seed = seed;
     scenario.workloads = {Workload("rings")};
@@ -121,7 +121,7 @@ TEST(Crash, WritesOverSeveralLanesAreWhole) {
     scenario.life_steps = 400;
     scenario.lanes = 3;
     scenario.buffer_bytes = 1;
-    World world(scenario, {Incident::Kind::kPowerCut, 15 + seed % 60, 0}, false);
+    World world(scenario, {Incident::Kind::kPowerCut, 15 + seed % 60, 0}, 0);
     world.Run();
     ASSERT_TRUE(world.scene().held()) << *world.scene().broken() << " (seed " << seed << ")";
   }
@@ -134,7 +134,7 @@ TEST(Crash, WritesOverSeveralLanesAreWhole) {
 // Broken on purpose: a part applied though FLUSHALL's record lies behind it (ClearedBehind).
 TEST(Crash, ReplayEndsWhereTheLanesWere) {
   uint64_t checks = 0;
-  for (uint64_t seed = 1; seed <= (Long() ? 2000u : 200u); ++seed) {
+  for (uint64_t seed = 1; seed <= (Long() ? 10'000u : 200u); ++seed) {
     Scenario scenario;
     scenario.seed = seed;
     scenario.workloads = {Workload("clears")};
@@ -142,7 +142,7 @@ TEST(Crash, ReplayEndsWhereTheLanesWere) {
     scenario.life_steps = 300;
     scenario.lanes = 3;
     scenario.buffer_bytes = seed % 2 == 0 ? 1 : 1 << 20;
-    World world(scenario, {}, false);
+    World world(scenario, {}, 0);
     world.Run();
     ASSERT_TRUE(world.scene().held()) << *world.scene().broken() << " (seed " << seed << ")";
     checks += world.seen().replay_checks;
@@ -164,7 +164,7 @@ TEST(Crash, OverlappingWritesDoNotKeepABufferFromTheStore) {
     scenario.life_steps = 20'000;
     scenario.lanes = 3;
     scenario.buffer_bytes = 1;
-    World world(scenario, {}, false);
+    World world(scenario, {}, 0);
     world.Run();
     ASSERT_TRUE(world.scene().held()) << *world.scene().broken() << " (seed " << seed << ")";
     runs += world.seen().runs_stored;
@@ -179,7 +179,7 @@ TEST(Crash, TheSameSeedIsTheSameRun) {
   for (const FaultKind& kind : AllFaults()) scenario.faults.push_back(&kind);
   scenario.lives = 5;
   scenario.life_steps = 600;
-  World one(scenario, {}, false), other(scenario, {}, true);
+  World one(scenario, {}, 0), other(scenario, {}, 60);
   one.Run();
   other.Run();
   EXPECT_TRUE(one.scene().held()) << *one.scene().broken();

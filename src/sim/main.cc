@@ -1,5 +1,5 @@
-// sluice-sim [--workloads A,B] [--faults C,D] SEED…: runs a node under each seed; a failure prints
-// the last steps and the command that repeats it.
+// sluice-sim [--workloads A,B] [--faults C,D] [--trace N] SEED…: runs a node under each seed; a
+// failure prints the last steps and the command that repeats it.
 
 #include <fmt/format.h>
 
@@ -13,9 +13,11 @@
 namespace sluice::sim {
 namespace {
 
+constexpr size_t kNotesUsual = 60;
 constexpr const char* kUsage =
-    "usage: sluice-sim [--workloads NAME,…] [--faults NAME,…] SEED…\n"
-    "The seed chooses what is not named. `--faults none`: nothing goes wrong.\n";
+    "usage: sluice-sim [--workloads NAME,…] [--faults NAME,…] [--trace LINES] SEED…\n"
+    "The seed chooses what is not named. `--faults none`: nothing goes wrong. `--trace`: how many\n"
+    "of the last things that happened a failure shows.\n";
 
 // A commit's hash is a seed as well: what is no number is folded into one.
 uint64_t SeedOf(const std::string& word) {
@@ -48,53 +50,77 @@ bool Find(std::span<const Kind> kinds, const std::string& names, std::vector<con
   return true;
 }
 
-bool RunSeed(const std::string& word, const Scenario& scenario, const std::string& options) {
-  World world(scenario, {}, false);
+// What the command line says.
+struct Wanted {
+  Choice choice;
+  bool calm = false;    // no faults
+  std::string options;  // as they were given
+  size_t notes = kNotesUsual;
+  std::vector<std::string> seeds;
+};
+
+// False when it makes no sense, or names what is not there.
+bool Read(int argc, char** argv, Wanted* wanted) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (!word.starts_with('-')) {
+      wanted->seeds.push_back(word);
+      continue;
+    }
+    if (i + 1 == argc) return false;
+    const std::string value = argv[++i];
+    if (word == "--trace") {
+      wanted->notes = SeedOf(value);
+      continue;
+    }
+    wanted->options += word + " " + value + " ";
+    if (word == "--workloads") {
+      if (!Find(AllWorkloads(), value, &wanted->choice.workloads)) return false;
+    } else if (word == "--faults") {
+      wanted->calm = value == "none";
+      if (!wanted->calm && !Find(AllFaults(), value, &wanted->choice.faults)) return false;
+    } else {
+      return false;
+    }
+  }
+  return !wanted->seeds.empty();
+}
+
+bool RunSeed(const std::string& word, const Wanted& wanted) {
+  Scenario scenario = DrawScenario(SeedOf(word), wanted.choice);
+  if (wanted.calm) scenario.faults.clear();
+  World world(scenario, {}, 0);
   world.Run();
   if (world.scene().held()) {
-    fmt::print("seed {}: held; {}\n", word, scenario.Describe());
+    const World::Seen& seen = world.seen();
+    fmt::print(
+        "seed {}: held; {}; {} calls to the disk, {} starts ({} failed, {} tails cut, {} written "
+        "again), {} log failures, {} runs stored\n",
+        word, scenario.Describe(), world.disk_calls(), world.scene().starts, seen.failed_starts,
+        seen.torn_tails, seen.rewritten_tails, seen.log_failures, seen.runs_stored);
     return true;
   }
   // Once more, to tell how it came: the same seed is the same run.
-  World again(scenario, {}, true);
+  World again(scenario, {}, wanted.notes);
   again.Run();
   fmt::print("seed {}: BROKEN; {}\n", word, scenario.Describe());
   for (const std::string& line : again.scene().trace()) fmt::print("  {}\n", line);
   if (again.scene().broken() != world.scene().broken()) {
-    fmt::print("and it did not repeat: {}\n", *world.scene().broken());
+    fmt::print("and it did not repeat: {}\n", again.scene().broken().value_or("it held"));
   }
-  fmt::print("{}\nrepeat it with: ./dev sim {}{}\n", *world.scene().broken(), options, word);
+  fmt::print("{}\nrepeat it with: ./dev sim {}{}\n", *world.scene().broken(), wanted.options, word);
   return false;
 }
 
 int Main(int argc, char** argv) {
-  Choice choice;
-  bool calm = false;
-  std::string options;
-  int failed = 0, passed = 0;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    const bool workloads = word == "--workloads";
-    if (workloads || word == "--faults") {
-      if (i + 1 == argc) break;
-      const std::string names = argv[++i];
-      options += word + " " + names + " ";
-      calm = !workloads && names == "none";
-      const bool good = calm || (workloads ? Find(AllWorkloads(), names, &choice.workloads)
-                                           : Find(AllFaults(), names, &choice.faults));
-      if (!good) return 2;
-      continue;
-    }
-    if (word.starts_with('-')) break;
-    Scenario scenario = DrawScenario(SeedOf(word), choice);
-    if (calm) scenario.faults.clear();
-    ++(RunSeed(word, scenario, options) ? passed : failed);
-  }
-  if (passed + failed == 0) {
+  Wanted wanted;
+  if (!Read(argc, argv, &wanted)) {
     fmt::print(stderr, "{}", kUsage);
     return 2;
   }
-  fmt::print("{} passed, {} failed\n", passed, failed);
+  int failed = 0;
+  for (const std::string& word : wanted.seeds) failed += RunSeed(word, wanted) ? 0 : 1;
+  fmt::print("{} passed, {} failed\n", static_cast<int>(wanted.seeds.size()) - failed, failed);
   return failed == 0 ? 0 : 1;
 }
 

@@ -9,8 +9,8 @@ namespace sluice::sim {
 namespace {
 
 constexpr size_t kClientsMost = 8;
-constexpr size_t kLivesMost = 10;
-constexpr uint64_t kLifeStepsMost = 4000;
+constexpr size_t kLivesMost = 20;
+constexpr uint64_t kLifeStepsMost = 8000;
 
 // Each with a chance of one in so many.
 template <class Kind>

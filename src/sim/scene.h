@@ -2,7 +2,7 @@
 // it, the verdict, and a trace of what happened.
 //
 // Threads:  one.
-// Bounds:   the last kTraceMax notes are kept.
+// Bounds:   as many notes are kept as the maker says, the last ones.
 #pragma once
 
 #include <fmt/format.h>
@@ -19,11 +19,9 @@
 
 namespace sluice::sim {
 
-inline constexpr size_t kTraceMax = 60;
-
 class Scene {
  public:
-  Scene(uint64_t seed, bool tracing) : world(seed), tracing_(tracing) {}
+  Scene(uint64_t seed, size_t notes) : world(seed), notes_(notes) {}
 
   env::SimWorld world;
 
@@ -36,11 +34,12 @@ class Scene {
   const std::optional<std::string>& broken() const { return broken_; }
   bool held() const { return !broken_.has_value(); }
 
-  // --- The trace: kept only by a run that is to be read. ---
+  // --- The trace: kept only by a run that is to be read. A line begins with the calls to the disk
+  // so far. ---
   template <class... Args>
   void Note(fmt::format_string<Args...> format, Args&&... args) {
-    if (!tracing_) return;
-    if (trace_.size() == kTraceMax) trace_.pop_front();
+    if (notes_ == 0) return;
+    if (trace_.size() == notes_) trace_.pop_front();
     trace_.push_back(fmt::format("{:>8} ", world.files.steps()) +
                      fmt::format(format, std::forward<Args>(args)...));
   }
@@ -61,7 +60,7 @@ class Scene {
   bool refusals = false;
 
  private:
-  const bool tracing_;
+  const size_t notes_;
   std::optional<std::string> broken_;
   std::deque<std::string> trace_;
   uint64_t events_ = 0;

@@ -23,10 +23,10 @@ std::vector<std::unique_ptr<Workload>> MakeWorkloads(const Scenario& scenario, S
 
 }  // namespace
 
-World::World(const Scenario& scenario, const Incident& incident, bool tracing)
+World::World(const Scenario& scenario, const Incident& incident, size_t notes)
     : scenario_(scenario),
       incident_(incident),
-      scene_(scenario.seed, tracing),
+      scene_(scenario.seed, notes),
       prng_(scenario.seed ^ 0x5eed),
       medium_(std::make_shared<store::MemoryStore::Medium>()),
       workloads_(MakeWorkloads(scenario, scene_, prng_)),

@@ -37,7 +37,8 @@ struct Incident {
 
 class World final : private Asker {
  public:
-  World(const Scenario& scenario, const Incident& incident, bool tracing);
+  // `notes`: of the trace, that are kept.
+  World(const Scenario& scenario, const Incident& incident, size_t notes);
   ~World() override;
 
   void Run();

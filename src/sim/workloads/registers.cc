@@ -54,7 +54,8 @@ class Registers final : public Workload {
     size_t cell, operation;
     Kind kind;
   };
-  Command CommandOf(const Cell& cell, Kind kind, int64_t argument, Prng& prng) const;
+  Command CommandOf(uint64_t session, const Cell& cell, Kind kind, int64_t argument,
+                    Prng& prng) const;
   Request Flush(uint64_t session);
   std::vector<Sent> Forget(uint64_t tag);
   std::optional<int64_t> ValueIn(const Cell& cell, const resp::Value& reply);
@@ -67,13 +68,16 @@ class Registers final : public Workload {
   int64_t numbers_ = 0;  // each write writes another
 };
 
-Command Registers::CommandOf(const Cell& cell, Kind kind, int64_t argument, Prng& prng) const {
+Command Registers::CommandOf(uint64_t session, const Cell& cell, Kind kind, int64_t argument,
+                             Prng& prng) const {
   const std::string number = std::to_string(argument);
   const bool wide = cell.keys.size() > 1;
   Command command;
   switch (kind) {
     case Kind::kRead:
-      if (prng.OneIn(3)) return {"GET", cell.keys[prng.Below(cell.keys.size())]};
+      // A session asks for one of a ring's keys only: commands to several keys that are under way
+      // together may run in any order.
+      if (!prng.OneIn(3)) return {"GET", cell.keys[session % cell.keys.size()]};
       command = {"MGET"};
       break;
     case Kind::kWrite:
@@ -104,15 +108,16 @@ Request Registers::Next(uint64_t session, Prng& prng) {
   const size_t at = prng.Below(cells_.size());
   Cell& cell = cells_[at];
   if (cell.history.open() >= kOpenOpsMax) return {};
-  constexpr Kind kNarrow[] = {Kind::kRead,          Kind::kWrite, Kind::kAdd,   Kind::kAdd,
-                              Kind::kWriteIfAbsent, Kind::kSwap,  Kind::kRemove};
+  constexpr Kind kNarrow[] = {Kind::kRead,          Kind::kRead, Kind::kRead,
+                              Kind::kWrite,         Kind::kAdd,  Kind::kAdd,
+                              Kind::kWriteIfAbsent, Kind::kSwap, Kind::kRemove};
   constexpr Kind kWide[] = {Kind::kRead, Kind::kWrite, Kind::kWriteIfAbsent, Kind::kRemove};
   const Kind kind = cell.keys.size() > 1 ? kWide[prng.Below(std::size(kWide))]
                                          : kNarrow[prng.Below(std::size(kNarrow))];
   const int64_t argument =
       kind == Kind::kAdd ? 1 + static_cast<int64_t>(prng.Below(9)) : ++numbers_ * 1000;
   sent_[++tags_] = {{at, cell.history.Begin(session, kind, argument), kind}};
-  return {CommandOf(cell, kind, argument, prng), tags_};
+  return {CommandOf(session, cell, kind, argument, prng), tags_};
 }
 
 Request Registers::Flush(uint64_t session) {
