@@ -40,10 +40,11 @@ Status Recovery::Begin() {
     shards_[i].stored_lsn = known ? at->second.lsn : model::Lsn();
     from = std::min(from, known ? at->second.lsn.Next() : log_.first());
     if (known && at->second.lsn.Next() < log_.first()) {
-      return Fail(Code::kCorrupt, "the log begins at LSN " + std::to_string(log_.first().value) +
-                                      ", but shard " + std::to_string(shards[i].id.value) +
-                                      " needs it from LSN " +
-                                      std::to_string(at->second.lsn.value + 1));
+      return Fail(
+          Code::kCorrupt,
+          fmt::format("the log begins at LSN {}, but shard {} needs it from LSN {}: segments are "
+                      "missing. Bring them back, or restore a backup",
+                      log_.first().value, shards[i].id.value, at->second.lsn.value + 1));
     }
   }
   progress_.from = progress_.at = from;

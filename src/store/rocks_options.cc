@@ -152,7 +152,9 @@ RocksSetup SetUp(const RocksStore::Options& options) {
 Error ErrorOf(const rocksdb::Status& status, std::string_view what) {
   Code code = Code::kIo;
   if (status.IsNoSpace()) code = Code::kNoSpace;
-  if (status.IsCorruption() || status.IsNotSupported() || status.IsInvalidArgument()) {
+  // A file that the manifest names and that is not there counts as damage too.
+  if (status.IsCorruption() || status.IsNotSupported() || status.IsInvalidArgument() ||
+      status.IsPathNotFound()) {
     code = Code::kCorrupt;
   }
   return Error{code, status.ToString()}.In(what);
