@@ -4,9 +4,10 @@
   tools/run_tests.py PRESET [--long] [--build-dir DIR]
 
 In this order: the unit-test programs that CMake knows (two at a time), tools/tidy and its
-self-test, the simulator, and pytest on tests/e2e; under tsan only the unit tests that start
-threads. Each failure is printed with what it said, each skip with its reason. The last line is
-exactly `N passed, M failed, K skipped`; the exit status is 1 if anything failed or if nothing ran.
+self-test, the simulator, pytest on tests/e2e, and with --long tools/mutate.py; under tsan only the
+unit tests that start threads. Each failure is printed with what it said, each skip with its reason.
+The last line is exactly `N passed, M failed, K skipped`; the exit status is 1 if anything failed or
+if nothing ran.
 """
 
 import argparse
@@ -32,6 +33,7 @@ PROGRAM_SECONDS_LONG = 1800
 E2E_SECONDS = 900  # for all of pytest; its tests have limits of their own
 E2E_SECONDS_LONG = 7200
 SANITIZER_SLOWDOWN = 5
+MUTATION_SECONDS = 7200  # for all of tools/mutate.py, its builds included
 OUTPUT_LINES_SHOWN = 60  # of a program that crashed or hung
 SIM_SEEDS = 20  # 1, 2, …, and one made of the commit
 SIM_SEEDS_SANITIZED = 5
@@ -265,6 +267,21 @@ class Runner:
             print("      slowest: " + "; ".join(slowest), flush=True)
         return suite
 
+    def mutations(self):
+        """The promises broken on purpose, one test each: it passes when the tests notice."""
+        suite = Suite("mutations")
+        ended = run([PYTHON, "tools/mutate.py"], MUTATION_SECONDS, self.env)
+        suite.seconds = ended.seconds
+        table = re.findall(r"^\| `(\S+)` \| .*", ended.output, re.M)
+        lost = re.findall(r"^\| `(\S+)` \| .*(?:\*\*nobody|does not build).*", ended.output, re.M)
+        suite.passed = len(table) - len(lost)
+        for name in lost:
+            suite.fail(f"tools/mutate.py {name}", "no test notices, or it does not build")
+        if ended.status != 0 and not lost or not table:
+            suite.fail("tools/mutate.py", f"{ended.in_words(MUTATION_SECONDS)}\n{ended.tail()}")
+        print("\n".join(line for line in ended.output.splitlines() if line.startswith("|")))
+        return suite
+
     def all(self):
         """Every suite, as each ends."""
         built = self.build()
@@ -278,6 +295,8 @@ class Runner:
         if self.preset != "tsan":  # the simulator has one thread, RocksDB's are not instrumented
             yield self.sim()
             yield self.e2e()
+        if self.long and self.preset == "release":
+            yield self.mutations()
 
 
 def report(suites, started):

@@ -8,11 +8,12 @@ Tried:  `ack = "memory"` (the test below) has the replies before the syncs.
 
 import re
 import shutil
+import threading
 
 import pytest
 
 from servers import wait_for
-from wire import Wire
+from wire import Closed, Wire, encode
 
 pytestmark = pytest.mark.release_only
 
@@ -129,3 +130,51 @@ def test_the_trace_would_show_a_missing_sync(start_sluice, tmp_path):
     server.stop()
     with pytest.raises(AssertionError):
         check_order(calls_of(trace), COMMANDS)
+
+
+SLOW_SYNCS = """
+[server]
+lanes = 1
+memory = "64MiB"
+
+[log]
+segment = "16MiB"
+
+[keyspace.default]
+ack = "memory"
+"""
+SYNC_US = 200_000
+RUN_BYTES = 16 << 20  # more than a write buffer holds
+
+
+def test_a_run_waits_for_its_log(start_sluice, tmp_path):
+    """Goal: the store never holds what a crash of the log can undo.
+    Method: the log's syncs take long, writes do not wait for them, and fill a buffer; kill -9 as
+    soon as a table lies in the store. A node whose store is ahead of its log does not start.
+    Tried: storing runs without waiting for the log."""
+    strace = shutil.which("strace")
+    assert strace, "strace is missing: ./dev setup"
+    log = tmp_path / "sluice-0" / "data" / "log"
+    segments = [word for number in range(8) for word in ("-P", log / f"{number:016x}.seg")]
+    server = start_sluice(SLOW_SYNCS, wrapper=[
+        strace, "-D", "-f", "-qq", "-o", tmp_path / "trace", *segments, "-e", "trace=fdatasync",
+        "-e", f"inject=fdatasync:delay_enter={SYNC_US}"])
+    tables = server.data / "store" / "db"
+
+    def write():
+        value = b"x" * 8000
+        try:
+            with Wire(server.port) as wire:
+                for n in range(RUN_BYTES // len(value)):
+                    wire.send(encode(("SET", f"k{n}", value)))
+        except Closed:
+            pass
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    wait_for(lambda: any(tables.glob("*.sst")), 30, "a table in the store")
+    server.kill()
+    writer.join(30)
+    server.wrapper = []
+    server.start()
+    assert server.client().get("k0") == b"x" * 8000
