@@ -1,4 +1,5 @@
-// Replies of servers, as clients of ours read them: the reads they arrive in make no difference.
+// Replies of servers, as clients of ours read them: the reads they arrive in make no difference, and
+// a reply written out again is the same reply.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,33 @@ void Describe(const Value& value, size_t depth, std::string* to) {
   for (const Value& item : value.items) Describe(item, depth + 1, to);
 }
 
+void WriteReply(const Value& value, std::string* to) {
+  static constexpr std::string_view kMarkers = "_+!:$,#(*%~>";  // by Value::Type
+  to->push_back(kMarkers[static_cast<size_t>(value.type)]);
+  if (value.type == Value::Type::kBulk || value.type == Value::Type::kError) {
+    *to += std::to_string(value.text.size()) + "\r\n" + value.text;
+  } else if (value.type < Value::Type::kArray) {
+    *to += value.text;
+  } else {
+    const size_t items = value.items.size();
+    *to += std::to_string(value.type == Value::Type::kMap ? items / 2 : items);
+  }
+  *to += "\r\n";
+  for (const Value& item : value.items) WriteReply(item, to);
+}
+
+void CheckWritten(const Value& value) {
+  std::string bytes, meaning, meaning_again;
+  WriteReply(value, &bytes);
+  Value again;
+  size_t consumed = 0;
+  SLUICE_CHECK(Decoder().Next(bytes, &consumed, &again) == Decoder::Got::kReply);
+  SLUICE_CHECK(consumed == bytes.size());
+  Describe(value, 0, &meaning);
+  Describe(again, 0, &meaning_again);
+  SLUICE_CHECK(meaning == meaning_again);
+}
+
 template <class NextRead>
 std::string Meaning(std::string_view bytes, NextRead next_read) {
   std::string meaning, pending;
@@ -39,6 +67,7 @@ std::string Meaning(std::string_view bytes, NextRead next_read) {
       pending.erase(0, consumed);
       if (got == Decoder::Got::kNeedMore) break;
       Describe(reply, 0, &meaning);
+      CheckWritten(reply);
     }
   }
   return meaning;
