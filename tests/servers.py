@@ -255,9 +255,10 @@ class Sluice(Process):
 class RedisServer(Process):
     """Debian's redis-server without persistence; `args` are added to its command line."""
 
-    def __init__(self, directory, *, args=()):
+    def __init__(self, directory, *, args=(), password=None):
         super().__init__("redis", directory)
-        self.args = [str(arg) for arg in args]
+        self.password = password
+        self.args = [str(arg) for arg in args] + (["--requirepass", password] if password else [])
         (self.port,) = free_ports(1)
 
     def start(self):
@@ -282,6 +283,7 @@ class RedisServer(Process):
 
     def client(self, **options):
         options.setdefault("socket_timeout", 30)
+        options.setdefault("password", self.password)
         return redis.Redis("127.0.0.1", self.port, **options)
 
     def stop(self):

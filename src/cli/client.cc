@@ -13,6 +13,7 @@
 namespace sluice::cli {
 namespace {
 
+constexpr int64_t kDatabaseMax = 1'000'000;
 constexpr size_t kOutKeep = 4 << 20;  // memory that an empty pipeline keeps
 
 int HexDigit(char c) {
@@ -70,23 +71,26 @@ std::string Address::text() const {
   return fmt::format("{}:{}", host, port);
 }
 
-Result<Address> ParseUrl(std::string_view url) {
+Result<Address> ParseUrl(std::string_view url, uint16_t usual_port) {
   constexpr std::string_view kScheme = "redis://";
   const auto wrong = [] {
-    return Fail(Code::kInvalid, "the URL must be redis://[user:password@]host[:port]");
+    return Fail(Code::kInvalid, "the URL must be redis://[user:password@]host[:port][/database]");
   };
   if (!url.starts_with(kScheme)) return wrong();
   url.remove_prefix(kScheme.size());
   Address address;
+  address.port = usual_port;
   if (const size_t at = url.rfind('@'); at != std::string_view::npos) {
     if (!TakeUser(url.substr(0, at), &address)) return wrong();
     url.remove_prefix(at + 1);
   }
   if (const size_t slash = url.find('/'); slash != std::string_view::npos) {
-    const std::string_view database = url.substr(slash + 1);
-    if (!database.empty() && database != "0") {
-      return Fail(Code::kInvalid, "there is only database 0");
+    const std::string_view text = url.substr(slash + 1);
+    int64_t database = 0;
+    if (!text.empty() && (!ParseInt(text, &database) || database < 0 || database > kDatabaseMax)) {
+      return wrong();
     }
+    address.database = static_cast<int>(database);
     url = url.substr(0, slash);
   }
   if (!TakeHost(url, &address)) return wrong();
@@ -107,11 +111,18 @@ Result<std::unique_ptr<Client>> Client::Connect(const Address& address, env::Clo
   SLUICE_ASSIGN(env::Fd socket, env::Connect(address.text(), timeout_ms));
   env::TuneConnection(socket.get(), 60);
   std::unique_ptr<Client> client(new Client(std::move(socket), clock, read_bytes));
-  if (address.password.empty() && address.user.empty()) return client;
-  const std::string_view user = address.user.empty() ? std::string_view("default") : address.user;
-  SLUICE_ASSIGN(const resp::Value reply,
-                client->Call({"AUTH", user, address.password}, timeout_ms));
-  if (reply.is_error()) return Fail(Code::kInvalid, reply.text);
+  std::vector<std::string_view> login = {"AUTH"};
+  if (!address.user.empty()) login.push_back(address.user);
+  if (login.size() > 1 || !address.password.empty()) {
+    login.push_back(address.password);
+    SLUICE_ASSIGN(const resp::Value reply, client->Call(login, timeout_ms));
+    if (reply.is_error()) return Fail(Code::kInvalid, reply.text);
+  }
+  if (address.database != 0) {
+    SLUICE_ASSIGN(const resp::Value reply,
+                  client->Call({"SELECT", std::to_string(address.database)}, timeout_ms));
+    if (reply.is_error()) return Fail(Code::kInvalid, reply.text);
+  }
   return client;
 }
 

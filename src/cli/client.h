@@ -30,13 +30,15 @@ struct Address {
   std::string host = "127.0.0.1";
   uint16_t port = 7379;
   std::string user, password;  // empty: no AUTH
+  int database = 0;
 
   std::string text() const;  // "host:port", for people: it holds no password
 };
 
-// "redis://[user[:password]@]host[:port][/0]"; %XX in user and password stand for bytes.
+// "redis://[user[:password]@]host[:port][/database]"; %XX in user and password stand for bytes.
+// `usual_port`: where it names none.
 //   kInvalid  not such a URL; the message does not repeat the password.
-Result<Address> ParseUrl(std::string_view url);
+Result<Address> ParseUrl(std::string_view url, uint16_t usual_port = Address().port);
 
 // Appends one request to a pipeline.
 void AppendRequest(std::string& to, std::span<const std::string_view> words);
@@ -45,8 +47,8 @@ class Client {
  public:
   static constexpr size_t kReadBytes = 256 << 10;
 
-  // Borrows the clock. Connects, and logs in if the address has a password. One Read() takes
-  // `read_bytes` from the socket at most, or more once a reply was longer.
+  // Borrows the clock. Connects, logs in if the address has a password, and chooses its database.
+  // One Read() takes `read_bytes` from the socket at most, or more once a reply was longer.
   //   kIo       nobody answers there, or not within `timeout_ms`.
   //   kInvalid  the server refused the password, or the host is none.
   static Result<std::unique_ptr<Client>> Connect(const Address& address, env::Clock& clock,

@@ -138,7 +138,8 @@ Status Load::Skip(uint64_t rows) {
 
 Result<bool> Load::Run() {
   started_ms_ = answered_ms_ = NowMs();
-  progress_.emplace(input_.size, started_ms_);
+  progress_.emplace(started_ms_);
+  progress_->Expect(input_.size);
   SLUICE_TRY(Connect());
   SLUICE_ASSIGN(const LoadProgress before, Begin());
   SLUICE_ASSIGN(rejects_, RejectFile::Open(options_.rejects, before.rejects_bytes));
@@ -192,7 +193,8 @@ Status Load::Pump() {
       if (Status exchanged = Exchange(&moved); !exchanged.ok()) Reconnect(exchanged.error());
     }
     SLUICE_TRY(window_->failure());
-    progress_->Show(*window_, input_.bytes->consumed(), NowMs());
+    progress_->Show({window_->rows(), window_->rejected(), window_->refusals()},
+                    input_.bytes->consumed(), NowMs());
     if (!moved) Wait();
   }
   return Ok();

@@ -1,6 +1,5 @@
 #include "cli/load_input.h"
 
-#include <bzlib.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,12 +13,11 @@
 #include <vector>
 
 #include "base/check.h"
+#include "cli/unpack.h"
 #include "env/linux/socket.h"
 
 namespace sluice::cli {
 namespace {
-
-constexpr size_t kPackedBytes = 256 << 10;  // of compressed input held at once
 
 Failure ReadFailure(const std::string& name) {
   const Code code = errno == ENOENT ? Code::kNotFound : Code::kIo;
@@ -83,64 +81,6 @@ class PlainSource final : public ByteSource {
   uint64_t consumed_ = 0;
 };
 
-class Bzip2Source final : public ByteSource {
- public:
-  explicit Bzip2Source(std::unique_ptr<ByteSource> packed)
-      : packed_(std::move(packed)), buffer_(kPackedBytes) {}
-  ~Bzip2Source() override { EndStream(); }
-
-  Result<Chunk> Read(char* to, size_t size) override {
-    SLUICE_CHECK(size > 0);
-    for (;;) {
-      if (stream_.avail_in == 0) {
-        SLUICE_ASSIGN(const Chunk chunk, packed_->Read(buffer_.data(), buffer_.size()));
-        if (chunk.state == State::kWait) return chunk;
-        if (chunk.state == State::kEnd) {
-          if (open_) return Fail(Code::kCorrupt, "the bzip2 data ends too early");
-          return chunk;
-        }
-        stream_.next_in = buffer_.data();
-        stream_.avail_in = static_cast<unsigned>(chunk.bytes);
-      }
-      size_t bytes = 0;
-      if (!Unpack(to, size, &bytes)) return Fail(Code::kCorrupt, "the bzip2 data is damaged");
-      if (bytes > 0) return Chunk{State::kBytes, bytes};
-    }
-  }
-  int wait_fd() const override { return packed_->wait_fd(); }
-  uint64_t consumed() const override { return packed_->consumed() - stream_.avail_in; }
-
- private:
-  bool Unpack(char* to, size_t size, size_t* bytes) {
-    if (!open_) {
-      SLUICE_CHECK(BZ2_bzDecompressInit(&stream_, 0, 0) == BZ_OK);
-      open_ = true;
-    }
-    stream_.next_out = to;
-    stream_.avail_out = static_cast<unsigned>(std::min<size_t>(size, 1u << 30));
-    const unsigned room = stream_.avail_out;
-    const int result = BZ2_bzDecompress(&stream_);
-    if (result == BZ_STREAM_END) EndStream();
-    *bytes = room - stream_.avail_out;
-    return result == BZ_OK || result == BZ_STREAM_END;
-  }
-  void EndStream() {
-    if (open_) BZ2_bzDecompressEnd(&stream_);
-    open_ = false;
-  }
-
-  std::unique_ptr<ByteSource> packed_;
-  std::vector<char> buffer_;
-  bz_stream stream_{};
-  bool open_ = false;
-};
-
-// "BZh", the block size, and the first block's magic: no text begins like this.
-bool LooksLikeBzip2(std::string_view bytes) {
-  constexpr std::string_view kBlock = "\x31\x41\x59\x26\x53\x59";
-  return bytes.size() >= 10 && bytes.starts_with("BZh") && bytes.substr(4, 6) == kBlock;
-}
-
 }  // namespace
 
 Result<Input> OpenInput(const std::string& path) {
@@ -158,11 +98,8 @@ Result<Input> OpenInput(const std::string& path) {
       std::make_unique<PlainSource>(std::move(fd), !regular, standard ? "standard input" : path);
   SLUICE_TRY(plain->ReadBeginning());
   input.beginning = plain->beginning();
-  if (LooksLikeBzip2(input.beginning)) {
-    input.bytes = std::make_unique<Bzip2Source>(std::move(plain));
-  } else {
-    input.bytes = std::move(plain);
-  }
+  input.bytes = std::move(plain);
+  if (auto unpacked = Unpacked(input.beginning, &input.bytes)) input.bytes = std::move(unpacked);
   return input;
 }
 

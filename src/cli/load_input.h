@@ -1,7 +1,5 @@
-// ByteSource: the bytes of a file or of standard input, unpacked if they are bzip2's.
-//
-// Whether they are is told by their first bytes, not by a name. A file of several bzip2 streams,
-// one after the other, is their contents one after the other.
+// ByteSource: the bytes of a file or of standard input, unpacked if they are compressed
+// (cli/unpack.h).
 //
 // Threads:  none.
 #pragma once

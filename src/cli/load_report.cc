@@ -83,15 +83,12 @@ void RejectFile::WriteQuoted(std::string_view text) {
   if (quoted_.capacity() > kRowKeep) std::string().swap(quoted_);
 }
 
-ProgressLine::ProgressLine(uint64_t total, uint64_t now_ms)
-    : total_(total),
-      terminal_(isatty(STDERR_FILENO) == 1),
-      next_ms_(now_ms + kEveryMs),
-      last_ms_(now_ms) {}
+ProgressLine::ProgressLine(uint64_t now_ms)
+    : terminal_(isatty(STDERR_FILENO) == 1), next_ms_(now_ms + kEveryMs), last_ms_(now_ms) {}
 
-void ProgressLine::Show(const LoadWindow& window, uint64_t consumed, uint64_t now_ms) {
+void ProgressLine::Show(const Counts& counts, uint64_t consumed, uint64_t now_ms) {
   if (now_ms < next_ms_) return;
-  const uint64_t rows = window.rows();
+  const uint64_t rows = counts.rows;
   const uint64_t rate = (rows - last_rows_) * 1000 / std::max<uint64_t>(1, now_ms - last_ms_);
   next_ms_ = now_ms + kEveryMs;
   last_ms_ = now_ms;
@@ -105,8 +102,9 @@ void ProgressLine::Show(const LoadWindow& window, uint64_t consumed, uint64_t no
     }
     text += fmt::format("{} %, ", percent);
   }
-  text += fmt::format("{} rows, {} rows/s, {} rejected", rows, rate, window.rejected());
-  if (window.refusals() > 0) text += fmt::format(", {} refusals", window.refusals());
+  text += fmt::format("{} {}, {} {}/s, {} rejected", rows, counts.name, rate, counts.name,
+                      counts.rejected);
+  if (counts.refusals > 0) text += fmt::format(", {} refusals", counts.refusals);
   if (terminal_) {
     fmt::print(stderr, "\r{}\x1b[K", text);
     drawn_ = true;

@@ -45,18 +45,26 @@ class RejectFile final : public RejectSink {
 // One line a second: redrawn in place on a terminal, one below the other elsewhere.
 class ProgressLine {
  public:
-  // `total`: bytes of the input, 0 when unknown. Writes to standard error.
-  ProgressLine(uint64_t total, uint64_t now_ms);
+  // Of this run.
+  struct Counts {
+    uint64_t rows = 0, rejected = 0, refusals = 0;
+    std::string_view name = "rows";
+  };
 
-  // Shows the line if a second has passed.
-  void Show(const LoadWindow& window, uint64_t consumed, uint64_t now_ms);
+  // Writes to standard error.
+  explicit ProgressLine(uint64_t now_ms);
+  // What there is in all (bytes of the input, keys); 0: unknown.
+  void Expect(uint64_t total) { total_ = total; }
+
+  // Shows the line if a second has passed. `consumed`: of what there is in all.
+  void Show(const Counts& counts, uint64_t consumed, uint64_t now_ms);
   // Says something else between the lines.
   void Say(std::string_view text);
   // Ends a line that was drawn in place.
   void Close();
 
  private:
-  const uint64_t total_;
+  uint64_t total_ = 0;
   const bool terminal_;
   uint64_t next_ms_, last_ms_;
   uint64_t last_rows_ = 0;

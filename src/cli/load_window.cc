@@ -9,35 +9,18 @@
 
 #include "base/check.h"
 #include "cli/client.h"
+#include "cli/refusal.h"
 
 namespace sluice::cli {
 namespace {
 
 using Order = CommandTemplate::Order;
 
-// Refusals that say "not applied, come back later" (docs/reference: errors).
-constexpr std::array<std::string_view, 5> kComeBack = {"THROTTLED", "OVERLOADED", "TRYAGAIN",
-                                                       "NOSPACE", "LOADING"};
 // What no row can survive.
 constexpr std::array<std::string_view, 2> kHopeless = {"NOAUTH ", "ERR Protocol error"};
 
 std::string_view FirstWord(std::string_view text) {
   return text.substr(0, text.find(' '));
-}
-
-bool ComeBack(std::string_view error) {
-  return std::find(kComeBack.begin(), kComeBack.end(), FirstWord(error)) != kComeBack.end();
-}
-
-uint64_t RetryMs(std::string_view refusal) {
-  constexpr std::string_view kName = "retry_ms=";
-  const size_t at = refusal.find(kName);
-  uint64_t ms = kRetryMsUsual;
-  if (at != std::string_view::npos) {
-    const std::string_view digits = refusal.substr(at + kName.size());
-    std::from_chars(digits.data(), digits.data() + digits.size(), ms);
-  }
-  return std::clamp<uint64_t>(ms, 1, kRetryMsMax);
 }
 
 bool Conflict(Order a, Order b) {
@@ -317,7 +300,7 @@ void LoadWindow::OnCommandReply(size_t index, const resp::Value& reply, uint64_t
     ++rows_[index / plan_.commands.size()].applied;
     ++commands_;
     Finish(index);
-  } else if (ComeBack(text) || FirstWord(text) == "INDOUBT" || !failure_.ok()) {
+  } else if (IsRefusalForNow(text) || FirstWord(text) == "INDOUBT" || !failure_.ok()) {
     wants_reconnect_ |= FirstWord(text) == "INDOUBT";
     Pause(text, now_ms);
     MakeReady(index);
@@ -332,7 +315,7 @@ void LoadWindow::OnProgressReply(const resp::Value& reply, uint64_t now_ms) {
   if (!reply.is_error()) {
     stored_ = sending_;
     stored_final_ = sending_final_;
-  } else if (ComeBack(reply.text) || FirstWord(reply.text) == "INDOUBT") {
+  } else if (IsRefusalForNow(reply.text) || FirstWord(reply.text) == "INDOUBT") {
     wants_reconnect_ |= FirstWord(reply.text) == "INDOUBT";
     Pause(reply.text, now_ms);
   } else {

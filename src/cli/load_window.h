@@ -39,8 +39,6 @@ inline constexpr size_t kInFlightUsual = 1024;  // commands sent and not answere
 inline constexpr size_t kInFlightMax = 1024;
 inline constexpr size_t kWindowBytesMax = 64 << 20;  // of rows under way; one larger goes alone
 inline constexpr size_t kEmitBytes = 256 << 10;  // of requests that one Emit writes, and one more
-inline constexpr uint64_t kRetryMsUsual = 50;    // when a refusal does not say how long
-inline constexpr uint64_t kRetryMsMax = 10'000;
 
 struct LoadPlan {
   std::vector<CommandTemplate> commands;  // 1 to kCommandsMax

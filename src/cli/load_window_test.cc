@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/prng.h"
+#include "cli/refusal.h"
 
 namespace sluice::cli {
 namespace {

@@ -1,1 +1,1 @@
-target_link_libraries(sluice_cli PUBLIC csv bz2)
+target_link_libraries(sluice_cli PUBLIC csv bz2 z zstd)

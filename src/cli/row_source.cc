@@ -371,7 +371,9 @@ void Row::Clear() {
 }
 
 bool FormatOfName(std::string_view path, Format* format) {
-  if (path.ends_with(".bz2")) path.remove_suffix(4);
+  for (const std::string_view packed : {".bz2", ".gz", ".zst"}) {
+    if (path.ends_with(packed)) path.remove_suffix(packed.size());
+  }
   const size_t dot = path.rfind('.');
   if (dot == std::string_view::npos) return false;
   std::string ending(path.substr(dot + 1));

@@ -43,8 +43,8 @@ struct Row {
 
 enum class Format : uint8_t { kCsv, kTsv, kNdjson };
 
-// By the name's ending (.csv .tsv .tab .ndjson .jsonl .json, any of them with .bz2). False:
-// unknown.
+// By the name's ending (.csv .tsv .tab .ndjson .jsonl .json, any of them with .bz2, .gz or .zst).
+// False: unknown.
 bool FormatOfName(std::string_view path, Format* format);
 
 class RowSource {

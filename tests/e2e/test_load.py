@@ -8,6 +8,7 @@ Method: files written here (and a large one, if $SLUICE_REVIEWS names one), a re
 
 import bz2
 import csv
+import gzip
 import json
 import os
 import random
@@ -157,6 +158,8 @@ def test_all_formats_hold_the_same_rows(sluice, sluice_bin, tmp_path):
     ndjson.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     packed = tmp_path / "rows.csv.bz2"
     packed.write_bytes(bz2.compress(table("rows.csv", ",").read_bytes()))
+    gzipped = tmp_path / "rows.csv.gz"
+    gzipped.write_bytes(gzip.compress(table("rows.csv", ",").read_bytes()))
     bom = tmp_path / "bom.csv"
     bom.write_bytes(b"\xef\xbb\xbf" + (tmp_path / "rows.csv").read_bytes())
     redis = sluice.client()
@@ -168,7 +171,9 @@ def test_all_formats_hold_the_same_rows(sluice, sluice_bin, tmp_path):
         ([bom], None),
         (["-"], bom.read_bytes() + b"\r\n"),
         (["-", "--format", "ndjson"], ndjson.read_bytes()),
+        ([gzipped], None),
         (["-", "--format", "csv"], packed.read_bytes()),
+        (["-", "--format", "csv"], gzipped.read_bytes()),
     ]
     for number, (words, stdin) in enumerate(runs):
         do = ["--do", f"SET run{number}:{{id}} {{value}}", "--do", f"INCR n{number}"]
@@ -401,14 +406,17 @@ def test_a_server_that_refuses_is_asked_again_no_sooner_than_it_says(sluice_bin,
 
 
 def test_damaged_input_ends_the_load_and_says_where_it_was(sluice, sluice_bin, tmp_path):
-    path = tmp_path / "in.csv.bz2"
     text = b"id,x\n" + b"".join(b"%d,%d\n" % (n, n * 7919) for n in range(60_000))
-    whole = bz2.compress(text, 1)
-    path.write_bytes(whole[: len(whole) // 2])
-    status, out, err = load(sluice_bin, sluice.port, path, "--do", "INCR n")
-    assert status == 1 and "bzip2" in err, err
-    read, applied, _ = summary(out)
-    assert read == applied == int(sluice.client().get("n"))
+    for name, kind, whole in (
+        ("in.csv.bz2", "bzip2", bz2.compress(text, 1)),
+        ("in.csv.gz", "gzip", gzip.compress(text)),
+    ):
+        path = tmp_path / name
+        path.write_bytes(whole[: len(whole) // 2])
+        status, out, err = load(sluice_bin, sluice.port, path, "--do", f"INCR {name}")
+        assert status == 3 and f"the {kind} data ends too early" in err, err
+        read, applied, _ = summary(out)
+        assert read == applied == int(sluice.client().get(name)) > 0
 
 
 @pytest.mark.long
