@@ -9,9 +9,8 @@
 #include "app/serve.h"
 #include "cli/bench.h"
 #include "cli/check.h"
-#include "cli/inspect_log.h"
+#include "cli/inspect.h"
 #include "cli/load.h"
-#include "env/linux/file_system.h"
 
 // jemalloc reads it before main. Rows lie anywhere in memory: in huge pages, looking one up rarely
 // waits for the page tables as well.
@@ -29,19 +28,6 @@ constexpr int kWrongUsage = 2;
 constexpr std::array<std::string_view, 9> kLater = {
     "plan", "advise", "top", "shard", "projection", "txn", "saga", "restore", "backup"};
 
-int Inspect(const std::string& what, const std::string& dir, bool json, bool records) {
-  if (what != "log") {
-    fmt::print(stderr, "sluice inspect {}: not available yet in this version; there is: log\n",
-               what);
-    return kWrongUsage;
-  }
-  env::LinuxFileSystem files;
-  cli::InspectLogOptions options;
-  options.json = json;
-  options.records = records;
-  return cli::InspectLog(files, dir, options, std::cout);
-}
-
 int Main(int argc, char** argv) {
   if (argc > 1) {
     const std::string_view verb = argv[1];
@@ -52,6 +38,7 @@ int Main(int argc, char** argv) {
     }
     if (verb == "load") return cli::LoadMain(argc - 1, argv + 1);
     if (verb == "bench") return cli::BenchMain(argc - 1, argv + 1);
+    if (verb == "inspect") return cli::InspectMain(argc - 1, argv + 1);
   }
   CLI::App app{"Sluice: the write path of a write-heavy application"};
   app.require_subcommand(1);
@@ -72,15 +59,8 @@ int Main(int argc, char** argv) {
   CLI::App* check_verb = app.add_subcommand("check", "validate a configuration; print it resolved");
   check_verb->add_option("file", check_file, "TOML file")->required();
 
-  std::string inspect_what, inspect_dir;
-  bool json = false, records = false;
-  CLI::App* inspect_verb = app.add_subcommand("inspect", "read a stopped node's files");
-  inspect_verb->add_option("what", inspect_what, "log")->required();
-  inspect_verb->add_option("dir", inspect_dir, "the data directory's log")->required();
-  inspect_verb->add_flag("--json", json, "one JSON object a line");
-  inspect_verb->add_flag("--records", records, "the records of each group, too");
-
-  app.add_subcommand("load", "feed CSV, TSV or NDJSON to a running server");
+  app.add_subcommand("load", "feed CSV, TSV, NDJSON or another server's keys to a running server");
+  app.add_subcommand("inspect", "read a stopped node's files");
   app.add_subcommand("bench", "send commands at a fixed rate and say how long they took");
   try {
     app.parse(argc, argv);
@@ -91,8 +71,7 @@ int Main(int argc, char** argv) {
     serve.text_log = log_format == "text";
     return Serve(serve);
   }
-  if (check_verb->parsed()) return cli::Check(check_file, std::cout, std::cerr);
-  return Inspect(inspect_what, inspect_dir, json, records);
+  return cli::Check(check_file, std::cout, std::cerr);
 }
 
 }  // namespace

@@ -411,6 +411,24 @@ bool RocksStore::Stalled() const {
              rocks_->options.pending_bytes_stall;
 }
 
+std::vector<Table> RocksStore::Tables() const {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  rocks_->db->GetLiveFilesMetaData(&files);
+  std::vector<Table> tables;
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    const size_t slash = file.name.find_first_not_of('/');
+    tables.push_back(
+        {file.name.substr(slash), file.level, file.size, file.num_entries, file.num_deletions});
+  }
+  return tables;
+}
+
+Status RocksStore::Verify() {
+  const auto status = rocks_->db->VerifyChecksum();
+  if (!status.ok()) return Fail(ErrorOf(status, rocks_->dir));
+  return Ok();
+}
+
 Health RocksStore::health() const {
   using Properties = rocksdb::DB::Properties;
   Health health;

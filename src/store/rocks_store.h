@@ -42,6 +42,14 @@ struct Health {
   std::string error;                   // why compaction stands still; empty: it does not
 };
 
+// A sorted file of the store.
+struct Table {
+  std::string name;
+  int level = 0;
+  uint64_t bytes = 0;
+  uint64_t rows = 0, deletions = 0;  // as written; later ones may hide them
+};
+
 class RocksStore : public Store {
  public:
   struct Options {
@@ -68,7 +76,8 @@ class RocksStore : public Store {
   //   kInvalid  written by a later version; nothing was changed
   //   kNoSpace, kIo
   static Result<std::unique_ptr<RocksStore>> Open(const std::string& dir, const Options& options);
-  // For inspection of a stopped node's store: changes nothing; Apply answers kInvalid.
+  // For inspection of a stopped node's store: changes and adds no file; Apply answers
+  // kInvalid.
   static Result<std::unique_ptr<RocksStore>> OpenToRead(const std::string& dir,
                                                         const Options& options);
   ~RocksStore() override;
@@ -89,6 +98,9 @@ class RocksStore : public Store {
   bool Stalled() const override;
 
   Health health() const;
+  std::vector<Table> Tables() const;
+  // Reads every block of every table. kCorrupt names the first that fails its checksum.
+  Status Verify();
   // Compacts everything at once and waits; stale rows are gone afterwards.
   Status CompactAll();
 

@@ -532,7 +532,7 @@ TEST(RocksStore, OpensToRead) {
     std::map<std::string, uint64_t> sizes;
     for (const auto& file : fs::recursive_directory_iterator(path)) {
       const std::string name = file.path().filename();
-      if (file.is_regular_file() && name != "LOG") sizes[name] = file.file_size();
+      if (file.is_regular_file()) sizes[name] = file.file_size();
     }
     return sizes;
   };
@@ -541,6 +541,8 @@ TEST(RocksStore, OpensToRead) {
   ASSERT_TRUE(store.has_value()) << store.error().message;
   EXPECT_EQ(LsnOf(**store), 5u);
   EXPECT_EQ((*store)->Apply(Bulk(10, 6)).error().code, Code::kInvalid);
+  EXPECT_EQ((*store)->Tables().size(), 1u);
+  EXPECT_TRUE((*store)->Verify().ok());
   store->reset();
   EXPECT_EQ(listing(), before);
 }
