@@ -6,7 +6,45 @@
 #include <array>
 #include <fstream>
 
+// jemalloc's, where the program is linked with it: not with sanitizers, which bring their own.
+extern "C" {
+[[gnu::weak]] int mallctl(const char* name, void* old, size_t* old_size, void* now,
+                          size_t now_size);
+[[gnu::weak]] void malloc_stats_print(void (*write)(void* to, const char* text), void* to,
+                                      const char* options);
+}
+
 namespace sluice::app {
+namespace {
+
+uint64_t AllocatedBytes() {
+  if (mallctl == nullptr) return 0;
+  uint64_t epoch = 1, allocated = 0;
+  size_t size = sizeof epoch;
+  mallctl("epoch", &epoch, &size, &epoch, size);  // brings what it counts up to date
+  size = sizeof allocated;
+  return mallctl("stats.allocated", &allocated, &size, nullptr, 0) == 0 ? allocated : 0;
+}
+
+std::string AllocatorStats() {
+  std::string text;
+  malloc_stats_print(
+      [](void* to, const char* more) { static_cast<std::string*>(to)->append(more); }, &text,
+      nullptr);
+  return text;
+}
+
+void Purge() {
+  constexpr const char* kAllArenas = "arena.4096.purge";
+  mallctl(kAllArenas, nullptr, nullptr, nullptr, 0);
+}
+
+}  // namespace
+
+server::Allocator TheAllocator() {
+  if (mallctl == nullptr || malloc_stats_print == nullptr) return {};
+  return {"jemalloc", AllocatorStats, Purge};
+}
 
 server::ProcessUse CurrentUse() {
   server::ProcessUse use;
@@ -14,6 +52,8 @@ server::ProcessUse CurrentUse() {
   uint64_t total = 0, resident = 0;
   std::ifstream("/proc/self/statm") >> total >> resident;
   use.resident_bytes = resident * page;
+  use.allocated_bytes = AllocatedBytes();
+  if (use.allocated_bytes == 0) use.allocated_bytes = use.resident_bytes;
   use.machine_bytes = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * page;
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);

@@ -10,6 +10,7 @@
 namespace sluice::app {
 
 server::ProcessUse CurrentUse();
+server::Allocator TheAllocator();
 std::string ExecutablePath();
 // Raises the number of files this process may have open to the most it may; returns that.
 uint64_t RaiseFileLimit();

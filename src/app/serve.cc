@@ -151,6 +151,7 @@ void Server::FillContext() {
   context_->settings = &settings_;
   context_->memory_bytes = config_.server.memory_bytes;
   context_->process = CurrentUse;
+  context_->allocator = TheAllocator();
   context_->stop = [this] { front_.Stop(); };
 }
 

@@ -208,7 +208,7 @@ Result<bool> Copy::NextFields() {
       values_.push_back(pairs[i + 1].text);
       bytes += pairs[i].text.size() + pairs[i + 1].text.size();
     }
-    // Such a command would be larger than servers take; and numbers are for kPageKeys fields only.
+    // One command of them all would be larger than servers take.
     state_.each = bytes > kTogetherBytes && state_.items.size() <= 3 * kPageKeys;
   }
   if (!state_.items.empty()) return true;

@@ -116,7 +116,7 @@ class UnpackedSource final : public ByteSource {
     SLUICE_CHECK(size > 0);
     for (;;) {
       // After a step that filled all it was given, there may be more without further input.
-      if (in_.empty() && !full_) {
+      if (in_.empty() && (!full_ || unpacker_->between())) {
         SLUICE_ASSIGN(const Chunk chunk, packed_->Read(buffer_.data(), buffer_.size()));
         if (chunk.state == State::kWait) return chunk;
         if (chunk.state == State::kEnd) {

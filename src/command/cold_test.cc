@@ -79,8 +79,7 @@ std::vector<std::string> Lines() {
                                 "HVALS @",
                                 "HRANDFIELD @",
                                 "HRANDFIELD @ 2 WITHVALUES",
-                                "HRANDFIELD @ -9",
-                                "HSCAN @ 0 MATCH [a-c]"};
+                                "HRANDFIELD @ -9"};
   std::vector<std::string> lines;
   for (const char* line : kOnKey) {
     for (const char* key : {"s", "n", "t", "small", "large", "gone", "old", "none"}) {

@@ -85,13 +85,15 @@ enum Flags : uint32_t {
                        // write also whenever one of its policies is append-only
   kNeedsValues = 64,   // multi-key: and their string values
   kUnavailable = 128,  // arrives with a later version: refused with an error that says so
+  kAlone = 256,        // runs when all that its connection sent before is answered
 };
 
 // Who carries a command out.
 enum class Face : uint8_t {
   kKey,      // one shard: `handler`
   kMulti,    // several keys, all or nothing: `multi`
-  kGather,   // all shards or a range of them (SCAN, KEYS, DBSIZE, FLUSHALL, RANDOMKEY): ingest
+  kGather,   // all shards or a range of them (SCAN, KEYS, DBSIZE, FLUSHALL, RANDOMKEY), or the
+             // fields of a hash (HSCAN): ingest
   kSession,  // the connection or the server itself: server
 };
 

@@ -249,13 +249,6 @@ TEST(Commands, Hashes) {
               {"HDEL h a b a zz", ":2"},
               {"HDEL none a", ":0"},
               {"HGETALL h", "['c' '3' 'd' '4' 'e' '5']"},
-              {"HSCAN h 0", "['0' ['c' '3' 'd' '4' 'e' '5']]"},
-              {"HSCAN h 7 MATCH [de] COUNT 1", "['0' ['d' '4' 'e' '5']]"},
-              {"HSCAN h x", "!ERR invalid cursor"},
-              {"HSCAN h 0 COUNT 0", "!ERR syntax error"},
-              {"HSCAN h 0 COUNT x", kNoInt},
-              {"HSCAN h 0 TYPE hash", "!ERR syntax error"},
-              {"HSCAN none 0 FOO", "['0' []]"},
               {"HDEL h c d e", ":3"},
               {"EXISTS h", ":0"},
               {"HINCRBY h n 5", ":5"},
@@ -274,8 +267,7 @@ TEST(Commands, Hashes) {
               {"HGETALL k", kWrong},
               {"HDEL k f", kWrong},
               {"HINCRBY k f 1", kWrong},
-              {"HRANDFIELD k", kWrong},
-              {"HSCAN k 0", kWrong}});
+              {"HRANDFIELD k", kWrong}});
   const std::string longest(60'001, 'f');
   EXPECT_EQ(Readable(Execute(view, {"HSET", "h", longest, "v"})),
             "!ERR field exceeds maximum allowed size (60000)");
@@ -343,9 +335,8 @@ TEST(Commands, RepliesHaveABound) {
   for (size_t i = 0; i < 48; ++i) {
     const bool whole = i < 47;
     Execute(view, {"HSET", "large", std::to_string(i), value});
-    for (const char* command : {"HGETALL", "HKEYS", "HVALS", "HSCAN", "HRANDFIELD"}) {
+    for (const char* command : {"HGETALL", "HKEYS", "HVALS", "HRANDFIELD"}) {
       std::vector<std::string> words{command, "large"};
-      if (words[0] == "HSCAN") words.push_back("0");
       if (i < 46) continue;
       EXPECT_EQ(Execute(view, words) == "-" + std::string(kHashTooLong) + "\r\n", !whole)
           << command << " " << i;

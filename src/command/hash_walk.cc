@@ -1,11 +1,7 @@
-// Hashes as wholes: HGETALL, HKEYS, HVALS, HRANDFIELD, HSCAN.
+// Hashes as wholes: HGETALL, HKEYS, HVALS, HRANDFIELD. HSCAN is carried out by the lanes.
 #include <algorithm>
-#include <cctype>
-#include <cerrno>
-#include <cstdlib>
 #include <string>
 
-#include "base/glob.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "command/families.h"
@@ -137,63 +133,20 @@ Outcome HRandField(Call& call) {
   return Sample(call, fields, static_cast<uint64_t>(count), with_values);
 }
 
-// As wide as Redis reads it: "-1" and "+1" are cursors too.
-bool IsCursor(std::string_view word) {
-  const std::string text(word);
-  char* end = nullptr;
-  errno = 0;
-  std::strtoull(text.c_str(), &end, 10);
-  return !std::isspace(static_cast<unsigned char>(text[0])) && *end == '\0' && errno != ERANGE;
-}
-
-// MATCH and COUNT; the count is checked, and of no use. An error to reply, or empty.
-std::string_view ParseScan(Args words, std::optional<std::string_view>* match) {
-  for (size_t at = 0; at < words.size(); at += 2) {
-    if (at + 1 == words.size()) return kSyntax;
-    if (EqualFolded(words[at], "match")) {
-      *match = words[at + 1];
-    } else if (EqualFolded(words[at], "count")) {
-      int64_t count = 0;
-      if (!ParseInt(words[at + 1], &count)) return kNotAnInteger;
-      if (count < 1) return kSyntax;
-    } else {
-      return kSyntax;
-    }
-  }
-  return {};
-}
-
-// All fields come in one turn: the walk ends with its first answer.
-Outcome HScan(Call& call) {
-  if (!IsCursor(call.args[2])) return Refuse(call, "ERR invalid cursor");
-  Key key;
-  std::vector<model::Field> fields;
-  if (const auto leave = FindAll(call, &key, &fields)) return *leave;
-  std::optional<std::string_view> match;
-  if (key.exists) {  // as in Redis, words after the cursor of nothing are not looked at
-    const std::string_view error = ParseScan(call.args.subspan(3), &match);
-    if (!error.empty()) return Refuse(call, error);
-  }
-  if (match) {
-    std::erase_if(fields,
-                  [&](const model::Field& field) { return !GlobMatch(*match, field.name); });
-  }
-  call.reply.Array(2);
-  call.reply.Bulk("0");
-  call.reply.Array(2 * fields.size());
-  for (const model::Field& field : fields) {
-    call.reply.Bulk(field.name);
-    call.reply.Bulk(field.value);
-  }
-  return Outcome::kDone;
-}
-
 constexpr Spec kCommands[] = {
     KeyCommand("hgetall", 2, kRead, HGetAll, "hash", "All fields and their values."),
     KeyCommand("hkeys", 2, kRead, HKeys, "hash", "All fields."),
     KeyCommand("hvals", 2, kRead, HVals, "hash", "The values of all fields."),
     KeyCommand("hrandfield", -2, kRead, HRandField, "hash", "Fields drawn at random."),
-    KeyCommand("hscan", -3, kRead, HScan, "hash", "Walks over the fields of a hash."),
+    Spec{.name = "hscan",
+         .arity = -3,
+         .flags = kRead,
+         .face = Face::kGather,
+         .first_key = 1,
+         .last_key = 1,
+         .key_step = 1,
+         .group = "hash",
+         .summary = "Walks over the fields of a hash."},
 };
 
 }  // namespace

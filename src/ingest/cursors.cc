@@ -15,6 +15,7 @@ size_t BytesOf(const ScanCursor& cursor) {
 // What stays when the page goes: the place where it began.
 ScanCursor TakePage(ScanCursor& cursor) {
   ScanCursor taken = std::exchange(cursor, {});
+  cursor.hash = taken.hash;
   cursor.shard = taken.shard;
   cursor.from = taken.from;
   return taken;

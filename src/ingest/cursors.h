@@ -1,5 +1,5 @@
-// Cursors: where each SCAN under way stands, held by the server, as clients take cursors for
-// numbers.
+// Cursors: where each SCAN and HSCAN under way stands, held by the server, as clients take cursors
+// for numbers.
 //
 // A cursor keeps the rest of the page read for it, so that SCAN with a small COUNT reads the store
 // seldom. It is good for any number of calls until it is forgotten: whoever lost a reply asks again
@@ -38,8 +38,9 @@ struct ScanItem {
 };
 
 struct ScanCursor {
+  uint64_t hash = 0;                  // HSCAN: marks the key; 0: SCAN
   size_t shard = 0;                   // index in the map of the shard that is walked
-  std::string from;                   // stored key where it goes on
+  std::string from;                   // stored key where it goes on; HSCAN: field
   std::vector<ScanItem> page;         // read from there, not yet shown; the last one is next
   bool ahead = false;                 // a page was read: behind it the walk goes on at `behind`,
   std::optional<std::string> behind;  // or with the next shard

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "command/reply_bound.h"
 #include "ingest/cursors.h"
+#include "ingest/hash_scan.h"
 #include "ingest/random_key.h"
 #include "ingest/stats.h"
 #include "ingest/walk.h"
@@ -156,7 +157,7 @@ Submitted SubmitScan(Lane& lane, const shard::Command& command, const Origin& or
   }
   if (flow->number != 0) {
     auto cursor = lane.node().cursors.Use(flow->number);
-    if (!cursor) {
+    if (!cursor || cursor->hash != 0) {
       return Refuse(reply, command,
                     "ERR this cursor is not known (any more); begin again with SCAN 0");
     }
@@ -292,6 +293,7 @@ Submitted SubmitGather(Lane& lane, const shard::Command& command, const Origin& 
   static constexpr std::pair<std::string_view, Submit> kSubmits[] = {
       {"scan", SubmitScan},           {"keys", SubmitKeys},      {"dbsize", SubmitDbSize},
       {"randomkey", SubmitRandomKey}, {"flushall", SubmitFlush}, {"flushdb", SubmitFlush},
+      {"hscan", SubmitHScan},
   };
   for (const auto& [name, submit] : kSubmits) {
     if (name == command.spec->name) return submit(lane, command, origin, reply);

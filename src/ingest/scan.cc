@@ -29,17 +29,21 @@ class Source {
   virtual std::string_view key() const = 0;  // valid until Next
   virtual void Next() = 0;
   // Fills in all of an item but the key.
-  virtual Row Read(bool with_row, ScanItem* item) = 0;
+  virtual Row Read(const ScanRequest& request, ScanItem* item) = 0;
   // Whether older sources' rows of this key, which this one does not have, count no more.
   virtual bool Hides(std::string_view) const { return false; }
 };
 
-Source::Row Decode(std::string_view bytes, bool with_row, ScanItem* item) {
+Source::Row Decode(std::string_view bytes, const ScanRequest& request, ScanItem* item) {
+  if (request.fields) {
+    item->row = bytes;
+    return Source::Row::kRow;
+  }
   model::RowView row;
   if (!model::DecodeRow(bytes, &row)) return Source::Row::kDamaged;
   item->type = row.type;
   item->expire_at_ms = row.expire_at_ms;
-  if (with_row) item->row = bytes;
+  if (request.with_rows) item->row = bytes;
   return Source::Row::kRow;
 }
 
@@ -56,9 +60,9 @@ class BufferSource final : public Source {
     walk_.Next();
     Settle();
   }
-  Row Read(bool with_row, ScanItem* item) override {
+  Row Read(const ScanRequest& request, ScanItem* item) override {
     if (hit_.state == Buffer::Hit::State::kDeleted) return Row::kDeleted;
-    return Decode(hit_.row, with_row, item);
+    return Decode(hit_.row, request, item);
   }
   bool Hides(std::string_view key) const override {
     return !buffer_.cleared().empty() && buffer_.Find(key).state == Buffer::Hit::State::kDeleted;
@@ -89,7 +93,9 @@ class StoreSource final : public Source {
   }
   std::string_view key() const override { return cursor_.key(); }
   void Next() override { range_.reverse ? cursor_.Prev() : cursor_.Next(); }
-  Row Read(bool with_row, ScanItem* item) override { return Decode(cursor_.row(), with_row, item); }
+  Row Read(const ScanRequest& request, ScanItem* item) override {
+    return Decode(cursor_.row(), request, item);
+  }
 
  private:
   store::Cursor& cursor_;
@@ -103,7 +109,7 @@ class ListSource final : public Source {
   bool Valid() const override { return at_ < items_.size(); }
   std::string_view key() const override { return items_[at_].stored; }
   void Next() override { ++at_; }
-  Row Read(bool, ScanItem* item) override {
+  Row Read(const ScanRequest&, ScanItem* item) override {
     item->type = items_[at_].type;
     item->expire_at_ms = items_[at_].expire_at_ms;
     item->row = std::move(items_[at_].row);
@@ -156,8 +162,7 @@ Stretch Merge(const std::vector<Source*>& sources, const ScanRequest& request, u
     const bool hidden =
         std::any_of(sources.begin(), sources.begin() + static_cast<ptrdiff_t>(first),
                     [&](Source* newer) { return newer->Hides(item.stored); });
-    const auto row =
-        hidden ? Source::Row::kDeleted : sources[first]->Read(request.with_rows, &item);
+    const auto row = hidden ? Source::Row::kDeleted : sources[first]->Read(request, &item);
     for (Source* source : sources) {
       if (source->Valid() && source->key() == item.stored) source->Next();
     }

@@ -36,6 +36,7 @@ struct ScanRequest {
   size_t limit = 1024;     // items at the most; > 0
   bool reverse = false;
   bool with_rows = false;
+  bool fields = false;  // they are the field rows of a hash, and come with their values
 };
 
 // Requires: the range lies in one shard of this lane. `then` runs on this lane; what it is given

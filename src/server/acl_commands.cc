@@ -101,9 +101,9 @@ Answer Cat(Call& call) {
   if (std::find(std::begin(kCategories), std::end(kCategories), wanted) == std::end(kCategories)) {
     return Refuse(call, fmt::format("ERR Unknown category '{}'", call.args[2]));
   }
-  const std::vector<const command::Spec*> specs = CommandsIn(wanted);
-  call.reply.Array(specs.size());
-  for (const command::Spec* spec : specs) call.reply.Bulk(spec->name);
+  const std::vector<std::string> names = CommandsIn(wanted);
+  call.reply.Array(names.size());
+  for (const std::string& name : names) call.reply.Bulk(name);
   return {};
 }
 
@@ -147,10 +147,17 @@ Answer Help(Call& call) {
 std::span<const Subcommand> AclCommands() {
   static constexpr uint32_t kAdmin = command::kAdmin;
   static constexpr Subcommand kCommands[] = {
-      {"cat", -2, 0, Cat},         {"deluser", -3, kAdmin, InFile}, {"getuser", 3, kAdmin, GetUser},
-      {"help", 2, 0, Help},        {"list", 2, kAdmin, List},       {"load", 2, kAdmin, InFile},
-      {"log", -2, kAdmin, Log},    {"save", 2, kAdmin, InFile},     {"setuser", -3, kAdmin, InFile},
-      {"users", 2, kAdmin, Names}, {"whoami", 2, 0, WhoAmI},
+      {"cat", -2, 0, Cat, "The categories of commands, or the commands of one."},
+      {"deluser", -3, kAdmin, InFile, "Refused: users are in the configuration file."},
+      {"getuser", 3, kAdmin, GetUser, "What a user may do."},
+      {"help", 2, 0, Help, "Its subcommands."},
+      {"list", 2, kAdmin, List, "All users and what they may do."},
+      {"load", 2, kAdmin, InFile, "Refused: users are in the configuration file."},
+      {"log", -2, kAdmin, Log, "Empty: refusals are counted in the metrics."},
+      {"save", 2, kAdmin, InFile, "Refused: users are in the configuration file."},
+      {"setuser", -3, kAdmin, InFile, "Refused: users are in the configuration file."},
+      {"users", 2, kAdmin, Names, "The names of all users."},
+      {"whoami", 2, 0, WhoAmI, "The user of this connection."},
   };
   return kCommands;
 }

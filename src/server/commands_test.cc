@@ -148,7 +148,6 @@ TEST(LongReplies, AreRefusedWhereverTheValuesLie) {
     if (cold) node.StoreBuffers();
     const std::string too_long = "-" + std::string(command::kHashTooLong) + "\r\n";
     EXPECT_EQ(node.Ask(id, Request({"HGETALL", "hash"})), too_long);
-    EXPECT_EQ(node.Ask(id, Request({"HSCAN", "hash", "0"})), too_long);
     EXPECT_EQ(node.Ask(id, Request({"HLEN", "hash"})), ":50\r\n");
     EXPECT_EQ(node.Ask(id, Request({"HSTRLEN", "hash", "key:10"})), ":1048576\r\n");
     EXPECT_EQ(node.Ask(id, Request({"HDEL", "hash", "key:10", "key:11", "key:12"})), ":3\r\n");
@@ -253,7 +252,7 @@ TEST_F(Commands, LaterOnesSaySo) {
             "-ERR 'SLUICE SPLIT' is not available yet in this version of Sluice\r\n");
   EXPECT_THAT(Ask({"SLUICE", "NOSUCH"}),
               StartsWith("-ERR unknown subcommand 'NOSUCH'. Try SLUICE"));
-  EXPECT_THAT(Ask({"MEMORY", "USAGE", "a"}), HasSubstr("not available yet"));
+  EXPECT_THAT(Ask({"SADD", "a", "b"}), HasSubstr("not available yet"));
 }
 
 // Goal:   an answer for a client that left is dropped, while others get theirs.

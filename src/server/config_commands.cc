@@ -31,6 +31,9 @@ constexpr Live kLive[] = {
      [](Context& context, int64_t value) {
        context.clients_max.store(static_cast<uint64_t>(value));
      }},
+    {"latency-monitor-threshold", 0, [](const Context&) { return INT64_MAX; },
+     [](const Context& context) { return context.latency.threshold_ms.load(); },
+     [](Context& context, int64_t value) { context.latency.threshold_ms.store(value); }},
     {"slowlog-log-slower-than", -1, [](const Context&) { return INT64_MAX; },
      [](const Context& context) { return context.slow_log.threshold_us.load(); },
      [](Context& context, int64_t value) { context.slow_log.threshold_us.store(value); }},
@@ -130,7 +133,7 @@ Answer ResetStat(Call& call) {
   return AskLanes(
       call,
       [](Connections& connections) {
-        connections.ResetCounts();
+        connections.counts().Reset();
         return std::string();
       },
       [](const std::vector<std::string>&, resp::Reply& reply) { reply.Simple("OK"); });
@@ -150,7 +153,7 @@ Answer Help(Call& call) {
       "SET <name> <value> [<name> <value> ...]",
       "    Changes what can change while running: all of it or nothing.",
       "RESETSTAT",
-      "    Sets the counts of INFO commandstats to zero.",
+      "    Sets to zero what INFO and LATENCY count of commands and errors.",
       "HELP",
       "    This text.",
   };
@@ -162,11 +165,11 @@ Answer Help(Call& call) {
 std::span<const Subcommand> ConfigCommands() {
   static constexpr uint32_t kAdmin = command::kAdmin;
   static constexpr Subcommand kCommands[] = {
-      {"get", -3, kAdmin, Get},
-      {"help", 2, kAdmin, Help},
-      {"resetstat", 2, kAdmin, ResetStat},
-      {"rewrite", 2, kAdmin, Rewrite},
-      {"set", -4, kAdmin, Set},
+      {"get", -3, kAdmin, Get, "Settings whose names match."},
+      {"help", 2, kAdmin, Help, "Its subcommands."},
+      {"resetstat", 2, kAdmin, ResetStat, "Sets what INFO counts of commands to zero."},
+      {"rewrite", 2, kAdmin, Rewrite, "Refused: the file belongs to whoever wrote it."},
+      {"set", -4, kAdmin, Set, "Changes settings, all or none."},
   };
   return kCommands;
 }

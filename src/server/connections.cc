@@ -1,6 +1,7 @@
 #include "server/connections.h"
 
 namespace sluice::server {
+
 uint64_t Connections::Open(std::string peer, std::string local) {
   if (unused_.empty()) {
     unused_.push_back(places_.size());
@@ -12,7 +13,7 @@ uint64_t Connections::Open(std::string peer, std::string local) {
   const uint64_t id = ++place.generation << kPlaceBits | at;
   place.session = std::make_unique<Session>(context_, lane_, meters_, counts_, id, std::move(peer),
                                             std::move(local));
-  place.touched = place.resumes = false;
+  place.touched = place.resumes = place.timed = false;
   ++open_;
   meters_.opened.Add();
   meters_.connections.Set(static_cast<int64_t>(open_));
@@ -97,7 +98,13 @@ void Connections::Deliver(const ingest::Origin& origin, std::string_view bytes,
 
 void Connections::SealTurn(model::Lsn lsn) {
   for (const uint64_t id : touched_) {
-    if (Place* place = PlaceOf(id)) place->session->SealTurn(lsn);
+    Place* place = PlaceOf(id);
+    if (place == nullptr) continue;
+    place->session->SealTurn(lsn);
+    if (place->session->timed() && !place->timed) {
+      place->timed = true;
+      timed_.push_back(id);
+    }
   }
 }
 
@@ -108,6 +115,21 @@ void Connections::FailWaiting() {
     place.session->FailWaiting();
     Touch(place.generation << kPlaceBits | at, place);
   }
+}
+
+void Connections::Tick() {
+  const uint64_t now_us = context_.clock.MonotonicUs();
+  rates_.commands.Look(meters_.commands.value(), now_us);
+  rates_.read_bytes.Look(meters_.read_bytes.value(), now_us);
+  rates_.written_bytes.Look(meters_.written_bytes.value(), now_us);
+  std::erase_if(timed_, [&](uint64_t id) {
+    Place* place = PlaceOf(id);
+    if (place == nullptr) return true;
+    place->session->PassDeadlines(now_us);
+    Touch(id, *place);
+    place->timed = place->session->timed();
+    return !place->timed;
+  });
 }
 
 void Connections::ReleaseIdle() {
@@ -144,16 +166,6 @@ void Connections::ForEach(const std::function<void(Session&)>& visit) {
     if (!place.session) continue;
     visit(*place.session);
     if (place.session) Touch(place.generation << kPlaceBits | at, place);
-  }
-}
-
-void Connections::ResetCounts() {
-  for (const command::Spec& spec : command::AllCommands()) {
-    CommandCount& count = counts_.Of(spec);
-    for (meter::CounterCell* cell :
-         {&count.calls, &count.microseconds, &count.rejected, &count.failed}) {
-      cell->Add(-cell->value());
-    }
   }
 }
 

@@ -5,7 +5,7 @@
 // those that TakeTouched names.
 //
 // Owns:     the sessions.
-// Threads:  the lane's own, but for meters() and counts().
+// Threads:  the lane's own, but for meters(), counts() and rates().
 // Failure:  a connection number that is no longer in use does nothing: replies for a client that
 //           left are dropped.
 #pragma once
@@ -20,6 +20,7 @@
 #include "ingest/lane.h"
 #include "server/context.h"
 #include "server/meters.h"
+#include "server/rate.h"
 #include "server/session.h"
 
 namespace sluice::server {
@@ -53,6 +54,8 @@ class Connections final : public ingest::Sessions {
   void SealTurn(model::Lsn lsn);
   // The log failed: all replies that wait say so, and the connections end.
   void FailWaiting();
+  // Looks at rates and deadlines. Every ingest::kTickMs.
+  void Tick();
   // Takes back the memory of those that have been idle for kIdleUs. Now and then.
   void ReleaseIdle();
   // Says that something happened to its socket, for TakeTouched.
@@ -69,13 +72,16 @@ class Connections final : public ingest::Sessions {
 
   Meters& meters() { return meters_; }
   CommandCounts& counts() { return counts_; }
-  void ResetCounts();
+  struct Rates {
+    Rate commands, read_bytes, written_bytes;
+  };
+  const Rates& rates() const { return rates_; }
 
  private:
   struct Place {
     std::unique_ptr<Session> session;
     uint64_t generation = 0;
-    bool touched = false, resumes = false;
+    bool touched = false, resumes = false, timed = false;
   };
   Place* PlaceOf(uint64_t id);
   void Touch(uint64_t id, Place& place);
@@ -88,6 +94,8 @@ class Connections final : public ingest::Sessions {
   std::vector<Place> places_;
   std::vector<size_t> unused_;  // of places_
   std::vector<uint64_t> touched_, resume_, resuming_;
+  std::vector<uint64_t> timed_;  // that have a reply with a deadline
+  Rates rates_;
   size_t open_ = 0;
 };
 

@@ -19,6 +19,7 @@
 #include "env/env.h"
 #include "ingest/lane.h"
 #include "server/kept_stats.h"
+#include "server/latency_events.h"
 #include "server/slow_log.h"
 
 namespace sluice::server {
@@ -42,9 +43,17 @@ struct Identity {
 
 // What the process uses.
 struct ProcessUse {
+  uint64_t allocated_bytes = 0;  // of those that are resident
   uint64_t resident_bytes = 0, resident_peak_bytes = 0;
   uint64_t machine_bytes = 0;  // memory of the machine
   double user_s = 0, system_s = 0;
+};
+
+// The memory allocator, as MEMORY talks to it.
+struct Allocator {
+  std::string_view name = "libc";
+  std::function<std::string()> stats = [] { return std::string(); };
+  std::function<void()> purge = [] {};
 };
 
 // The node's own settings, as CONFIG shows and changes them.
@@ -67,6 +76,7 @@ struct Context {
   Settings* settings = nullptr;  // set before the first connection
   uint64_t memory_bytes = 0;     // the bound of server.memory
   std::function<ProcessUse()> process = [] { return ProcessUse(); };
+  Allocator allocator;
   std::function<void()> stop = [] {};     // asks for a clean stop; called on a lane
   std::vector<Connections*> connections;  // by lane
 
@@ -75,6 +85,7 @@ struct Context {
   std::atomic<uint64_t> clients{0};   // open, or on their way to their lane
   std::atomic<uint64_t> next_client_id{1};
   SlowLog slow_log;
+  LatencyEvents latency;
   KeptStats stats;
 };
 

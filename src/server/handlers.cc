@@ -96,6 +96,11 @@ Answer Handle(Call& call) {
     call.session.Deny(call.reply, auth::NoPermCommand(full));
     return {};
   }
+  if (found->key != 0 &&
+      !auth::MayUse(*call.client.user, call.args[static_cast<size_t>(found->key)])) {
+    call.session.Deny(call.reply, auth::kNoPermKeys);
+    return {};
+  }
   call.client.last_sub = found->name;
   return found->run(call);
 }
@@ -105,10 +110,11 @@ std::span<const Subcommand> SubcommandsOf(const command::Spec& spec) {
   return subcommands == nullptr ? std::span<const Subcommand>() : subcommands();
 }
 
-bool SpansShards(const command::Spec* spec, command::Args args) {
+bool RunsAlone(const command::Spec* spec, command::Args args) {
   const auto spans = [](const command::Spec* one) {
     return one != nullptr &&
-           (one->face == command::Face::kMulti || one->face == command::Face::kGather);
+           (one->face == command::Face::kMulti || one->face == command::Face::kGather ||
+            (one->flags & command::kAlone));
   };
   if (spec == nullptr || spec->name != "sluice" || args.size() < 4) return spans(spec);
   if (EqualFolded(args[1], "range")) return true;

@@ -32,9 +32,9 @@ using Handler = Answer (*)(Call&);
 // and its arity and permission are checked here.
 Answer Handle(Call& call);
 
-// Whether the command goes to several keys or shards, as itself or inside SLUICE ONCE. `spec` is
-// what FindCommand answers for args[0].
-bool SpansShards(const command::Spec* spec, command::Args args);
+// Whether the command goes to several keys or shards, as itself or inside SLUICE ONCE, or is about
+// all that came before it. `spec` is what FindCommand answers for args[0].
+bool RunsAlone(const command::Spec* spec, command::Args args);
 
 // What a user must be allowed for a command of these flags, as auth::Category.
 uint32_t CategoriesOf(uint32_t flags);
@@ -45,12 +45,14 @@ struct Subcommand {
   int arity;              // of the whole command; negative is "at least"
   uint32_t flags;         // command::Flags
   Handler run;
+  std::string_view summary = {};  // empty: of a later version
+  int key = 0;                    // where its key stands; 0: it has none
 };
 // Empty when the command is no container.
 std::span<const Subcommand> SubcommandsOf(const command::Spec& spec);
 
-// The commands of an ACL category of Redis ("read", "string"), as COMMAND and ACL CAT list them.
-std::vector<const command::Spec*> CommandsIn(std::string_view category);
+// The names of an ACL category's commands ("read", "string"), as COMMAND and ACL CAT list them.
+std::vector<std::string> CommandsIn(std::string_view category);
 
 // Each writes an error and answers with it.
 Answer Refuse(Call& call, std::string_view error);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "server/command_totals.h"
 #include "server/connections.h"
 #include "server/handlers.h"
 
@@ -48,18 +49,25 @@ void ServerSection(const Facts& facts, std::string& to) {
   const uint64_t now_ms = facts.context.clock.WallMs();
   const uint64_t uptime_s = now_ms > who.started_ms ? (now_ms - who.started_ms) / 1000 : 0;
   Line(to, "redis_version:{}", kRedisVersion);
+  Line(to, "redis_git_sha1:{}", who.build);
+  Line(to, "redis_git_dirty:0");
+  Line(to, "redis_build_id:{}", who.build);
   Line(to, "sluice_version:{}", who.version);
   Line(to, "sluice_build:{}", who.build);
   Line(to, "redis_mode:standalone");
   Line(to, "os:{}", who.os);
   Line(to, "arch_bits:64");
+  Line(to, "monotonic_clock:POSIX clock_gettime");
   Line(to, "multiplexing_api:epoll");
   Line(to, "process_id:{}", who.pid);
+  Line(to, "process_supervised:no");
   Line(to, "run_id:{}", who.run_id);
   Line(to, "tcp_port:{}", who.port);
   Line(to, "server_time_usec:{}", now_ms * 1000);
   Line(to, "uptime_in_seconds:{}", uptime_s);
   Line(to, "uptime_in_days:{}", uptime_s / 86'400);
+  Line(to, "hz:{}", 1000 / ingest::kTickMs);
+  Line(to, "configured_hz:{}", 1000 / ingest::kTickMs);
   Line(to, "executable:{}", who.executable);
   Line(to, "config_file:{}", who.config_file);
   Line(to, "io_threads_active:0");
@@ -73,19 +81,35 @@ void ClientsSection(const Facts& facts, std::string& to) {
   Line(to, "tracking_clients:0");
 }
 
+// A number of bytes, and the same for people.
+void Bytes(std::string& to, std::string_view name, uint64_t bytes) {
+  Line(to, "{}:{}", name, bytes);
+  Line(to, "{}_human:{}", name, Human(bytes));
+}
+
 void MemorySection(const Facts& facts, std::string& to) {
   const ProcessUse use = facts.context.process();
-  Line(to, "used_memory:{}", use.resident_bytes);
-  Line(to, "used_memory_human:{}", Human(use.resident_bytes));
-  Line(to, "used_memory_rss:{}", use.resident_bytes);
-  Line(to, "used_memory_rss_human:{}", Human(use.resident_bytes));
-  Line(to, "used_memory_peak:{}", use.resident_peak_bytes);
-  Line(to, "used_memory_peak_human:{}", Human(use.resident_peak_bytes));
-  Line(to, "total_system_memory:{}", use.machine_bytes);
-  Line(to, "total_system_memory_human:{}", Human(use.machine_bytes));
-  Line(to, "maxmemory:{}", facts.context.memory_bytes);
-  Line(to, "maxmemory_human:{}", Human(facts.context.memory_bytes));
+  const double ratio = static_cast<double>(use.resident_bytes) /
+                       static_cast<double>(std::max<uint64_t>(1, use.allocated_bytes));
+  Bytes(to, "used_memory", use.allocated_bytes);
+  Bytes(to, "used_memory_rss", use.resident_bytes);
+  Bytes(to, "used_memory_peak", use.resident_peak_bytes);
+  Line(to, "used_memory_peak_perc:{:.2f}%",
+       100.0 * static_cast<double>(use.resident_bytes) /
+           static_cast<double>(std::max<uint64_t>(1, use.resident_peak_bytes)));
+  Line(to, "allocator_allocated:{}", use.allocated_bytes);
+  Line(to, "allocator_resident:{}", use.resident_bytes);
+  Bytes(to, "total_system_memory", use.machine_bytes);
+  Bytes(to, "used_memory_lua", 0);
+  Bytes(to, "maxmemory", facts.context.memory_bytes);
   Line(to, "maxmemory_policy:noeviction");
+  Line(to, "mem_fragmentation_ratio:{:.2f}", ratio);
+  Line(to, "mem_fragmentation_bytes:{}",
+       use.resident_bytes - std::min(use.resident_bytes, use.allocated_bytes));
+  Line(to, "mem_aof_buffer:{}", facts.context.node.committer->pending_bytes());
+  Line(to, "mem_allocator:{}", facts.context.allocator.name);
+  Line(to, "active_defrag_running:0");
+  Line(to, "lazyfree_pending_objects:0");
 }
 
 void PersistenceSection(const Facts& facts, std::string& to) {
@@ -96,30 +120,62 @@ void PersistenceSection(const Facts& facts, std::string& to) {
   Line(to, "rdb_bgsave_in_progress:0");
   Line(to, "rdb_last_save_time:{}", facts.context.clock.WallMs() / 1000);
   Line(to, "rdb_last_bgsave_status:ok");
+  Line(to, "rdb_last_bgsave_time_sec:0");
+  Line(to, "rdb_current_bgsave_time_sec:-1");
   Line(to, "aof_enabled:1");
   Line(to, "aof_rewrite_in_progress:0");
+  Line(to, "aof_rewrite_scheduled:0");
+  Line(to, "aof_last_rewrite_time_sec:-1");
+  Line(to, "aof_current_rewrite_time_sec:-1");
   Line(to, "aof_last_bgrewrite_status:ok");
   Line(to, "aof_last_write_status:{}", committer.failed() || committer.no_space() ? "err" : "ok");
+  Line(to, "aof_pending_bio_fsync:0");
+  Line(to, "aof_delayed_fsync:0");
 }
 
 void StatsSection(const Facts& facts, std::string& to) {
+  uint64_t commands = 0, read = 0, written = 0, errors = 0, expired = 0;
+  for (Connections* connections : facts.context.connections) {
+    commands += connections->rates().commands.per_second();
+    read += connections->rates().read_bytes.per_second();
+    written += connections->rates().written_bytes.per_second();
+    for (size_t i = 0; i < kErrorWords.size(); ++i) errors += connections->counts().errors(i);
+  }
+  for (ingest::Lane* lane : facts.context.node.lanes) {
+    expired += lane->shards().meters().expired.value();
+  }
   Line(to, "total_connections_received:{}", facts.Total(&Meters::opened));
   Line(to, "total_commands_processed:{}", facts.Total(&Meters::commands));
+  Line(to, "instantaneous_ops_per_sec:{}", commands);
   Line(to, "total_net_input_bytes:{}", facts.Total(&Meters::read_bytes));
   Line(to, "total_net_output_bytes:{}", facts.Total(&Meters::written_bytes));
+  Line(to, "instantaneous_input_kbps:{:.2f}", static_cast<double>(read) / 1024);
+  Line(to, "instantaneous_output_kbps:{:.2f}", static_cast<double>(written) / 1024);
   Line(to, "rejected_connections:{}", facts.Total(&Meters::turned_off));
+  Line(to, "sync_full:0");
+  Line(to, "sync_partial_ok:0");
+  Line(to, "sync_partial_err:0");
+  Line(to, "expired_keys:{}", expired);
   Line(to, "evicted_keys:0");
+  Line(to, "evicted_clients:0");
   Line(to, "pubsub_channels:0");
   Line(to, "pubsub_patterns:0");
+  Line(to, "latest_fork_usec:0");
+  Line(to, "total_forks:0");
+  Line(to, "migrate_cached_sockets:0");
+  Line(to, "total_error_replies:{}", errors);
   Line(to, "acl_access_denied:{}", facts.Total(&Meters::denied));
   Line(to, "client_output_buffer_limit_disconnections:{}", facts.Total(&Meters::overflows));
 }
 
-void ReplicationSection(const Facts&, std::string& to) {
+void ReplicationSection(const Facts& facts, std::string& to) {
   Line(to, "role:master");
   Line(to, "connected_slaves:0");
   Line(to, "master_failover_state:no-failover");
+  Line(to, "master_replid:{}", facts.context.identity.run_id);
   Line(to, "master_repl_offset:0");
+  Line(to, "repl_backlog_active:0");
+  Line(to, "repl_backlog_size:0");
 }
 
 void CpuSection(const Facts& facts, std::string& to) {
@@ -131,21 +187,37 @@ void CpuSection(const Facts& facts, std::string& to) {
 void CommandsSection(const Facts& facts, std::string& to) {
   const std::span<const command::Spec> specs = command::AllCommands();
   for (size_t i = 0; i < specs.size(); ++i) {
-    uint64_t calls = 0, microseconds = 0, rejected = 0, failed = 0;
-    for (Connections* connections : facts.context.connections) {
-      const CommandCount& count = connections->counts().At(i);
-      calls += count.calls.value();
-      microseconds += count.microseconds.value();
-      rejected += count.rejected.value();
-      failed += count.failed.value();
-    }
-    if (calls + rejected == 0) continue;
+    const CommandTotals totals = TotalsOf(facts.context, i);
+    if (totals.calls + totals.rejected == 0) continue;
+    const double each = totals.calls == 0 ? 0.0
+                                          : static_cast<double>(totals.microseconds) /
+                                                static_cast<double>(totals.calls);
     Line(to, "cmdstat_{}:calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}",
-         specs[i].name, calls, microseconds,
-         calls == 0 ? 0.0 : static_cast<double>(microseconds) / static_cast<double>(calls),
-         rejected, failed);
+         specs[i].name, totals.calls, totals.microseconds, each, totals.rejected, totals.failed);
   }
 }
+
+void ErrorsSection(const Facts& facts, std::string& to) {
+  for (size_t i = 0; i < kErrorWords.size(); ++i) {
+    uint64_t count = 0;
+    for (Connections* connections : facts.context.connections) {
+      count += connections->counts().errors(i);
+    }
+    if (count > 0) Line(to, "errorstat_{}:count={}", kErrorWords[i], count);
+  }
+}
+
+void LatencySection(const Facts& facts, std::string& to) {
+  const std::span<const command::Spec> specs = command::AllCommands();
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const CommandTotals totals = TotalsOf(facts.context, i);
+    if (totals.calls == 0) continue;
+    Line(to, "latency_percentiles_usec_{}:p50={}.000,p99={}.000,p99.9={}.000", specs[i].name,
+         totals.Quantile(0.5), totals.Quantile(0.99), totals.Quantile(0.999));
+  }
+}
+
+void ModulesSection(const Facts&, std::string&) {}
 
 void ClusterSection(const Facts&, std::string& to) {
   Line(to, "cluster_enabled:0");
@@ -189,7 +261,10 @@ constexpr Section kSections[] = {
     {"stats", "Stats", true, StatsSection},
     {"replication", "Replication", true, ReplicationSection},
     {"cpu", "CPU", true, CpuSection},
+    {"modules", "Modules", true, ModulesSection},
     {"commandstats", "Commandstats", false, CommandsSection},
+    {"errorstats", "Errorstats", true, ErrorsSection},
+    {"latencystats", "Latencystats", false, LatencySection},
     {"cluster", "Cluster", true, ClusterSection},
     {"keyspace", "Keyspace", true, KeyspaceSection, true},
     {"sluice", "Sluice", true, SluiceSection, true},

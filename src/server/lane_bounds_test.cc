@@ -271,5 +271,77 @@ TEST(LaneBounds, ABacklogOfEndedKeysIsWorkedOff) {
   }
 }
 
+// Goal:   WAIT and WAITAOF answer when what they wait for is durable, or when their time is over;
+//         what stands before them leaves first, what comes behind them still comes.
+// Method: a keyspace whose writes are answered from memory, a disk that is full, then has room; no
+//         timeout, one that passes, one that does not.
+TEST(LaneBounds, WaitingForTheDiskHasAnEnd) {
+  NodeFixture node({.config = "[keyspace.default]\nack = \"memory\"\n"});
+  const uint64_t id = node.Connect(), writer = node.Connect();
+  node.log().full = true;
+  const auto tick = [&](uint64_t us) {
+    node.clock().Advance(us);
+    node.connections().Tick();
+    node.Turn(0);
+  };
+  node.Turn(0, id,
+            Request({"SET", "k", "v"}) + Request({"WAITAOF", "1", "0", "100"}) + Request({"PING"}));
+  EXPECT_EQ(node.Take(id), "+OK\r\n");
+  tick(50'000);
+  EXPECT_EQ(node.Take(id), "");
+  tick(60'000);
+  EXPECT_EQ(node.Take(id), "*2\r\n:0\r\n:0\r\n+PONG\r\n");
+  node.Turn(0, id, Request({"WAIT", "1", "100"}));
+  tick(110'000);
+  EXPECT_EQ(node.Take(id), ":0\r\n");
+  node.Turn(0, writer, Request({"SET", "k", "w"}) + Request({"WAITAOF", "1", "0", "0"}));
+  node.Turn(0, id, Request({"GET", "k"}) + Request({"WAITAOF", "1", "0", "5000"}));
+  EXPECT_EQ(node.Take(id), "$1\r\nw\r\n");
+  tick(1'000'000);
+  EXPECT_EQ(node.Take(id), "");
+  node.log().full = false;
+  node.clock().Advance(1'000'000);
+  node.Sync();
+  EXPECT_EQ(node.Take(id), "*2\r\n:1\r\n:0\r\n");
+  EXPECT_EQ(node.Take(writer), "+OK\r\n*2\r\n:1\r\n:0\r\n");
+  node.Turn(0, id, Request({"WAITAOF", "1", "0", "1"}));
+  EXPECT_EQ(node.Take(id), "*2\r\n:1\r\n:0\r\n") << "nothing to wait for";
+}
+
+// Goal:   replies of other lanes that are larger than expected do not pass the bound of what is
+//         kept for a client that does not read; it is told of each that was dropped.
+// Method: small replies, so that much is sent ahead; then as many as may be under way at once, of
+//         100 KiB each, and a write among them; nothing is read until all are there.
+TEST(LaneBounds, RepliesFromOtherLanesStayWithinTheBound) {
+  NodeFixture node({.lanes = 2});
+  const uint64_t id = node.Connect();
+  std::string key;
+  for (int i = 0; key.empty(); ++i) {
+    const std::string tried = fmt::format("k{}", i);
+    const uint64_t before = node.lane(1).shards().meters().commands.value();
+    node.Ask(id, Request({"SET", tried, std::string(100 << 10, 'v')}));
+    if (node.lane(1).shards().meters().commands.value() > before) key = tried;
+  }
+  std::string small, large;
+  for (size_t i = 0; i < kInFlightMax; ++i) small += Request({"STRLEN", key});
+  for (size_t i = 0; i + 1 < kInFlightMax; ++i) large += Request({"GET", key});
+  node.Ask(id, small);
+  node.Turn(0, id, large + Request({"APPEND", key, ""}));
+  size_t most = 0;
+  for (int turn = 0; turn < 2'000; ++turn) {
+    node.Turn(1);
+    node.Turn(0);
+    most = std::max(most, node.connections().Find(id)->replies().bytes());
+  }
+  EXPECT_LE(most, kOutputBytesMax);
+  EXPECT_GT(most, kOutputBytesMax / 2) << "the bound was not tried";
+  const std::string replies = node.Rest(id);
+  const size_t dropped = Count(replies, "-OVERLOADED reason=unread_replies");
+  EXPECT_GT(dropped, 0u);
+  EXPECT_EQ(Count(replies, "$102400\r\n") + dropped, kInFlightMax - 1);
+  EXPECT_EQ(Count(replies, ":102400\r\n"), 1u);
+  EXPECT_TRUE(node.Open(id));
+}
+
 }  // namespace
 }  // namespace sluice::server

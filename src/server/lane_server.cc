@@ -107,6 +107,7 @@ void LaneServer::MaybeTick() {
   if (now_us < next_tick_us_) return;
   next_tick_us_ = now_us + ingest::kTickMs * 1000;
   lane_.Tick();
+  connections_.Tick();
   if (++ticks_ % kTicksPerRelease == 0) connections_.ReleaseIdle();
   if (accept_paused_ && listener_) {
     accept_paused_ = false;

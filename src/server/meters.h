@@ -1,8 +1,12 @@
 // What the connections of one lane count.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "command/command.h"
 #include "meter/meter.h"
@@ -36,13 +40,30 @@ struct Meters : meter::Set {
                                "was behind."};
 };
 
-// What became of the calls of one command. For INFO commandstats; not among the meters, as there
-// are some two hundred of them.
+// What became of the calls of one command. For INFO and LATENCY; not among the meters, as there are
+// some two hundred of them.
 struct CommandCount {
-  meter::CounterCell calls, microseconds, rejected, failed;
+  // Calls by the microseconds that they kept the lane: up to 1, 2, 4 and so on; the last takes all
+  // that were longer.
+  static constexpr size_t kTimes = 26;
+
+  meter::CounterCell microseconds, rejected, failed;
+  std::array<meter::CounterCell, kTimes> times;
+
+  void Ran(uint64_t us) {
+    microseconds.Add(us);
+    const auto power = static_cast<size_t>(std::bit_width(us - (us > 0)));
+    times[std::min(power, kTimes - 1)].Add();
+  }
 };
 
-// One per entry of the command table.
+// Error replies by their first word, as far as it is one of ours.
+inline constexpr std::array<std::string_view, 15> kErrorWords = {
+    "ERR",     "WRONGTYPE", "NOAUTH",     "NOPERM",        "WRONGPASS",
+    "NOPROTO", "THROTTLED", "OVERLOADED", "INDOUBT",       "TRYAGAIN",
+    "NOSPACE", "DAMAGED",   "REGION",     "TOKENMISMATCH", "LOADING"};
+
+// One per entry of the command table, and the errors.
 class CommandCounts {
  public:
   CommandCounts() : counts_(std::make_unique<CommandCount[]>(command::AllCommands().size())) {}
@@ -51,8 +72,15 @@ class CommandCounts {
   }
   const CommandCount& At(size_t index) const { return counts_[index]; }
 
+  // `reply` begins with the '-' of an error.
+  void CountError(std::string_view reply);
+  uint64_t errors(size_t word) const { return errors_[word].value(); }
+  // Sets all of it to zero.
+  void Reset();
+
  private:
   std::unique_ptr<CommandCount[]> counts_;
+  std::array<meter::CounterCell, kErrorWords.size()> errors_;
 };
 
 }  // namespace sluice::server

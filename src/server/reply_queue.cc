@@ -54,6 +54,39 @@ void ReplyQueue::End(const shard::Gate& gate, const Terms& terms) {
   if (gate.this_turn) ++unsealed_slots_;
 }
 
+void ReplyQueue::EndWithin(const shard::Gate& gate, const Terms& terms, uint64_t deadline_us,
+                           std::string_view late) {
+  SLUICE_CHECK(direct_ && out_.size() - mark_ == late.size());
+  const size_t before = stretches_used_;
+  End(gate, terms);
+  if (terms.silent || stretches_used_ == 0) return;
+  // A reply that shares the stretch before it gets one of its own.
+  if (stretches_used_ == before) {
+    Stretch& shared = StretchAt(before - 1);
+    shared.end -= late.size();
+    --shared.replies;
+    PushStretch({shared.end + late.size(), shared.gate, 1, terms.write});
+  }
+  Stretch& own = StretchAt(stretches_used_ - 1);
+  own.deadline_us = deadline_us;
+  own.late = late;
+  ++timed_;
+}
+
+void ReplyQueue::PassDeadlines(uint64_t now_us) {
+  shard::Gate before;
+  for (size_t i = 0; i < stretches_used_ && timed_ > 0; ++i) {
+    Stretch& stretch = StretchAt(i);
+    if (stretch.deadline_us != 0 && stretch.deadline_us <= now_us) {
+      out_.replace(stretch.end - stretch.late.size() - passed_, stretch.late.size(), stretch.late);
+      stretch.gate = before;
+      stretch.deadline_us = 0;
+      --timed_;
+    }
+    before = stretch.gate;
+  }
+}
+
 void ReplyQueue::EndLater(const Terms& terms) {
   if (direct_) {
     out_.resize(mark_);
@@ -122,12 +155,15 @@ void ReplyQueue::Place(size_t from, const shard::Gate& gate, const Terms& terms)
     return;
   }
   Stretch& last = StretchAt(stretches_used_ - 1);
-  if (Reaches(last.gate, wait) && last.write == terms.write) {
+  if (Reaches(last.gate, wait) && last.write == terms.write && last.deadline_us == 0) {
     last.end = end;
     ++last.replies;
     return;
   }
-  wait.Cover(last.gate);
+  // What stands behind a reply with a deadline waits for what stands before that, and no more.
+  size_t before = stretches_used_;
+  while (before > 0 && StretchAt(before - 1).deadline_us != 0) --before;
+  if (before > 0) wait.Cover(StretchAt(before - 1).gate);
   PushStretch({end, wait, 1, terms.write});
 }
 
@@ -151,9 +187,11 @@ void ReplyQueue::GrowSlots() {
 void ReplyQueue::SealTurn(model::Lsn lsn) {
   SealGate(seen_, lsn);
   // Whatever came in the turn stands at the end: a stretch that waits for it is behind all that do
-  // not.
-  for (size_t i = stretches_used_; i > 0 && StretchAt(i - 1).gate.this_turn; --i) {
-    SealGate(StretchAt(i - 1).gate, lsn);
+  // not, but for what stands behind a deadline.
+  for (size_t i = stretches_used_; i > 0; --i) {
+    Stretch& stretch = StretchAt(i - 1);
+    if (!stretch.gate.this_turn && timed_ == 0) break;
+    SealGate(stretch.gate, lsn);
   }
   if (unsealed_slots_ == 0) return;
   for (uint64_t i = first_; i < next_; ++i) SealGate(At(i).gate, lsn);
@@ -165,6 +203,7 @@ std::string_view ReplyQueue::Sendable(model::Lsn durable) {
     const Stretch& front = StretchAt(0);
     if (front.gate.this_turn || front.gate.lsn > durable) break;
     free_ = front.end;
+    timed_ -= front.deadline_us != 0;
     stretches_first_ = (stretches_first_ + 1) & (stretches_.size() - 1);
     --stretches_used_;
   }
@@ -218,6 +257,7 @@ void ReplyQueue::FailWaiting(std::string_view write_error, std::string_view read
   out_.append(errors);
   free_ = passed_ + out_.size();
   stretches_used_ = 0;
+  timed_ = 0;
   slot_bytes_ = 0;
   unsealed_slots_ = 0;
 }

@@ -48,9 +48,18 @@ class ReplyQueue {
   std::string& Begin();
   // The reply stands there, and waits for `gate`.
   void End(const shard::Gate& gate, const Terms& terms);
+  // The same for a reply that waits no longer than until `deadline_us`: then `late`, which is as
+  // long, takes its place, and waits for what stands before it and no more. Requires: nothing is in
+  // flight; `late` outlives it.
+  void EndWithin(const shard::Gate& gate, const Terms& terms, uint64_t deadline_us,
+                 std::string_view late);
   // No reply yet; what was appended since Begin counts for nothing.
   void EndLater(const Terms& terms);
 
+  // Whether the slot is unanswered, and its command may have changed something.
+  bool AwaitsWrite(uint64_t slot) const {
+    return slot >= first_ && slot < next_ && At(slot).terms.write;
+  }
   // The reply of an unanswered slot. Nothing happens if there is no such slot (any more).
   void Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& gate);
 
@@ -59,6 +68,10 @@ class ReplyQueue {
 
   // The turn that ran until now ended at `lsn`.
   void SealTurn(model::Lsn lsn);
+
+  // Whether replies have a deadline, and lets those go whose time has come.
+  bool timed() const { return timed_ > 0; }
+  void PassDeadlines(uint64_t now_us);
 
   // What may leave once all up to `durable` is; valid until the next call of anything else.
   std::string_view Sendable(model::Lsn durable);
@@ -93,9 +106,12 @@ class ReplyQueue {
     shard::Gate gate;
     uint64_t replies = 0;
     bool write = false;
+    uint64_t deadline_us = 0;  // 0: none. A stretch with one is a single reply
+    std::string_view late = {};
   };
 
   Slot& At(uint64_t slot) { return slots_[slot & (slots_.size() - 1)]; }
+  const Slot& At(uint64_t slot) const { return slots_[slot & (slots_.size() - 1)]; }
   Stretch& StretchAt(size_t i) {
     return stretches_[(stretches_first_ + i) & (stretches_.size() - 1)];
   }
@@ -122,6 +138,7 @@ class ReplyQueue {
   std::vector<Stretch> stretches_;  // a ring; its size is a power of two
   size_t stretches_first_ = 0, stretches_used_ = 0;
   shard::Gate awaited_;
+  size_t timed_ = 0;  // stretches with a deadline
   shard::Gate seen_;  // what the replies in out_ and before looked at, whatever their terms
 };
 

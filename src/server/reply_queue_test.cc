@@ -213,5 +213,47 @@ TEST(ReplyQueue, ReusesTheMemoryOfItsSlots) {
   EXPECT_EQ(first, second);
 }
 
+// Goal:   a reply with a deadline leaves when what it waits for is durable, or at its deadline as
+//         the late one; never before what stands before it, and without moving what is behind it.
+// Method: every mix of a reply before, the timed one and one behind, each waiting or not; the disk
+//         comes before the deadline, or after it.
+TEST(ReplyQueue, DeadlinesPass) {
+  constexpr model::Lsn kBefore(10), kMine(20), kBehind(30);
+  for (const bool waits_before : {false, true}) {
+    for (const bool waits_behind : {false, true}) {
+      for (const bool late : {false, true}) {
+        ReplyQueue queue;
+        const Terms durable{.ack = model::Ack::kDurable}, memory{.ack = model::Ack::kMemory};
+        queue.Begin() += "before ";
+        queue.End({waits_before ? kBefore : model::Lsn(), false}, memory);
+        if (waits_before) {
+          queue.Begin() += "held ";
+          queue.End({kBefore, false}, durable);
+        }
+        queue.Begin() += "yes ";
+        queue.EndWithin({kMine, false}, {.ack = model::Ack::kDurable, .after_all = true}, 100,
+                        "no! ");
+        EXPECT_TRUE(queue.timed());
+        queue.Begin() += "behind";
+        queue.End({waits_behind ? kBehind : model::Lsn(), false}, durable);
+
+        queue.PassDeadlines(99);
+        EXPECT_EQ(queue.Sendable(model::Lsn(0)), "before ");
+        EXPECT_EQ(queue.Sendable(kBefore), waits_before ? "before held " : "before ");
+        const std::string first = waits_before ? "before held " : "before ";
+        if (!late) {
+          EXPECT_EQ(queue.Sendable(kMine), first + (waits_behind ? "yes " : "yes behind"));
+        } else {
+          queue.PassDeadlines(100);
+          EXPECT_EQ(queue.Sendable(kBefore), first + (waits_behind ? "no! " : "no! behind"));
+        }
+        EXPECT_FALSE(queue.timed());
+        queue.PassDeadlines(1000);
+        EXPECT_EQ(queue.Sendable(kBehind), first + (late ? "no! behind" : "yes behind"));
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sluice::server

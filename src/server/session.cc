@@ -20,6 +20,9 @@ constexpr std::string_view kReadLost =
     "ERR the log failed before this reply could be given; nothing is known to be wrong with the "
     "data";
 
+constexpr std::string_view kTooMuchUnsent =
+    "-OVERLOADED reason=unread_replies class=normal retry_ms=100 applied=no\r\n";
+
 // Calls `visit` with each key of the command until it answers false; answers what it answered last.
 template <class Visit>
 bool AllKeys(const command::Spec& spec, command::Args args, Visit visit) {
@@ -179,7 +182,7 @@ std::span<ingest::Ahead> Session::LookAhead(std::string_view bytes, resp::Parser
 
 bool Session::MustWait(const ingest::Ahead& next) {
   if (Blocked() || lane_.TurnFull()) return true;
-  if (replies_.in_flight() == 0 || !SpansShards(next.spec, next.args)) return false;
+  if (replies_.in_flight() == 0 || !RunsAlone(next.spec, next.args)) return false;
   alone_ = true;
   return true;
 }
@@ -219,14 +222,18 @@ void Session::Execute(const ingest::Ahead& command) {
     answer = Dispatch(command, to);
   }
   const bool failed = answer.now && to.size() > begin && to[begin] == '-';
+  if (failed) counts_.CountError(std::string_view(to).substr(begin));
   answer.terms.silent = answer.terms.silent || client_.replies != Replies::kOn;
   if (client_.replies == Replies::kSkipThis) client_.replies = Replies::kOn;
-  if (answer.now) {
+  if (answer.now && patience_.deadline_us != 0) [[unlikely]] {
+    const Patience patience = std::exchange(patience_, {});
+    replies_.EndWithin(answer.gate, answer.terms, patience.deadline_us, patience.late);
+  } else if (answer.now) {
     replies_.End(answer.gate, answer.terms);
     lane_.Await(replies_.TakeAwaited());
   } else {
     replies_.EndLater(answer.terms);
-    alone_ = SpansShards(command.spec, args);
+    alone_ = RunsAlone(command.spec, args);
   }
   if (!runs) {
     meters_.errors.Add();
@@ -242,9 +249,14 @@ void Session::Count(const command::Spec& spec, command::Args args, bool failed) 
   const uint64_t took_us = now_us - now_us_;
   now_us_ = now_us;
   CommandCount& count = counts_.Of(spec);
-  count.calls.Add();
-  count.microseconds.Add(took_us);
+  count.Ran(took_us);
   if (failed) count.failed.Add();
+  if (context_.latency.IsSpike(took_us)) {
+    using Event = LatencyEvents::Event;
+    const bool fast = (spec.flags & command::kFast) != 0;
+    context_.latency.Add(fast ? Event::kFastCommand : Event::kCommand,
+                         context_.clock.WallMs() / 1000, took_us / 1000);
+  }
   // Passwords are not kept.
   if (context_.slow_log.IsSlow(took_us) && !(spec.flags & command::kNoAuth)) {
     context_.slow_log.Add(args, context_.clock.WallMs() / 1000, took_us, client_.peer,
@@ -281,7 +293,7 @@ bool Session::Permits(const command::Spec& spec, command::Args args, resp::Reply
     return Deny(reply, auth::NoPermCommand(spec.name));
   }
   if (!user.all_keys) {
-    const bool named = spec.face != command::Face::kGather;
+    const bool named = spec.face != command::Face::kGather || spec.first_key != 0;
     if (!named ||
         !AllKeys(spec, args, [&](std::string_view key) { return auth::MayUse(user, key); })) {
       return Deny(reply, auth::kNoPermKeys);
@@ -303,6 +315,11 @@ bool Session::Deny(resp::Reply& reply, std::string_view error) {
 
 void Session::Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& gate) {
   if (phase_ == Phase::kDead) return;
+  // How large the replies of other lanes are is known when they come. With a read's, nothing is
+  // lost.
+  const bool fits = replies_.bytes() + bytes.size() <= kOutputBytesMax;
+  if (!fits && !replies_.AwaitsWrite(slot)) bytes = kTooMuchUnsent;
+  if (bytes.starts_with('-')) counts_.CountError(bytes);
   replies_.Fulfil(slot, bytes, gate);
   lane_.Await(replies_.TakeAwaited());
   CheckOutput();

@@ -53,6 +53,11 @@ struct Answer {
   shard::Gate gate = {};
   Terms terms = {.ack = model::Ack::kMemory};
 };
+// How long the reply of the running command waits, and what is sent then (ReplyQueue::EndWithin).
+struct Patience {
+  uint64_t deadline_us = 0;  // 0: for ever
+  std::string_view late;
+};
 
 class Session {
  public:
@@ -65,6 +70,9 @@ class Session {
   void Resume();
 
   void Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& gate);
+  // Some reply waits no longer than a deadline: lets it go when that has come.
+  bool timed() const { return replies_.timed(); }
+  void PassDeadlines(uint64_t now_us) { replies_.PassDeadlines(now_us); }
   void SealTurn(model::Lsn lsn) { replies_.SealTurn(lsn); }
   std::string_view Sendable(model::Lsn durable) { return replies_.Sendable(durable); }
   void Sent(size_t bytes);
@@ -105,6 +113,7 @@ class Session {
   const auth::Users& users() const { return *users_; }
   // Becomes that user, one of users().
   void LogIn(const auth::User& user);
+  void WaitWithin(const Patience& patience) { patience_ = patience; }
   // As it was when it connected.
   void Reset();
   // Writes the refusal and counts it. Always false.
@@ -154,6 +163,7 @@ class Session {
   bool more_ = false;   // `in_` may begin with a whole command
   std::string in_;      // received, from in_at_ on not taken yet
   size_t in_at_ = 0;
+  Patience patience_;
   bool knew_password_ = false;  // at some time: replies of then may be under way
   uint64_t now_us_ = 0;
 };

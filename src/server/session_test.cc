@@ -380,7 +380,8 @@ TEST(Session, RunsABoundedNumberOfCommandsInATurn) {
 }
 
 // Goal:   replies beyond the hard bound end the connection instead of filling memory.
-// Method: reads from another lane whose replies were small so far, then all large at once.
+// Method: writes on another lane whose replies were small so far, then all large at once. (A read's
+//         reply can be dropped: LaneBounds.RepliesFromOtherLanesStayWithinTheBound.)
 TEST(Session, EndsAConnectionWhoseRepliesPassTheBound) {
   NodeFixture node({.lanes = 2});
   const uint64_t id = node.Connect();
@@ -390,7 +391,7 @@ TEST(Session, EndsAConnectionWhoseRepliesPassTheBound) {
   EXPECT_EQ(node.Ask(id, Request({"SET", key, value})), "+OK\r\n");
   std::string small, large;
   for (int i = 0; i < 1000; ++i) small += Request({"STRLEN", key});
-  for (int i = 0; i < 200; ++i) large += Request({"GET", key});
+  for (int i = 0; i < 200; ++i) large += Request({"GETEX", key, "EX", "100"});
   node.Ask(id, small);
   node.Turn(0, id, large);
   node.Settle();

@@ -178,12 +178,13 @@ Answer Help(Call& call) {
 
 std::vector<Subcommand> MakeCommands() {
   std::vector<Subcommand> commands = {
-      {"ack", 3, 0, Ack},
-      {"help", 2, 0, Help},
-      {"once", -4, command::kWrite, Once},
-      {"range", -3, command::kRead, Range},
-      {"route", 3, 0, Route},
-      {"shards", -2, 0, Shards},
+      {"ack", 3, 0, Ack, "Replies of this connection wait at least for that level."},
+      {"help", 2, 0, Help, "Its subcommands."},
+      {"once", -4, command::kWrite, Once,
+       "Runs a write at most once; a retry gets the first reply."},
+      {"range", -3, command::kRead, Range, "Keys in token order."},
+      {"route", 3, 0, Route, "Where a key lives."},
+      {"shards", -2, 0, Shards, "The shards, their ranges and sizes."},
   };
   for (const std::string_view name : kLater) commands.push_back({name, -2, 0, NotYet});
   return commands;

@@ -44,6 +44,92 @@ def test_every_entry_agrees_with_redis(connections):
             assert flags[0] - {b"admin"} == flags[1] - {b"admin"}, f"{name}: flags"
 
 
+def test_keys_are_used_as_in_redis(connections):
+    """Key specifications: where keys stand, and what the command does to them."""
+    redis, sluice = connections
+    for connection in connections:
+        connection.call("HELLO", "3")
+    ours, theirs = table(sluice), table(redis, *sorted(table(sluice)))
+    for connection in connections:
+        connection.call("HELLO", "2")
+    for name in sorted(set(ours) & set(theirs)):
+        specs = [[{key: value for key, value in spec if key != b"notes"} for spec in entry[name][8]]
+                 for entry in (theirs, ours)]
+        assert specs[1] == specs[0], name
+
+
+def pairs(reply):
+    return dict(zip(reply[0::2], reply[1::2]))
+
+
+def without_history(argument):
+    """What both servers say of an argument: Redis says since when, too."""
+    found = pairs(argument)
+    for key in (b"since", b"deprecated_since", b"summary"):
+        found.pop(key, None)
+    found[b"flags"] = sorted(set(found.get(b"flags", ())) - {b"multiple_token"})
+    if b"arguments" in found:
+        found[b"arguments"] = [without_history(inner) for inner in found[b"arguments"]]
+    return found
+
+
+def test_the_manual_agrees_with_redis(connections):
+    """COMMAND DOCS: the version, the group and the arguments; texts are each server's own."""
+    _, sluice = connections
+    theirs, ours = (pairs(connection.call("COMMAND", "DOCS")[0]) for connection in connections)
+    assert set(ours) == set(table(sluice))
+
+    def compare(name, mine, other):
+        mine, other = pairs(mine), pairs(other)
+        assert mine[b"summary"] and mine[b"complexity"], name
+        assert (mine[b"since"], mine[b"group"]) == (other[b"since"], other[b"group"]), name
+        arguments = [[without_history(argument) for argument in told.get(b"arguments", ())]
+                     for told in (mine, other)]
+        assert arguments[0] == arguments[1], name
+        inner, others = (pairs(told.get(b"subcommands", ())) for told in (mine, other))
+        for sub in set(inner) - OWN_SUBCOMMANDS:
+            compare(sub, inner[sub], others[sub])
+
+    for name in set(ours) - OWN:
+        compare(name, ours[name], theirs[name])
+    assert set(pairs(pairs(ours[b"sluice"])[b"subcommands"])) >= {b"sluice|once", b"sluice|route"}
+
+
+def test_docs_and_info_of_subcommands(connections):
+    redis, sluice = connections
+    for name in ("config|get", "CONFIG|set", "client|kill", "memory|usage"):
+        assert list(pairs(sluice.call("COMMAND", "DOCS", name)[0])) == [name.lower().encode()]
+        theirs, ours = (connection.call("COMMAND", "INFO", name)[0][0]
+                        for connection in connections)
+        assert (ours[:2], ours[3:6]) == (theirs[:2], theirs[3:6])
+    for words in (("DOCS", "nothing"), ("INFO", "config|x"), ("LIST", "FILTERBY", "MODULE", "x"),
+                  ("LIST", "FILTERBY", "ACLCAT", "nothing"), ("LIST", "x")):
+        assert sluice.call("COMMAND", *words) == redis.call("COMMAND", *words), words
+
+
+def test_filters_of_list(connections):
+    _, sluice = connections
+    for pattern in ("config*", "*|GET", "h?et", "nothing"):
+        theirs, ours = (set(connection.call("COMMAND", "LIST", "FILTERBY", "PATTERN", pattern)[0])
+                        for connection in connections)
+        assert ours <= theirs
+        assert ours or pattern == "nothing"
+    reads = sluice.call("COMMAND", "LIST", "FILTERBY", "ACLCAT", "READ")[0]
+    assert b"get" in reads and b"set" not in reads and b"memory|usage" in reads
+
+
+@pytest.mark.parametrize("words", [
+    "GET a", "SET a 1", "SET a 1 GET", "SET a 1 EX 5", "MSET a 1 b 2", "DEL a b", "HSET h f v",
+    "GETEX a", "APPEND a 1", "MEMORY USAGE k", "CONFIG GET x", "GET", "FOO a", "MSET a", "PING x",
+    "HDEL h f", "MEMORY X k", "EXISTS a b c",
+])
+def test_getkeysandflags(connections, words):
+    for sub in ("GETKEYS", "GETKEYSANDFLAGS"):
+        redis, sluice = (connection.call("COMMAND", sub, *words.split())
+                         for connection in connections)
+        assert sluice == redis, sub
+
+
 def test_subcommands_agree_with_redis(connections):
     redis, sluice = connections
     ours = table(sluice)
