@@ -63,7 +63,7 @@ class ThreadedNode {
   const std::string& address() const { return address_; }
   std::string MetersText() const { return registry_.PrometheusText(); }
   uint64_t trimmed() const { return log_->first().value; }
-  uint64_t runs() const { return store_->applied(); }
+  uint64_t runs() const { return runs_; }  // that reached the store
 
   // What a SIGHUP may change.
   void ChangeAll(uint64_t round) {
@@ -91,6 +91,10 @@ class ThreadedNode {
   void OpenStoreAndLog(const std::string& dir, std::shared_ptr<store::MemoryStore::Medium> medium) {
     store::MemoryStore::Options options;
     options.cold = [](std::string_view key) { return key.back() % 2 == 0; };
+    options.fate = [this](const store::Run&) {
+      ++runs_;
+      return store::MemoryStore::Fate::kApplied;
+    };
     store_ = store::MemoryStore::Open(std::move(medium), options).value();
     log::FileLogOptions log_options;
     log_options.segment_bytes = log::kSegmentBytesLeast;
@@ -106,7 +110,7 @@ class ThreadedNode {
     threads_ = std::make_unique<Threads>(*store_, *fabric_);
     shard::Limits limits;
     limits.buffer_bytes = 32 << 10;
-    limits.recent_bytes = 16 << 10;
+    limits.cache_bytes = 16 << 10;
     limits.log_bytes = 128 << 10;
     node_ = std::make_unique<ingest::Node>(*store_, *fabric_, *threads_, router_, limits);
     for (size_t i = 0; i < router_->map().shards().size(); ++i) {
@@ -162,6 +166,7 @@ class ThreadedNode {
   uint64_t drawn_ = 0;
   std::shared_ptr<route::Policies> policies_;
   std::shared_ptr<const route::Router> router_;
+  std::atomic<uint64_t> runs_{0};
   std::unique_ptr<store::MemoryStore> store_;
   std::unique_ptr<log::FileLog> log_;
   server::Front front_;

@@ -5,9 +5,10 @@
 //
 // A group closes because the disk is idle (Pump takes what is there), because it reached
 // group_bytes, or group_delay after its first record. One that no reply waits for is left open for
-// kPatienceUs, unless somebody comes to wait for it (Hurry). The next group fills while this one syncs;
-// while the disk is that busy it may pass group_bytes, kGroupGrowth times, so that a slow sync pays
-// for more. A turn's batch is never divided between groups, so a group may pass its bound by one.
+// kPatienceUs, unless somebody comes to wait for it (Hurry). The next group fills while this one
+// syncs; while the disk is that busy it may pass group_bytes, kGroupGrowth times, so that a slow
+// sync pays for more. A turn's batch is never divided between groups, so a group may pass its bound
+// by one.
 //
 // Owns:     the open group and the shard sequence counters: records are numbered in log order here,
 //           the one place where all lanes meet. Borrows the log.

@@ -1,4 +1,4 @@
-// Replies of servers, as clients of ours read them: the reads they arrive in make no difference, and
+// Replies of servers, as clients of ours read them: the reads they come in make no difference, and
 // a reply written out again is the same reply.
 #include <string>
 #include <string_view>

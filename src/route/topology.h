@@ -32,8 +32,7 @@ class Topology {
  public:
   virtual ~Topology() = default;
   // Version 0 and an empty catalogue when there is none yet.
-  //   kCorrupt  what is stored fails its checks. kInvalid: it is no topology, or of a newer
-  //   version.
+  //   kCorrupt  what is stored fails its checks. kInvalid: it is of a newer version.
   virtual Result<TopologyContent> Load() = 0;
   // Replaces the content if its version is `expected`; the new content gets version expected + 1.
   // Requires: content.map is there.

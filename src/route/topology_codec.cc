@@ -258,7 +258,7 @@ std::string EncodeTopology(const TopologyContent& content) {
 Result<TopologyContent> DecodeTopology(std::string_view bytes) {
   const size_t known = std::min(bytes.size(), kMagic.size());
   if (bytes.substr(0, known) != kMagic.substr(0, known)) {
-    return Fail(Code::kInvalid, "is not a topology file of Sluice");
+    return Fail(Code::kCorrupt, "is not a topology file of Sluice");
   }
   Reader reader(bytes);
   reader.Bytes(kMagic.size());

@@ -19,7 +19,7 @@ inline constexpr size_t kTopologyBytesMax = 64 << 20;  // a larger one is neithe
 std::string EncodeTopology(const TopologyContent& content);
 
 // Decodes and checks all: a content that comes out is one that can be served.
-//   kInvalid  it is no topology of Sluice, or one of a newer format; the message says which.
+//   kInvalid  it is of a newer format.
 //   kCorrupt  its bytes fail their checksum, or do not make sense.
 Result<TopologyContent> DecodeTopology(std::string_view bytes);
 

@@ -123,7 +123,7 @@ SLUICE_FUZZ(server_session) {
   Prng prng(reader.Le<uint8_t>());
   const std::string_view stream = reader.rest().substr(0, kStreamMax);
   NodeOptions options{.lanes = size_t{1} + shape % 3, .config = std::string(kKeyspaces)};
-  options.limits.recent_bytes = 64 << 10;
+  options.limits.cache_bytes = 64 << 10;
   const bool same = !IsVolatile(stream);
   const bool look = same && shape / 3 % 2 == 0;
   const Outcome whole = Run(stream, options, look, [] { return SIZE_MAX; });

@@ -52,7 +52,7 @@ void Fetch::RunAll(std::span<Fetch* const> fetches, store::Store& store) {
   for (Fetch* fetch : fetches) {
     fetch->wanted.clear();
     std::ranges::sort(fetch->rows, {}, &Row::key);
-    // A range that was read before is not read again: the rows were in memory then, and are not now.
+    // A range is read once: the rows were in memory then, and are not now.
     if (!fetch->prefix.empty() && !fetch->scanned && !fetch->error) fetch->RunRange();
   }
 }

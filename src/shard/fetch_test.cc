@@ -15,14 +15,15 @@ TEST(Fetch, ReadsRowsAfterARange) {
   ASSERT_TRUE(opened.has_value());
   store::State state(**opened);
   Fetch fetch;
+  Fetch* const fetches[] = {&fetch};
   fetch.prefix = "hash";
   fetch.snapshot = state.Snap();
-  fetch.Run(**opened);
+  Fetch::RunAll(fetches, **opened);
   EXPECT_TRUE(fetch.scanned);
   fetch.wanted = {"row"};
-  fetch.Run(**opened);
+  Fetch::RunAll(fetches, **opened);
   EXPECT_FALSE(fetch.error.has_value());
-  EXPECT_EQ(fetch.rows.count("row"), 1u);
+  EXPECT_NE(fetch.Find("row"), nullptr);
   EXPECT_TRUE(fetch.scanned);
 }
 

@@ -87,7 +87,7 @@ void Machine::MakeLanes() {
       lanes, [](model::LaneId) {}, [this](model::LaneId, model::LaneId) { return prng_.OneIn(3); });
   shard::Limits limits;
   limits.buffer_bytes = options_.buffer_bytes;
-  limits.recent_bytes = options_.recent_bytes;
+  limits.cache_bytes = options_.recent_bytes;
   limits.log_bytes = options_.log_bytes;
   limits.once_window_ms = options_.config.server.once_window_ms;
   limits.once_bytes = options_.once_bytes;

@@ -51,8 +51,9 @@ TEST(Counts, BytesOfARow) {
   ASSERT_TRUE(store->CompactAll().ok());
   const Health health = store->health();
   const double rows = static_cast<double>(kRuns) * kRows;
-  EXPECT_LE(static_cast<double>(health.run_bytes_written) / rows, 82);  // 78.4
-  EXPECT_LE(static_cast<double>(health.table_bytes) / rows, 82);        // 77.4
+  // 138.7: runs are not compressed, as they are soon read again as a whole.
+  EXPECT_LE(static_cast<double>(health.run_bytes_written) / rows, 142);
+  EXPECT_LE(static_cast<double>(health.table_bytes) / rows, 82);  // 77.4
 }
 
 }  // namespace

@@ -58,12 +58,12 @@ enum class Answer : uint8_t { kFound, kMissing, kCold };
 class Store {
  public:
   virtual ~Store() = default;
-  // False: there is no row of a key with this hash (HashedKey), for sure. Costs far less than asking
-  // for the row, and still less some time after the prefetch.
+  // False: there is no row of a key with this hash (HashedKey), for sure. Costs far less than
+  // asking for the row, and still less some time after the prefetch.
   virtual bool MayHold(uint32_t) const { return true; }
   virtual void PrefetchHold(uint32_t) const {}
-  // Learns a part of what MayHold needs to know of rows that were here when it was opened; true when
-  // nothing is left. Until then MayHold is true. One thread at once, beside all others.
+  // Learns a part of what MayHold needs to know of rows that were here when it was opened; true
+  // when nothing is left. Until then MayHold is true. One thread at once, beside all others.
   virtual Result<bool> LearnKeys() { return true; }
   // kFound copies the row to `row`; kCold (kMemory only): a read from disk is needed.
   virtual Result<Answer> Get(std::string_view key, Tier tier, std::string* row) = 0;
