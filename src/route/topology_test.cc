@@ -185,7 +185,7 @@ TEST(FileTopology, FindsEveryDamage) {
   EXPECT_EQ(load(good + "x").error().code, Code::kCorrupt);
   EXPECT_EQ(load("[server]\nlisten = 1\n").error().code, Code::kCorrupt);
   EXPECT_THAT(load("[server]\n").error().message, HasSubstr("is not a topology file of Sluice"));
-  EXPECT_EQ(FileTopology(files, "data").CompareAndSwap(0, Content()).error().code, Code::kInvalid);
+  EXPECT_EQ(FileTopology(files, "data").CompareAndSwap(0, Content()).error().code, Code::kCorrupt);
 }
 
 // The bytes with their checksum made right again.
