@@ -77,8 +77,8 @@ def measure(bench):
                    "last quarter to first", "disk bytes written to bytes sent",
                    "disk bytes kept to live bytes"], rows)
     section.add(
-        "One run of each. Bytes sent are keys and values; written is what the kernel wrote for the "
-        "process, the log and the zeroes that its segments are made of included; live bytes are "
+        "One run of each. Bytes sent are keys and values; written is what went to the disk: "
+        "the log, and the zeroes that its segments are made of, are in it; live bytes are "
         f"those of the {DISTINCT:.1%} of keys that so many draws hit, kept includes the log.")
     judge(section, results, rocks, sent, live, kept["log"])
     return section

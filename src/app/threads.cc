@@ -82,6 +82,7 @@ void Threads::StoreLoop() {
 
 // At its own pace: the store serves without.
 void Threads::LearnLoop() {
+  NameThread("learn");
   while (true) {
     const Result<bool> learned = store_.LearnKeys();
     if (!learned.has_value()) {
