@@ -1,11 +1,15 @@
 #include "store/state.h"
 
+#include <bit>
 #include <utility>
 
 #include "base/check.h"
 
 namespace sluice::store {
 namespace {
+
+constexpr int kAnswersLeast = 8;       // of the last 32 questions
+constexpr uint32_t kAskedAnyway = 16;  // every so many one is asked, to see whether that changed
 
 Found FromHit(const Buffer::Hit& hit) {
   const bool row = hit.state == Buffer::Hit::State::kRow;
@@ -19,7 +23,9 @@ Result<Found> State::Find(const HashedKey& key, Tier tier, std::string* scratch)
   if (!store_.MayHold(key.hash)) return Found{};
   Answer answer = cache_.Find(key, scratch);
   if (answer == Answer::kCold) {
+    if (tier == Tier::kMemory && !WorthAsking()) return Found{Answer::kCold, {}, model::Turn()};
     SLUICE_ASSIGN(answer, store_.Get(key.bytes, tier, scratch));
+    if (tier == Tier::kMemory) answers_ = answers_ << 1 | (answer != Answer::kCold ? 1 : 0);
     if (answer == Answer::kFound) cache_.KeepRow(key, *scratch);
     if (answer == Answer::kMissing) cache_.KeepMissing(key);
   }
@@ -47,6 +53,10 @@ std::optional<Found> State::FindBuffered(const HashedKey& key) const {
     if (hit.state != Buffer::Hit::State::kMiss) return FromHit(hit);
   }
   return std::nullopt;
+}
+
+bool State::WorthAsking() {
+  return std::popcount(answers_) >= kAnswersLeast || ++unasked_ % kAskedAnyway == 0;
 }
 
 void State::Keep(const HashedKey& key, std::optional<std::string_view> row) {

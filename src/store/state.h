@@ -71,11 +71,16 @@ class State {
   Store& store() { return store_; }
 
  private:
+  // Where rows are rarely in the store's memory, asking there first only costs.
+  bool WorthAsking();
+
   Store& store_;
   std::shared_ptr<Buffer> active_;
   std::deque<std::shared_ptr<const Buffer>> frozen_;  // oldest first
   size_t frozen_bytes_ = 0;
   RowCache cache_;
+  uint32_t answers_ = ~uint32_t{0};  // of the last questions to its memory: one bit each
+  uint32_t unasked_ = 0;
 };
 
 }  // namespace sluice::store

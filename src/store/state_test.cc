@@ -134,6 +134,33 @@ TEST(State, PassesColdOn) {
   EXPECT_EQ(state.Find("k", Tier::kMemory, &scratch)->answer, Answer::kFound);
 }
 
+// Goal:   a store whose memory rarely has an answer is rarely asked there, and often again once it
+//         has.
+TEST(State, AsksWhereAnAnswerIsLikely) {
+  bool cold = true;
+  int asked = 0;
+  MemoryStore::Options options;
+  options.cold = [&](std::string_view) { return ++asked > 0 && cold; };
+  auto store = std::move(*MemoryStore::Open(std::make_shared<MemoryStore::Medium>(), options));
+  State state(*store);
+  std::string scratch;
+  int answered = 0;
+  const auto find = [&](int from, int to) {
+    asked = answered = 0;
+    for (int i = from; i < to; ++i) {
+      answered += state.Find(Key(i), Tier::kMemory, &scratch)->answer != Answer::kCold ? 1 : 0;
+    }
+  };
+  find(0, 1000);
+  EXPECT_LT(asked, 100);
+  EXPECT_GT(asked, 50);
+  EXPECT_EQ(answered, 0);
+  cold = false;
+  find(1000, 2000);
+  EXPECT_GT(answered, 800);
+  EXPECT_EQ(asked, answered);
+}
+
 // Goal:   bytes() is what writes took until their run has arrived, and an empty freeze leaves
 //         nothing behind.
 TEST(State, CountsBytesUntilTheyArrive) {
