@@ -218,6 +218,41 @@ TEST(SimFileSystem, AFailedSyncCannotBeMadeGood) {
   EXPECT_LT(lost, 40);
 }
 
+// Goal:   a file grows as far as there is room, what is there can be written again, and room that
+//         comes back is room.
+TEST(SimFileSystem, RunsOutOfRoom) {
+  SimWorld world(1);
+  const auto file = world.files.Open("f", OpenMode::kCreateNew);
+  ASSERT_TRUE((*file)->WriteAt(0, "12345").ok());
+  world.files.SetRoom(3);
+  EXPECT_EQ((*file)->WriteAt(4, "abcdef").error().code, Code::kNoSpace);
+  EXPECT_EQ(world.files.Content("f"), "1234abcd");  // as far as it went
+  EXPECT_TRUE((*file)->WriteAt(0, "ABCDEFGH").ok());
+  EXPECT_EQ((*file)->WriteAt(8, "i").error().code, Code::kNoSpace);
+  world.files.SetFull(false);
+  EXPECT_TRUE((*file)->WriteAt(8, "i").ok());
+}
+
+// Goal:   what other threads do while a call waits happens before it; a power cut among that is
+//         met by the call as well.
+TEST(SimFileSystem, OthersActWhileACallWaits) {
+  SimWorld world(1);
+  const auto one = world.files.Open("one", OpenMode::kCreateNew);
+  const auto other = world.files.Open("other", OpenMode::kCreateNew);
+  ASSERT_TRUE(world.files.SyncDir(".").ok());
+  bool cut = false;
+  world.files.OnStep([&](SimStep kind, const std::string& path) {
+    if (kind != SimStep::kSync || path != "one") return;
+    EXPECT_TRUE((*other)->WriteAt(0, "meanwhile").ok());
+    if (cut) world.files.CutPower();
+  });
+  ASSERT_TRUE((*one)->Sync().ok());
+  EXPECT_EQ(world.files.Content("other"), "meanwhile");
+  cut = true;
+  EXPECT_FALSE((*one)->Sync().ok());
+  EXPECT_FALSE(world.files.powered());
+}
+
 // Goal:   the same seed and the same calls give the same disk.
 TEST(SimFileSystem, RepeatsItself) {
   const auto run = [](uint64_t seed) {
