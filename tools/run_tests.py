@@ -37,7 +37,7 @@ MUTATION_SECONDS = 7200  # for all of tools/mutate.py, its builds included
 OUTPUT_LINES_SHOWN = 60  # of a program that crashed or hung
 SIM_SEEDS = 20  # 1, 2, …, and one made of the commit
 SIM_SEEDS_SANITIZED = 5
-SIM_SEEDS_LONG = 500
+SIM_SEEDS_LONG = 1000
 # What ThreadSanitizer runs: the tests that start threads, as filters of GoogleTest. What runs in
 # one thread tells it nothing, and takes it ten times as long.
 THREADED = {
