@@ -158,7 +158,7 @@ TEST(Crash, OverlappingWritesDoNotKeepABufferFromTheStore) {
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     Scenario scenario;
     scenario.seed = seed;
-    scenario.workloads = {Workload("rings")};
+    scenario.workloads.assign(16, Workload("rings"));
     scenario.clients = 48;
     scenario.lives = 1;
     scenario.life_steps = 20'000;

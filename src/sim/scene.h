@@ -52,7 +52,8 @@ class Scene {
   // No lane's log time lies beyond; each start takes it on by a millisecond at most.
   uint64_t log_most_ms() const { return wall_most_ms_ + starts + 1; }
   uint64_t starts = 0;
-  uint64_t clock_jumps = 0;     // of the wall clock
+  uint64_t rings = 0;        // workloads of that kind, which may stand in a scenario more than once
+  uint64_t clock_jumps = 0;  // of the wall clock
   uint64_t once_window_ms = 0;  // for how long a token is remembered, at least
 
   // Commands may be refused: of what a connection lost, later ones may be there without earlier

@@ -182,7 +182,8 @@ std::unique_ptr<Workload> MakeRegisters(Scene& scene, Prng& prng) {
 }
 
 std::unique_ptr<Workload> MakeRings(Scene& scene, Prng& prng) {
-  return std::make_unique<Registers>(scene, "ring", 2 + prng.Below(kWidthMax - 1), false, prng);
+  const std::string name = fmt::format("ring{}", ++scene.rings);
+  return std::make_unique<Registers>(scene, name, 2 + prng.Below(kWidthMax - 1), false, prng);
 }
 
 std::unique_ptr<Workload> MakeFlushes(Scene& scene, Prng& prng) {
