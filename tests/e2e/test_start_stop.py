@@ -171,8 +171,8 @@ def test_sigterm_answers_what_it_took_and_stops_cleanly(start_sluice):
 
 def test_a_start_says_what_it_listens_on_and_what_it_recovered(start_sluice):
     server = start_sluice()
-    words = server.stderr + server.stdout
-    assert str(server.port) in words and str(server.http_port) in words, words
+    for port in (server.port, server.http_port):  # it answers a moment before it says so
+        wait_for(lambda: str(port) in server.stderr, 20, f"a line that names port {port}")
     with Wire(server.port) as wire:
         assert set(wire.pipeline([("SET", f"k{n}", n) for n in range(1000)])) == {b"OK"}
     server.kill()
