@@ -309,6 +309,22 @@ TEST(LaneBounds, WaitingForTheDiskHasAnEnd) {
   EXPECT_EQ(node.Take(id), "*2\r\n:1\r\n:0\r\n") << "nothing to wait for";
 }
 
+// Goal:   who waits for the disk with a timeout does not wait for a group that takes its time.
+// Method: a write that nobody waits for, alone and before a WAITAOF; whether the log closes its
+//         group at once.
+TEST(LaneBounds, WaitingWithATimeoutIsWaiting) {
+  for (const bool waits : {false, true}) {
+    NodeFixture node({.config = "[keyspace.default]\nack = \"memory\"\n"});
+    const uint64_t id = node.Connect();
+    node.Turn(0, id,
+              Request({"SET", "k", "v"}) +
+                  (waits ? Request({"WAITAOF", "1", "0", "1000"}) : std::string()));
+    node.committer().Pump();
+    EXPECT_EQ(node.committer().durable() == node.committer().appended(), waits);
+    EXPECT_EQ(node.Take(id), waits ? "+OK\r\n*2\r\n:1\r\n:0\r\n" : "+OK\r\n");
+  }
+}
+
 // Goal:   replies of other lanes that are larger than expected do not pass the bound of what is
 //         kept for a client that does not read; it is told of each that was dropped.
 // Method: small replies, so that much is sent ahead; then as many as may be under way at once, of

@@ -225,11 +225,13 @@ void Session::Execute(const ingest::Ahead& command) {
   if (failed) counts_.CountError(std::string_view(to).substr(begin));
   answer.terms.silent = answer.terms.silent || client_.replies != Replies::kOn;
   if (client_.replies == Replies::kSkipThis) client_.replies = Replies::kOn;
-  if (answer.now && patience_.deadline_us != 0) [[unlikely]] {
-    const Patience patience = std::exchange(patience_, {});
-    replies_.EndWithin(answer.gate, answer.terms, patience.deadline_us, patience.late);
-  } else if (answer.now) {
-    replies_.End(answer.gate, answer.terms);
+  if (answer.now) {
+    if (patience_.deadline_us == 0) {
+      replies_.End(answer.gate, answer.terms);
+    } else {
+      const Patience patience = std::exchange(patience_, {});
+      replies_.EndWithin(answer.gate, answer.terms, patience.deadline_us, patience.late);
+    }
     lane_.Await(replies_.TakeAwaited());
   } else {
     replies_.EndLater(answer.terms);
