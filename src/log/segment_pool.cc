@@ -11,15 +11,18 @@
 namespace sluice::log {
 namespace {
 
-constexpr size_t kZeroesBytes = 256 << 10;  // written at once: a group's write waits for no more
+// Written and synced at once. A sync of the log meanwhile waits for what the disk has been given
+// before it: for one such piece, and not for a whole segment.
+constexpr size_t kZeroesBytes = 1 << 20;
 alignas(env::kPageBytes) const char kZeroes[kZeroesBytes] = {};
 
 Status WriteZeroes(env::File& file, uint64_t bytes) {
   for (uint64_t offset = 0; offset < bytes; offset += kZeroesBytes) {
     const uint64_t size = std::min<uint64_t>(kZeroesBytes, bytes - offset);
     SLUICE_TRY(file.WriteAt(offset, {kZeroes, size}));
+    SLUICE_TRY(file.Sync());
   }
-  return file.Sync();
+  return Ok();
 }
 
 }  // namespace
