@@ -84,8 +84,10 @@ class LinuxFile final : public File {
   }
 
   Status Sync() override {
-    // Never asked twice, not even after a signal: a second call may succeed for lost pages.
-    if (::fdatasync(fd_.get()) < 0) return FailErrno(errno, "fdatasync", path_);
+    // Either descriptor stands for the whole file; asked of one alone, as each of them is told of a
+    // lost page. Never twice, not even after a signal: a second call may succeed for lost pages.
+    const int fd = direct_.get() >= 0 ? direct_.get() : fd_.get();
+    if (::fdatasync(fd) < 0) return FailErrno(errno, "fdatasync", path_);
     return Ok();
   }
 
