@@ -96,6 +96,21 @@ TEST(Session, AnswersTheSameHoweverTheBytesArrive) {
   }
 }
 
+// Goal:   the words of an inline command stay its own, though commands are parsed ahead.
+// Method: every pipeline of six commands, each inline with quotes or not.
+TEST(Session, KeepsInlineCommandsApart) {
+  for (int kinds = 0; kinds < 1 << 6; ++kinds) {
+    NodeFixture node;
+    std::string script, expected;
+    for (int i = 0; i < 6; ++i) {
+      const std::string value = "a b" + std::to_string(i);
+      script += kinds >> i & 1 ? "ECHO \"" + value + "\"\r\n" : Request({"ECHO", value});
+      expected += "$4\r\n" + value + "\r\n";
+    }
+    EXPECT_EQ(node.Ask(node.Connect(), script), expected) << kinds;
+  }
+}
+
 // Goal:   a client that leaves at any byte harms nobody: what it sent whole is applied, and the
 //         next client in its place gets none of its replies.
 // Method: for every prefix of a script, send it, close in the middle of the work, go on as another.

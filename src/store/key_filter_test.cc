@@ -19,7 +19,6 @@ uint32_t Hash(uint64_t n) {
 //         there is room, and about one in five at the bound that is promised.
 // Method: two threads add the even and the odd keys into the same lines; then all are asked for,
 //         and as many strangers.
-// Broken: bits set by a plain store instead of an atomic one; MayHold that starts at another bit.
 TEST(KeyFilter, DeniesNoKeyThatItHolds) {
   constexpr uint64_t kBytes = 64 << 10;
   struct Case {

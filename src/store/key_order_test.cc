@@ -36,8 +36,6 @@ std::vector<std::pair<std::string, std::string>> Shown(const Buffer& buffer,
 // Goal:   keys are sorted whatever their first bytes are.
 // Method: sets of keys whose heads are all alike, spread evenly, in two far groups, or shorter than
 //         a head; up to enough for three rounds of dealing; against the sort of the strings.
-// Broken: parts counted from the least head of all instead of the part's own; Before that ignores
-//         what follows the head.
 TEST(KeyOrder, SortsWhateverTheHeads) {
   for (uint64_t seed = 1; seed <= 24; ++seed) {
     Prng prng(seed);

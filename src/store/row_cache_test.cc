@@ -21,8 +21,6 @@ std::string Key(uint64_t n) {
 //         it stays within its bound.
 // Method: runs that put, delete and clear, of all sizes about the bound, and answers as a map has
 //         them, kept as they would be asked for; bounds from nothing to more than all of it.
-// Broken: a generation dropped from the wrong end; a run too large to be kept that leaves what is
-//         older; a run's answers asked after the run.
 TEST(RowCache, SaysOnlyWhatTheStoreWouldSay) {
   for (uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);

@@ -6,8 +6,6 @@ Method: FS_IOC_SHUTDOWN while clients write: dirty pages and the journal's unwri
         The server ends by itself or is killed; the file system is mounted anew, its journal
         replayed, the server started, everything counted. In some rounds the power goes again while
         the server recovers.
-Tried:  without the sync of the log's groups, and without the directory sync of new segments, it
-        fails within the first rounds.
 """
 
 import random
