@@ -10,7 +10,8 @@
 namespace sluice::app {
 namespace {
 
-constexpr uint64_t kLogBytesMax = 384 << 20;  // of log not yet in the store, all lanes together
+constexpr uint64_t kLogBytesMax = 384 << 20;      // of log not yet in the store, all lanes together
+constexpr uint64_t kClientBytesLeast = 24 << 20;  // so that the largest value can come in
 constexpr std::string_view kNodeName = "local";
 
 size_t LanesOf(const config::Config& config) {
@@ -28,6 +29,7 @@ MemoryPlan PlanMemory(uint64_t memory_bytes, size_t lanes) {
   plan.cache_bytes = memory_bytes / 6 / lanes;
   plan.buffer_bytes = std::max<uint64_t>(memory_bytes / 3 / lanes / 3, 1 << 20);
   plan.queue_bytes = std::clamp<uint64_t>(memory_bytes / 16, 1 << 20, 64 << 20);
+  plan.client_bytes = std::max<uint64_t>(memory_bytes / 16, kClientBytesLeast);
   return plan;
 }
 

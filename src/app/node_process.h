@@ -39,8 +39,9 @@ struct MemoryPlan {
   uint64_t key_filter_bytes;
   uint64_t
       buffer_bytes;  // one lane's active buffer; two more of it may be on their way to the store
-  uint64_t cache_bytes;  // one lane's rows kept from what the store holds
-  uint64_t queue_bytes;  // of the log: appended and not yet durable
+  uint64_t cache_bytes;   // one lane's rows kept from what the store holds
+  uint64_t queue_bytes;   // of the log: appended and not yet durable
+  uint64_t client_bytes;  // unfinished commands and unsent replies of all connections
 };
 MemoryPlan PlanMemory(uint64_t memory_bytes, size_t lanes);
 

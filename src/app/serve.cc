@@ -150,6 +150,8 @@ void Server::FillContext() {
   identity.started_ms = node_->env().clock.WallMs();
   context_->settings = &settings_;
   context_->memory_bytes = config_.server.memory_bytes;
+  const size_t lanes = node_->node().lanes.size();
+  context_->client_memory.Limit(PlanMemory(context_->memory_bytes, lanes).client_bytes);
   context_->process = CurrentUse;
   context_->allocator = TheAllocator();
   context_->stop = [this] { front_.Stop(); };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -191,8 +192,10 @@ TEST(FileLogDamage, AnOutsideWitnessForbidsTheCut) {
 }
 
 // Goal:   a shortened, lengthened or missing file is never taken for a shorter log.
-// Method: every length of each segment by pages and some beside; each segment removed.
+// Method: every length of each segment by pages and some beside (with --long, all of them); each
+//         segment removed.
 TEST(FileLogDamage, EveryTruncationIsRefused) {
+  const uint64_t stride = std::getenv("SLUICE_LONG") != nullptr ? 1 : kUnusedStride;
   for (const Ending ending : {Ending::kUnwitnessed, Ending::kCleanStop}) {
     const Sample sample = MakeSample(ending);
     const std::vector<uint64_t> segments = Segments(sample.disk);
@@ -200,7 +203,7 @@ TEST(FileLogDamage, EveryTruncationIsRefused) {
     for (const uint64_t number : segments) {
       const std::string path = "log/" + SegmentName(number);
       for (uint64_t length = 0; length < kSmallSegment; ++length) {
-        if (length % kPageBytes > 2 && length % kUnusedStride != 0) continue;
+        if (length % kPageBytes > 2 && length % stride != 0) continue;
         Disk damaged = sample.disk;
         damaged[path].resize(length);
         ASSERT_EQ(Open(sample, damaged), Outcome::kRefused) << path << " cut to " << length;
@@ -212,6 +215,43 @@ TEST(FileLogDamage, EveryTruncationIsRefused) {
     Disk without_last = sample.disk;
     without_last.erase("log/" + SegmentName(segments.back()));
     EXPECT_EQ(Open(sample, without_last, sample.groups.back().last()), Outcome::kRefused);
+  }
+}
+
+// Goal:   a missing segment is not passed over: the log is refused, or begins behind it.
+// Method: a log of many segments without each of them. Without the first it is a trimmed log, of
+//         which the store's positions say whether it is enough (ingest/recovery.h).
+TEST(FileLogDamage, AMissingSegmentIsNotPassedOver) {
+  env::SimWorld world(8);
+  Prng prng(8);
+  auto opened = OpenSmall(world.env(), "log");
+  ASSERT_TRUE(opened.has_value());
+  std::vector<OwnGroup> groups;
+  while (opened->log->bytes() < 6 * kSmallSegment) {
+    groups.push_back(RandomGroup(prng, opened->log->next(), opened->log->term(), 20'000));
+    ASSERT_TRUE(AppendTo(*opened->log, groups.back()).ok());
+  }
+  const Disk whole = Snapshot(world.files);
+  const std::vector<uint64_t> segments = Segments(whole);
+  ASSERT_GE(segments.size(), 5u);
+  for (const uint64_t missing : segments) {
+    SCOPED_TRACE(testing::Message() << "without segment " << missing);
+    Disk damaged = whole;
+    damaged.erase("log/" + SegmentName(missing));
+    env::SimWorld after(9);
+    Load(after, damaged);
+    const auto again = OpenSmall(after.env(), "log", groups.back().last());
+    if (missing == segments.front()) {
+      ASSERT_TRUE(again.has_value()) << again.error().message;
+      const std::vector<OwnGroup> read = ReadGroups(*again->log, again->log->first());
+      ASSERT_LT(read.size(), groups.size());
+      EXPECT_EQ(again->log->first(), read.front().first);
+      EXPECT_TRUE(std::equal(read.rbegin(), read.rend(), groups.rbegin()));
+    } else {
+      ASSERT_FALSE(again.has_value());
+      EXPECT_EQ(again.error().code, Code::kCorrupt) << again.error().message;
+      EXPECT_EQ(Snapshot(after.files), damaged);
+    }
   }
 }
 

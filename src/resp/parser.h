@@ -60,6 +60,7 @@ class Parser {
   Got Next(std::string_view input, size_t* consumed, std::vector<std::string_view>* args);
 
   std::string_view error() const { return error_; }
+  size_t bytes() const { return spans_.size() * sizeof(Span); }  // of offsets
 
  private:
   struct Span {

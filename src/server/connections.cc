@@ -1,5 +1,8 @@
 #include "server/connections.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace sluice::server {
 
 uint64_t Connections::Open(std::string peer, std::string local) {
@@ -47,6 +50,7 @@ void Connections::Touch(uint64_t id, Place& place) {
     place.touched = true;
     touched_.push_back(id);
   }
+  place.session->CountMemory();
   MayResume(id, place);
 }
 
@@ -136,7 +140,30 @@ void Connections::ReleaseIdle() {
   const uint64_t now_us = context_.clock.MonotonicUs();
   for (const Place& place : places_) {
     if (!place.session) continue;
-    if (place.session->client().active_us + kIdleUs <= now_us) place.session->Release();
+    if (place.session->client().active_us + kIdleUs > now_us) continue;
+    place.session->Release();
+    place.session->CountMemory();
+  }
+}
+
+void Connections::EndLargest() {
+  const uint64_t excess = context_.client_memory.Excess();
+  if (excess == 0) return;
+  std::vector<std::pair<uint64_t, size_t>> holders;
+  for (size_t at = 0; at < places_.size(); ++at) {
+    const Session* session = places_[at].session.get();
+    if (session == nullptr || session->dead()) continue;
+    const uint64_t held = session->held_bytes();
+    if (held >= ClientMemory::kUncounted) holders.emplace_back(held, at);
+  }
+  std::sort(holders.rbegin(), holders.rend());
+  uint64_t freed = 0;
+  for (const auto& [held, at] : holders) {
+    if (freed >= excess) break;
+    freed += held;
+    Place& place = places_[at];
+    place.session->EndForMemory();
+    Touch(place.generation << kPlaceBits | at, place);
   }
 }
 
@@ -157,6 +184,7 @@ void Connections::Sent(uint64_t id, size_t bytes) {
   Place* place = PlaceOf(id);
   if (place == nullptr) return;
   place->session->Sent(bytes);
+  place->session->CountMemory();
   MayResume(id, *place);
 }
 

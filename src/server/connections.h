@@ -58,6 +58,8 @@ class Connections final : public ingest::Sessions {
   void Tick();
   // Takes back the memory of those that have been idle for kIdleUs. Now and then.
   void ReleaseIdle();
+  // Ends those that hold most while clients' memory is full. Once a turn, before TakeTouched.
+  void EndLargest();
   // Says that something happened to its socket, for TakeTouched.
   void Touch(uint64_t id);
   // Replaces `*ids` by the connections that something happened to since the last call: look whether

@@ -18,6 +18,7 @@
 #include "config/live.h"
 #include "env/env.h"
 #include "ingest/lane.h"
+#include "server/client_memory.h"
 #include "server/kept_stats.h"
 #include "server/latency_events.h"
 #include "server/slow_log.h"
@@ -84,6 +85,7 @@ struct Context {
   uint64_t clients_most = 1'000'000;  // what the process has descriptors for
   std::atomic<uint64_t> clients{0};   // open, or on their way to their lane
   std::atomic<uint64_t> next_client_id{1};
+  ClientMemory client_memory;
   SlowLog slow_log;
   LatencyEvents latency;
   KeptStats stats;

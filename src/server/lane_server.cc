@@ -71,7 +71,7 @@ int64_t LaneServer::SleepUs() {
   const uint64_t now_us = context_.clock.MonotonicUs();
   if (now_us >= next_tick_us_) return 0;
   const auto to_tick = static_cast<int64_t>(next_tick_us_ - now_us);
-  return crowded_ ? std::min(to_tick, kCrowdedPauseUs) : to_tick;
+  return crowded_ || !rested_.empty() ? std::min(to_tick, kCrowdedPauseUs) : to_tick;
 }
 
 void LaneServer::Turn() {
@@ -92,6 +92,7 @@ void LaneServer::Turn() {
     connections_.FailWaiting();
     front_.Stop();
   }
+  connections_.EndLargest();
   serving_.swap(held_);
   for (const uint64_t connection : serving_) {
     if (Socket* socket = Find(connection)) socket->waits_for_log = false;
@@ -200,6 +201,7 @@ LaneServer::Socket* LaneServer::Find(uint64_t connection) {
 void LaneServer::Read(Socket& socket) {
   const Session* session = connections_.Find(socket.connection);
   if (!session->WantsInput()) return;  // Serve takes the socket out of what the loop watches
+  if (context_.client_memory.Full()) return Rest(socket);
   const env::Transfer read = env::ReadSome(socket.fd.get(), read_buffer_.get(), kReadBytesMax);
   switch (read.result) {
     case env::IoResult::kDone:
@@ -225,14 +227,15 @@ void LaneServer::Rest(Socket& socket) {
 }
 
 void LaneServer::WakeRested() {
-  for (const uint64_t connection : rested_) {
+  waking_.swap(rested_);
+  for (const uint64_t connection : waking_) {
     Socket* socket = Find(connection);
     if (socket == nullptr) continue;
     socket->rests = false;
     connections_.Touch(connection);
     Read(*socket);
   }
-  rested_.clear();
+  waking_.clear();
 }
 
 void LaneServer::Serve(uint64_t connection) {

@@ -102,7 +102,8 @@ class LaneServer {
   std::vector<std::unique_ptr<Socket>> sockets_;  // by place of the connection
   std::vector<env::Ready> ready_;
   std::vector<uint64_t> touched_, held_, serving_;
-  std::vector<uint64_t> rested_;  // readable, but the lane was crowded
+  // Readable, but the lane was crowded, or clients' memory full.
+  std::vector<uint64_t> rested_, waking_;
   std::unique_ptr<char[]> read_buffer_;
   size_t next_lane_ = 0;
   bool crowded_ = false;

@@ -26,7 +26,8 @@ struct Meters : meter::Set {
   meter::Counter protocol_errors{*this, "sluice_server_protocol_errors_total",
                                  "Connections closed because what came was no request."};
   meter::Counter overflows{*this, "sluice_server_overflows_total",
-                           "Connections closed because their replies passed the bound."};
+                           "Connections closed because their replies, or what all clients "
+                           "hold, passed the bound."};
   meter::Counter read_bytes{*this,
                             "sluice_server_read_bytes_total",
                             "Bytes read from clients.",

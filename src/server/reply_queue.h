@@ -87,6 +87,8 @@ class ReplyQueue {
 
   size_t in_flight() const { return next_ - first_; }  // commands without a reply, or behind one
   size_t bytes() const { return out_.size() - begin_ + slot_bytes_; }
+  // The same, with what was sent and lies in front of others yet.
+  size_t held_bytes() const { return out_.size() + slot_bytes_; }
   // The same, if each command without a reply gets one like the largest of late.
   size_t expected_bytes() const { return bytes() + in_flight() * expected_each_; }
   bool empty() const { return in_flight() == 0 && begin_ == out_.size(); }

@@ -52,6 +52,10 @@ Session::Session(Context& context, ingest::Lane& lane, Meters& meters, CommandCo
   Welcome();
 }
 
+Session::~Session() {
+  context_.client_memory.Hold(0, &told_bytes_);
+}
+
 void Session::Welcome() {
   users_version_ = context_.users.version();
   users_ = context_.users.Get();
@@ -181,7 +185,7 @@ std::span<ingest::Ahead> Session::LookAhead(std::string_view bytes, resp::Parser
 }
 
 bool Session::MustWait(const ingest::Ahead& next) {
-  if (Blocked() || lane_.TurnFull()) return true;
+  if (Blocked() || lane_.TurnFull() || context_.client_memory.Full()) return true;
   if (replies_.in_flight() == 0 || !RunsAlone(next.spec, next.args)) return false;
   alone_ = true;
   return true;
@@ -342,6 +346,16 @@ void Session::CheckOutput() {
               {"most", most},
               {"command", client_.last == nullptr ? std::string_view() : client_.last->name}});
   knew_password_ ? Kill() : CloseAfterReplies();
+}
+
+void Session::EndForMemory() {
+  meters_.overflows.Add();
+  LogWarning("server", "clients hold all the memory they may; the one that holds most was closed",
+             {{"peer", client_.peer},
+              {"unfinished_bytes", in_.size()},
+              {"unsent_bytes", replies_.bytes()},
+              {"all_clients_bytes", context_.client_memory.used()}});
+  Kill();
 }
 
 void Session::Release() {

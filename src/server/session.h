@@ -14,7 +14,8 @@
 // Threads:  none; the lane's own.
 // Failure:  a request that is none, or that passes a bound, ends the connection after its error was
 //           sent; replies beyond kOutputBytesMax end it at once, with a line in the log.
-// Bounds:   input resp::Limits::command_bytes_max and one read; output kOutputBytesMax.
+// Bounds:   input resp::Limits::command_bytes_max and one read; output kOutputBytesMax; of all
+//           sessions together, ClientMemory.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +41,8 @@ inline constexpr size_t kInFlightMax = 1024;      // commands without a reply, o
 inline constexpr size_t kOutputBytesPause = 4 << 20;  // unsent replies: nothing runs meanwhile
 // The same, with those that are on their way (ReplyQueue::expected_bytes).
 inline constexpr size_t kOutputBytesAhead = 16 << 20;
+// Instead of both, while clients' memory is tight.
+inline constexpr size_t kOutputBytesTight = 64 << 10;
 // Beyond it the connection is closed. The largest value with its head fits behind all that may
 // be there when its command runs.
 inline constexpr size_t kOutputBytesMax = kOutputBytesAhead + command::kValueBytesMax + (64 << 10);
@@ -63,6 +66,7 @@ class Session {
  public:
   Session(Context& context, ingest::Lane& lane, Meters& meters, CommandCounts& counts,
           uint64_t connection, std::string peer, std::string local);
+  ~Session();
 
   void Feed(std::string_view bytes);
   // Nothing more will come: answers what came, then ends.
@@ -83,6 +87,12 @@ class Session {
   void Kill() { phase_ = Phase::kDead; }
   // The log failed: whatever still waits says so, then the connection ends.
   void FailWaiting();
+  // Ends it, because it holds most of what all may hold.
+  void EndForMemory();
+  // What came and has not run, and replies.
+  uint64_t held_bytes() const { return in_.size() + parser_.bytes() + replies_.held_bytes(); }
+  // Tells ClientMemory. After whatever may have changed it.
+  void CountMemory() { context_.client_memory.Hold(held_bytes(), &told_bytes_); }
   // Gives back the memory that earlier work took. For a session that has been idle.
   void Release();
 
@@ -124,8 +134,11 @@ class Session {
   enum class Phase : uint8_t { kOpen, kClosing, kDead };
 
   bool Blocked() const {
-    return replies_.in_flight() >= kInFlightMax || replies_.bytes() >= kOutputBytesPause ||
-           replies_.expected_bytes() >= kOutputBytesAhead || (alone_ && replies_.in_flight() > 0);
+    const bool tight = context_.client_memory.Tight();
+    return replies_.in_flight() >= kInFlightMax ||
+           replies_.bytes() >= (tight ? kOutputBytesTight : kOutputBytesPause) ||
+           replies_.expected_bytes() >= (tight ? kOutputBytesTight : kOutputBytesAhead) ||
+           (alone_ && replies_.in_flight() > 0);
   }
   // Runs commands at the front of `bytes`; returns how many bytes are done with.
   size_t Run(std::string_view bytes);
@@ -164,6 +177,7 @@ class Session {
   std::string in_;      // received, from in_at_ on not taken yet
   size_t in_at_ = 0;
   Patience patience_;
+  uint64_t told_bytes_ = 0;     // to ClientMemory
   bool knew_password_ = false;  // at some time: replies of then may be under way
   uint64_t now_us_ = 0;
 };

@@ -1,0 +1,75 @@
+// What all clients hold together is bounded, at the expense of those that hold most.
+#include <gtest/gtest.h>
+
+#include "server/node_fixture.h"
+
+namespace sluice::server {
+namespace {
+
+constexpr size_t kLimit = 4 << 20;
+constexpr size_t kClients = 60;
+
+std::string HalfACommand(size_t bytes) {
+  return Request({"SET", "half", std::string(bytes, 'x')}).substr(0, bytes);
+}
+
+// Ends what is over, as the owner of the sockets does.
+void Serve(NodeFixture& node, std::vector<uint64_t>* ids) {
+  node.connections().EndLargest();
+  std::erase_if(*ids, [&](uint64_t id) {
+    if (node.Open(id)) return false;
+    node.connections().Close(id);
+    return true;
+  });
+}
+
+// Goal:   the bound holds whatever the clients hold, those that hold little are served on, and all
+//         is given back when the connections end.
+// Method: one small client among many that send half a command, many times as much as fits in all;
+//         then among many that ask for much and take nothing.
+// Broken: without EndLargest, or if Touch did not count.
+TEST(ClientMemory, EndsThoseThatHoldMost) {
+  for (const bool input : {true, false}) {
+    NodeFixture node;
+    ClientMemory& memory = node.context().client_memory;
+    memory.Limit(kLimit);
+    const uint64_t small = node.Connect();
+    EXPECT_EQ(node.Ask(small, Request({"SET", "big", std::string(1 << 20, 'y')})), "+OK\r\n");
+    std::vector<uint64_t> ids;
+    for (size_t i = 0; i < kClients; ++i) {
+      ids.push_back(node.Connect());
+      const std::string bytes = input ? HalfACommand(300'000 + i * 1000)
+                                      : Request({"GET", "big"}) + Request({"GET", "big"});
+      node.Turn(0, ids.back(), bytes);
+      Serve(node, &ids);
+      ASSERT_LE(memory.used(), kLimit + (2 << 20)) << "client " << i;
+      ASSERT_EQ(node.Ask(small, Request({"PING"})), "+PONG\r\n") << "client " << i;
+      Serve(node, &ids);
+      ASSERT_LE(memory.used(), kLimit);
+    }
+    EXPECT_LT(ids.size(), kClients);
+    EXPECT_GT(ids.size(), 0u);
+    EXPECT_EQ(node.connections().meters().overflows.value(), kClients - ids.size());
+    for (const uint64_t id : ids) node.connections().Close(id);
+    EXPECT_EQ(memory.used(), 0u);
+  }
+}
+
+// Goal:   while memory is full nothing is lost: what came runs when there is room again.
+TEST(ClientMemory, WhatCameRunsLater) {
+  NodeFixture node;
+  ClientMemory& memory = node.context().client_memory;
+  memory.Limit(kLimit);
+  const uint64_t id = node.Connect();
+  uint64_t told = 0;
+  memory.Hold(2 * kLimit, &told);  // somebody on another lane
+  node.Turn(0, id, Request({"INCR", "n"}) + Request({"INCR", "n"}));
+  node.Turn(0);
+  node.Sync();
+  EXPECT_EQ(node.Take(id), "");
+  memory.Hold(0, &told);
+  EXPECT_EQ(node.Rest(id), ":1\r\n:2\r\n");
+}
+
+}  // namespace
+}  // namespace sluice::server
