@@ -134,7 +134,8 @@ RocksSetup SetUp(const RocksStore::Options& options) {
   to.level0_file_num_compaction_trigger = options.level0_files_compact;
   to.max_bytes_for_level_base = options.base_level_bytes;
   to.target_file_size_base = options.table_bytes;
-  to.max_subcompactions = options.background_jobs;
+  // One thread: two would take both of a small machine's cores from the lanes.
+  to.max_subcompactions = 1;
   to.compaction_readahead_size = kReadAheadBytes;
   to.write_buffer_size = options.pinned_run_bytes;  // nothing is buffered; see pin_l0 above
   to.compaction_filter_factory = setup.filters;
