@@ -12,13 +12,6 @@
 #include "cli/inspect.h"
 #include "cli/load.h"
 
-// jemalloc reads it before main. Rows lie anywhere in memory: in huge pages, looking one up rarely
-// waits for the page tables as well.
-extern "C" {
-extern const char* malloc_conf;
-const char* malloc_conf = "thp:always";
-}
-
 namespace sluice::app {
 namespace {
 

@@ -114,6 +114,7 @@ void NodeProcess::MakeLanes(const config::Config& config, std::function<void(mod
   limits.log_bytes = kLogBytesMax / 2;
   limits.once_window_ms = config.server.once_window_ms;
   limits.once_bytes = config.server.once_bytes / lanes;
+  limits.pieces = threads_->pieces();
   node_ = std::make_unique<ingest::Node>(*store_, *fabric_, *threads_, router_, limits);
   for (size_t i = 0; i < router_->map().shards().size(); ++i) {
     node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % lanes)));

@@ -24,6 +24,10 @@ Threads::Threads(store::Store& store, ingest::Fabric& fabric) : store_(store), f
     threads_.emplace_back([this, &meters] { ReadLoop(meters); });
   }
   threads_.emplace_back([this] { StoreLoop(); });
+  threads_.emplace_back([this] {
+    NameThread("pages");
+    pieces_->Feed();
+  });
 }
 
 Threads::~Threads() {
@@ -191,6 +195,7 @@ void Threads::Stop() {
   reads_ready_.notify_all();
   stores_ready_.notify_all();
   stop_.notify_all();
+  pieces_->Stop();
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }

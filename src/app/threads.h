@@ -1,6 +1,6 @@
 // Threads: the work that must not run on a lane, on threads of its own: reads from disk on a small
-// pool, runs into the store on one, the log's groups on one, segments prepared ahead on one; and
-// one that learns the stored keys after a start.
+// pool, runs into the store on one, the log's groups on one, segments prepared ahead on one, pages
+// for write buffers on one; and one that learns the stored keys after a start.
 //
 // Owns:     the threads; Stop (or the destructor) ends them.
 // Threads:  Offload and Store from any lane.
@@ -11,6 +11,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "log/file_log.h"
 #include "meter/meter.h"
 #include "meter/registry.h"
+#include "store/pieces.h"
 #include "store/store.h"
 
 namespace sluice::app {
@@ -59,6 +61,9 @@ class Threads final : public ingest::Background {
   void Store(model::LaneId lane, store::Run run, model::Lsn last, ingest::Task then) override;
 
   std::optional<Code> StoreTrouble() const override;
+
+  // For the lanes' buffers.
+  const std::shared_ptr<store::Pieces>& pieces() const { return pieces_; }
 
   void AddMeters(meter::Registry& registry) const;
 
@@ -108,6 +113,7 @@ class Threads final : public ingest::Background {
   std::atomic<int> trouble_{kNoTrouble};
   std::array<ReadMeters, kReadThreads> read_meters_;
   StoreMeters store_meters_;
+  const std::shared_ptr<store::Pieces> pieces_ = std::make_shared<store::Pieces>();
   std::vector<std::thread> threads_;
   std::thread log_thread_;
 };

@@ -67,7 +67,7 @@ struct Node {
         fabric(fabric_),
         background(background_),
         router(std::move(router_)),
-        limits(limits_) {}
+        limits(std::move(limits_)) {}
 
   log::Committer* committer = nullptr;  // set once recovery knows where the log ends
   store::Store& store;

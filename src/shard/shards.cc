@@ -34,8 +34,8 @@ std::string ReadError(const Error& error) {
 Shards::Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, Limits limits,
                uint64_t seed)
     : map_(std::move(map)),
-      limits_(limits),
-      state_(store, limits.cache_bytes),
+      limits_(std::move(limits)),
+      state_(store, limits_.cache_bytes, limits_.pieces),
       applier_(state_, expiries_, once_queue_),
       view_(state_, applier_, clock_, seed),
       batch_(map_->shards().size()) {}

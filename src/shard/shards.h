@@ -63,6 +63,7 @@ struct Limits {
   uint64_t log_bytes = 192 << 20;         // or when the log grew by this much since it was new
   uint64_t once_window_ms = 10 * 60'000;  // how long a once token is remembered
   uint64_t once_bytes = 64 << 20;         // per lane: at this, a new token is refused
+  std::shared_ptr<store::Pieces> pieces;  // what buffers are made of; null: of the heap
 };
 
 struct Outcome {

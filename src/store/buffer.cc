@@ -12,7 +12,7 @@
 namespace sluice::store {
 namespace {
 
-constexpr size_t kChunkBytes = size_t{1} << 20;
+constexpr size_t kChunkBytes = Pieces::kBytes;
 constexpr size_t kOwnChunkBytes = kChunkBytes / 4;  // a larger entry gets a chunk of its own
 constexpr size_t kUnit = 8;                         // entries begin at multiples
 constexpr int kUnitBits = 17;                       // of a reference; the rest names the chunk
@@ -47,7 +47,15 @@ struct Buffer::Node {
   size_t size() const { return RoundUp(sizeof(Node) + key_size + capacity); }
 };
 
-Buffer::Buffer() {
+Buffer::Table::Table(size_t slots, Pieces* pieces) : mask_(slots - 1) {
+  for (size_t made = 0; made < slots; made += kPartSlots) {
+    const size_t part = std::min(slots, kPartSlots) * sizeof(Slot);
+    parts_.push_back(pieces && part == Pieces::kBytes ? pieces->Take() : Pieces::OfHeap(part));
+    std::memset(parts_.back().get(), 0, part);
+  }
+}
+
+Buffer::Buffer(std::shared_ptr<Pieces> pieces) : pieces_(std::move(pieces)) {
   chunks_.push_back({});
 }
 
@@ -64,21 +72,21 @@ Buffer::Node* Buffer::At(uint32_t ref) const {
 
 // The key's slot, or the empty one where it belongs. Requires: a table.
 Buffer::Slot* Buffer::Probe(const HashedKey& key) const {
-  for (size_t i = key.hash & mask_;; i = (i + 1) & mask_) {
-    Slot& slot = slots_[i];
+  for (size_t i = table_.Home(key.hash);; i = table_.After(i)) {
+    Slot& slot = table_[i];
     if (slot.ref == 0) return &slot;
     if (slot.hash == key.hash && At(slot.ref)->key() == key.bytes) return &slot;
   }
 }
 
 void Buffer::PrefetchSlot(uint32_t hash) const {
-  if (slots_) __builtin_prefetch(&slots_[hash & mask_]);
+  if (table_.size() != 0) __builtin_prefetch(&table_[table_.Home(hash)]);
 }
 
 void Buffer::PrefetchEntry(uint32_t hash) const {
-  if (!slots_) return;
-  for (size_t i = hash & mask_;; i = (i + 1) & mask_) {
-    const Slot& slot = slots_[i];
+  if (table_.size() == 0) return;
+  for (size_t i = table_.Home(hash);; i = table_.After(i)) {
+    const Slot& slot = table_[i];
     if (slot.ref == 0) return;
     if (slot.hash != hash) continue;
     const char* node = reinterpret_cast<const char*>(At(slot.ref));
@@ -103,7 +111,7 @@ bool Buffer::Hidden(const Node& node) const {
 }
 
 Buffer::Hit Buffer::Find(const HashedKey& key) const {
-  const Slot* slot = slots_ ? Probe(key) : nullptr;
+  const Slot* slot = table_.size() != 0 ? Probe(key) : nullptr;
   const Node* node = slot && slot->ref ? At(slot->ref) : nullptr;
   if (!cleared_.empty() && (!node || node->era != era_)) {
     const Range* range = Covering(key.bytes);
@@ -133,7 +141,7 @@ void Buffer::Delete(const HashedKey& key, model::Turn turn, size_t group) {
 
 Buffer::Node* Buffer::Upsert(const HashedKey& key, size_t row_size, model::Turn turn,
                              size_t group) {
-  if (taken_ * 8 >= mask_ * 5) Grow();
+  if (taken_ * 8 >= table_.size() * 5) Grow();
   Slot* slot = Probe(key);
   Node* node = slot->ref ? At(slot->ref) : nullptr;
   if (node && !recount_ && Hidden(*node)) ++live_;
@@ -176,7 +184,8 @@ uint32_t Buffer::Allocate(size_t size) {
     SLUICE_CHECK(chunks_.size() < kChunksMax);
     if (!own && open_) used_ += kChunkBytes - chunks_[open_].used;
     if (!own) open_ = chunks_.size();
-    chunks_.push_back({std::make_unique_for_overwrite<char[]>(own ? size : kChunkBytes), 0});
+    const bool pooled = !own && pieces_;
+    chunks_.push_back({pooled ? pieces_->Take() : Pieces::OfHeap(own ? size : kChunkBytes), 0});
   }
   const size_t at = own ? chunks_.size() - 1 : open_;
   const size_t offset = chunks_[at].used;
@@ -194,19 +203,15 @@ void Buffer::Link(uint32_t ref, size_t group) {
 }
 
 void Buffer::Grow() {
-  const size_t slots = slots_ ? (mask_ + 1) * 2 : kSlotsFirst;
-  // calloc gives untouched zero pages, so a large table costs only the pages that are used.
-  std::unique_ptr<Slot[], Free> grown(static_cast<Slot*>(std::calloc(slots, sizeof(Slot))));
-  SLUICE_CHECK(grown != nullptr);
-  const size_t mask = slots - 1;
-  for (size_t i = 0; slots_ && i <= mask_; ++i) {
-    if (slots_[i].ref == 0) continue;
-    size_t at = slots_[i].hash & mask;
-    while (grown[at].ref != 0) at = (at + 1) & mask;
-    grown[at] = slots_[i];
+  Table grown(std::max(table_.size() * 2, kSlotsFirst), pieces_.get());
+  for (size_t i = 0; i < table_.size(); ++i) {
+    const Slot& slot = table_[i];
+    if (slot.ref == 0) continue;
+    size_t at = grown.Home(slot.hash);
+    while (grown[at].ref != 0) at = grown.After(at);
+    grown[at] = slot;
   }
-  slots_ = std::move(grown);
-  mask_ = mask;
+  table_ = std::move(grown);
 }
 
 void Buffer::ClearRange(std::string_view begin, std::string_view end, model::Turn turn) {
@@ -310,9 +315,8 @@ bool Buffer::ReadOn(Mark& mark, std::vector<Place>* places) const {
 }
 
 size_t Buffer::bytes() const {
-  const size_t table = slots_ ? (mask_ + 1) * sizeof(Slot) : 0;
   const size_t groups = groups_.bucket_count() * sizeof(std::pair<uint64_t, uint32_t>);
-  return used_ + table + groups + cleared_bytes_;
+  return used_ + table_.size() * sizeof(Slot) + groups + cleared_bytes_;
 }
 
 size_t Buffer::entries() const {

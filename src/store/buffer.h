@@ -15,7 +15,6 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <concepts>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,6 +22,7 @@
 #include <vector>
 
 #include "model/ids.h"
+#include "store/pieces.h"
 
 namespace sluice::store {
 
@@ -48,7 +48,8 @@ class Buffer {
     model::Turn turn;
   };
 
-  Buffer();
+  // Takes memory from `pieces`; null: from the heap.
+  explicit Buffer(std::shared_ptr<Pieces> pieces = nullptr);
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
@@ -118,11 +119,26 @@ class Buffer {
     uint32_t ref;
   };
   struct Chunk {
-    std::unique_ptr<char[]> bytes;
+    Pieces::Piece bytes;
     size_t used;
   };
-  struct Free {
-    void operator()(Slot* slots) const { std::free(slots); }
+  // Open addressing; of a size that is a power of two, at least two thirds of it empty or more.
+  class Table {
+   public:
+    Table() = default;
+    Table(size_t slots, Pieces* pieces);
+
+    size_t size() const { return parts_.empty() ? 0 : mask_ + 1; }
+    size_t Home(uint32_t hash) const { return hash & mask_; }
+    size_t After(size_t slot) const { return (slot + 1) & mask_; }
+    Slot& operator[](size_t slot) const {
+      return reinterpret_cast<Slot*>(parts_[slot / kPartSlots].get())[slot % kPartSlots];
+    }
+
+   private:
+    static constexpr size_t kPartSlots = Pieces::kBytes / sizeof(Slot);
+    std::vector<Pieces::Piece> parts_;
+    size_t mask_ = 0;
   };
 
   Node* At(uint32_t ref) const;
@@ -137,11 +153,11 @@ class Buffer {
   template <class Fn>
   void Walk(Fn&& fn) const;
 
-  std::vector<Chunk> chunks_;  // [0] is a stand-in, so that no entry has reference 0
-  size_t open_ = 0;            // the chunk that small entries go to
-  size_t used_ = 0;            // bytes of the chunks that are taken
-  std::unique_ptr<Slot[], Free> slots_;
-  size_t mask_ = 0;  // slots - 1
+  std::shared_ptr<Pieces> pieces_;  // may be null
+  std::vector<Chunk> chunks_;       // [0] is a stand-in, so that no entry has reference 0
+  size_t open_ = 0;                 // the chunk that small entries go to
+  size_t used_ = 0;                 // bytes of the chunks that are taken
+  Table table_;
   size_t taken_ = 0;
   boost::unordered_flat_map<uint64_t, uint32_t> groups_;  // hash of the group: its newest entry
   std::vector<Range> cleared_;

@@ -4,8 +4,6 @@
 #include <atomic>
 #include <limits>
 
-#include "base/check.h"
-
 namespace sluice::store {
 namespace {
 
@@ -27,14 +25,11 @@ uint64_t BitsOf(uint64_t spread) {
 
 KeyFilter::KeyFilter(uint64_t bytes)
     : lines_(std::min<uint64_t>(bytes / (kLineWords * sizeof(uint64_t)),
-                                std::numeric_limits<uint32_t>::max())) {
-  if (lines_ == 0) return;
-  words_.reset(static_cast<uint64_t*>(std::calloc(lines_ * kLineWords, sizeof(uint64_t))));
-  SLUICE_CHECK(words_ != nullptr);
-}
+                                std::numeric_limits<uint32_t>::max())),
+      words_(lines_ * kLineWords * sizeof(uint64_t)) {}
 
 uint64_t* KeyFilter::LineOf(uint64_t spread) const {
-  return words_.get() + ((spread >> 32) * lines_ >> 32) * kLineWords;
+  return reinterpret_cast<uint64_t*>(words_.data()) + ((spread >> 32) * lines_ >> 32) * kLineWords;
 }
 
 void KeyFilter::Prefetch(uint32_t hash) const {

@@ -11,8 +11,8 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
+
+#include "base/huge_pages.h"
 
 namespace sluice::store {
 
@@ -29,13 +29,10 @@ class KeyFilter {
 
  private:
   static constexpr uint64_t kLineWords = 8;
-  struct Free {
-    void operator()(uint64_t* words) const { std::free(words); }
-  };
   uint64_t* LineOf(uint64_t spread) const;
 
   uint64_t lines_;
-  std::unique_ptr<uint64_t[], Free> words_;  // pages are taken when keys first meet them
+  HugePages words_;
 };
 
 }  // namespace sluice::store

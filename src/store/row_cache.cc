@@ -6,7 +6,8 @@ namespace sluice::store {
 
 using State = Buffer::Hit::State;
 
-RowCache::RowCache(size_t bytes_max) : bytes_max_(bytes_max) {
+RowCache::RowCache(size_t bytes_max, std::shared_ptr<Pieces> pieces)
+    : bytes_max_(bytes_max), pieces_(std::move(pieces)) {
   Begin(nullptr);
 }
 
@@ -19,7 +20,7 @@ size_t RowCache::bytes() const {
 }
 
 void RowCache::Begin(std::shared_ptr<const Buffer> run) {
-  generations_.push_front({std::move(run), std::make_unique<Buffer>()});
+  generations_.push_front({std::move(run), std::make_unique<Buffer>(pieces_)});
   while (generations_.size() > 1 &&
          (generations_.size() > kGenerationsMax || bytes() > bytes_max_)) {
     generations_.pop_back();

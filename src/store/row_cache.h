@@ -26,7 +26,7 @@ class RowCache {
   static constexpr size_t kRowBytesMax = 4096;
   static constexpr size_t kGenerationsMax = 4;
 
-  explicit RowCache(size_t bytes_max);
+  explicit RowCache(size_t bytes_max, std::shared_ptr<Pieces> pieces = nullptr);  // as of Buffer
 
   // kCold: it does not know. kFound copies the row to `row`.
   Answer Find(const HashedKey& key, std::string* row);
@@ -48,6 +48,7 @@ class RowCache {
   Buffer& Youngest();
 
   const size_t bytes_max_;
+  const std::shared_ptr<Pieces> pieces_;
   std::deque<Generation> generations_;  // youngest first; never empty
 };
 

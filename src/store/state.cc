@@ -78,7 +78,7 @@ Run State::Freeze(std::vector<Position> positions) {
   // Asking also settles the count, which other threads may read from now on.
   if (active_->empty() && active_->entries() == 0) return run;
   frozen_bytes_ += active_->bytes();
-  run.buffer = std::exchange(active_, std::make_shared<Buffer>());
+  run.buffer = std::exchange(active_, std::make_shared<Buffer>(pieces_));
   frozen_.push_back(run.buffer);
   return run;
 }

@@ -38,8 +38,13 @@ class State {
  public:
   static constexpr size_t kCacheBytes = size_t{32} << 20;
 
-  explicit State(Store& store, size_t cache_bytes = kCacheBytes)
-      : store_(store), active_(std::make_shared<Buffer>()), cache_(cache_bytes) {}
+  // `pieces`: as of Buffer.
+  explicit State(Store& store, size_t cache_bytes = kCacheBytes,
+                 const std::shared_ptr<Pieces>& pieces = nullptr)
+      : store_(store),
+        pieces_(pieces),
+        active_(std::make_shared<Buffer>(pieces)),
+        cache_(cache_bytes, pieces) {}
 
   // `scratch` holds the row when it comes from the store.
   Result<Found> Find(const HashedKey& key, Tier tier, std::string* scratch);
@@ -75,6 +80,7 @@ class State {
   bool WorthAsking();
 
   Store& store_;
+  std::shared_ptr<Pieces> pieces_;
   std::shared_ptr<Buffer> active_;
   std::deque<std::shared_ptr<const Buffer>> frozen_;  // oldest first
   size_t frozen_bytes_ = 0;

@@ -1,0 +1,64 @@
+#include "store/pieces.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace sluice::store {
+namespace {
+
+// Goal:   no byte is anybody else's; what comes back is used again; nobody waits for the feeder.
+// Method: several threads take pieces, fill them with a mark of their own, check it and give them
+//         back, with a feeder beside them.
+TEST(Pieces, BelongToOneAtATime) {
+  constexpr int kTakers = 3, kRounds = 200;
+  constexpr size_t kHeld = Pieces::kAhead + 5;
+  Pieces pieces;
+  std::thread feeder([&] { pieces.Feed(); });
+  std::vector<std::thread> takers;
+  for (int taker = 0; taker < kTakers; ++taker) {
+    takers.emplace_back([&, taker] {
+      std::vector<Pieces::Piece> held;
+      for (int round = 0; round < kRounds; ++round) {
+        held.push_back(pieces.Take());
+        std::memset(held.back().get(), taker + 1, 4096);
+        std::memset(held.back().get() + Pieces::kBytes - 64, taker + 1, 64);
+        if (held.size() < kHeld) continue;
+        for (const Pieces::Piece& piece : held) {
+          ASSERT_EQ(piece[0], taker + 1);
+          ASSERT_EQ(piece[Pieces::kBytes - 1], taker + 1);
+        }
+        held.clear();
+      }
+    });
+  }
+  for (std::thread& taker : takers) taker.join();
+  pieces.Stop();
+  feeder.join();
+
+  std::set<char*> seen;
+  for (int i = 0; i < 2; ++i) {
+    std::vector<Pieces::Piece> held;
+    for (size_t n = 0; n < Pieces::kAhead; ++n) {
+      held.push_back(pieces.Take());
+      ASSERT_EQ(held.back().get_deleter().to, &pieces) << "of the heap";
+      seen.insert(held.back().get());
+    }
+  }
+  EXPECT_EQ(seen.size(), Pieces::kAhead);
+}
+
+// Goal:   without a feeder there is memory all the same.
+TEST(Pieces, ComeFromTheHeapWhileNoneIsReady) {
+  Pieces pieces;
+  const Pieces::Piece piece = pieces.Take();
+  ASSERT_NE(piece, nullptr);
+  std::memset(piece.get(), 1, Pieces::kBytes);
+  EXPECT_EQ(piece.get_deleter().to, nullptr);
+}
+
+}  // namespace
+}  // namespace sluice::store
