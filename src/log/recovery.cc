@@ -45,7 +45,6 @@ class Pass {
 
   const std::string dir_;
   const model::Lsn witness_;
-  model::Lsn durable_;  // greatest LSN that the log itself says was durable
   Recovered result_;
 };
 
@@ -88,7 +87,6 @@ Status Pass::ScanSegment(size_t index) {
   const bool is_last = index + 1 == result_.segments.size();
   result_.report.term = std::max(result_.report.term, segment.header.term);
   result_.report.time = std::max(result_.report.time, segment.header.time);
-  durable_ = std::max(durable_, segment.header.durable);
   SegmentReader reader(segment.file, segment.header);
   // That this segment was begun witnesses all groups before it.
   result_.tail.reset();
@@ -119,7 +117,6 @@ void Pass::Account(const SegmentReader& reader, uint64_t offset) {
   report.term = std::max(report.term, header.term);
   report.time = std::max(report.time, header.time);
   report.clean_stop = header.flags & kGroupCleanStop;
-  durable_ = std::max(durable_, header.durable);
   for (const ShardSpan& span : reader.group().shards) {
     model::ShardSeq& next = report.next_seq[span.lineage];
     next = std::max(next, model::ShardSeq(span.first_seq.value + span.records));
@@ -147,10 +144,6 @@ Status Pass::EndOfLog(SegmentReader& reader, SegmentReader::Found found) {
     return Damage(reader, found, fmt::format("a later group at offset {}", remains.later_header));
   }
   const model::Lsn next = reader.place().next;
-  if (durable_ >= next) {
-    return Damage(reader, found,
-                  fmt::format("the log says that LSN {} was durable", durable_.value));
-  }
   if (witness_ >= next) {
     return Damage(reader, found,
                   fmt::format("LSN {} was applied, so it was durable", witness_.value));

@@ -63,7 +63,7 @@ class RocksStore : public Store {
     uint64_t table_bytes = uint64_t{64} << 20;  // a compacted file's
     int level0_files_compact = 8;               // runs that are compacted together
     // Past either, Stalled(): reads look into every run, and space waits for compaction.
-    uint64_t level0_files_stall = 40;
+    uint64_t level0_files_stall = 64;
     uint64_t pending_bytes_stall = uint64_t{16} << 30;
     // The catalogue's entry, valid as long as the store; nullptr if unknown. Asked on RocksDB's
     // threads, to drop the fields of hashes that ended. Empty: none is dropped.
