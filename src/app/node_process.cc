@@ -24,9 +24,9 @@ size_t LanesOf(const config::Config& config) {
 
 MemoryPlan PlanMemory(uint64_t memory_bytes, size_t lanes) {
   MemoryPlan plan;
-  plan.block_cache_bytes = memory_bytes / 4;
+  plan.block_cache_bytes = memory_bytes / 6;
   plan.key_filter_bytes = memory_bytes / 16;
-  plan.cache_bytes = memory_bytes / 6 / lanes;
+  plan.cache_bytes = memory_bytes / 4 / lanes;
   plan.buffer_bytes = std::max<uint64_t>(memory_bytes / 3 / lanes / 3, 1 << 20);
   plan.queue_bytes = std::clamp<uint64_t>(memory_bytes / 16, 1 << 20, 64 << 20);
   plan.client_bytes = std::max<uint64_t>(memory_bytes / 16, kClientBytesLeast);

@@ -245,6 +245,36 @@ TEST(Session, WaitsForTheAckLevel) {
   EXPECT_EQ(node.Take(reader), "$1\r\ny\r\n$1\r\nx\r\n");
 }
 
+// Goal:   no part of a write over several lanes is seen before the whole of it is durable.
+// Method: MSET over keys of three lanes, from each of them; every key read from every lane before
+//         and after the log is durable.
+// Broken: if a lane applied another lane's record without covering its position.
+TEST(Session, ShowsNoPartOfAWriteOverLanesBeforeItIsDurable) {
+  constexpr size_t kLanes = 3, kKeys = 10;
+  for (size_t origin = 0; origin < kLanes; ++origin) {
+    NodeFixture node({.lanes = kLanes});
+    std::string write = fmt::format("*{}\r\n$4\r\nMSET\r\n", 1 + 2 * kKeys);
+    for (size_t key = 0; key < kKeys; ++key)
+      write += fmt::format("$5\r\nkey:{}\r\n$1\r\nv\r\n", key);
+    const uint64_t writer = node.Connect(origin);
+    node.Turn(origin, writer, write);
+    node.Settle();
+    std::vector<std::pair<size_t, uint64_t>> readers;
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      for (size_t key = 0; key < kKeys; ++key) {
+        readers.emplace_back(lane, node.Connect(lane));
+        node.Turn(lane, readers.back().second, Request({"GET", fmt::format("key:{}", key)}));
+      }
+    }
+    node.Settle();
+    for (const auto& [lane, id] : readers) EXPECT_EQ(node.Take(id, lane), "");
+    node.Sync();
+    node.Settle();
+    for (const auto& [lane, id] : readers) EXPECT_EQ(node.Take(id, lane), "$1\r\nv\r\n");
+    EXPECT_EQ(node.Take(writer, origin), "+OK\r\n");
+  }
+}
+
 // Goal:   SLUICE ACK raises the level and never lowers it; WAIT and WAITAOF wait for all.
 TEST(Session, RaisesTheAckLevel) {
   NodeFixture node({.config = Config(kTwoKeyspaces)});

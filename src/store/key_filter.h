@@ -12,7 +12,7 @@
 
 #include <cstdint>
 
-#include "base/huge_pages.h"
+#include "env/huge_pages.h"
 
 namespace sluice::store {
 
@@ -32,7 +32,7 @@ class KeyFilter {
   uint64_t* LineOf(uint64_t spread) const;
 
   uint64_t lines_;
-  HugePages words_;
+  env::HugePages words_;
 };
 
 }  // namespace sluice::store

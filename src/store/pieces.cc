@@ -34,9 +34,9 @@ void Pieces::Feed() {
       continue;
     }
     lock.unlock();
-    HugePages page(HugePages::kPageBytes);
+    env::HugePages page(env::HugePages::kPageBytes);
     lock.lock();
-    for (size_t at = 0; at < HugePages::kPageBytes; at += kBytes) {
+    for (size_t at = 0; at < env::HugePages::kPageBytes; at += kBytes) {
       ready_.push_back(page.data() + at);
     }
     pages_.push_back(std::move(page));

@@ -13,7 +13,7 @@
 #include <mutex>
 #include <vector>
 
-#include "base/huge_pages.h"
+#include "env/huge_pages.h"
 
 namespace sluice::store {
 
@@ -41,7 +41,7 @@ class Pieces {
   std::mutex mutex_;
   std::condition_variable few_;
   std::vector<char*> ready_;
-  std::vector<HugePages> pages_;
+  std::vector<env::HugePages> pages_;
   bool stopping_ = false;
 };
 

@@ -1,4 +1,4 @@
-#include "base/huge_pages.h"
+#include "env/huge_pages.h"
 
 #include <sys/mman.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-namespace sluice {
+namespace sluice::env {
 
 HugePages::HugePages(size_t bytes) {
   if (bytes == 0) return;
@@ -24,4 +24,4 @@ HugePages::~HugePages() {
   if (mapping_ != nullptr) munmap(mapping_, mapped_);
 }
 
-}  // namespace sluice
+}  // namespace sluice::env

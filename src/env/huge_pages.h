@@ -1,5 +1,5 @@
-// HugePages: memory of its own mapping, in huge pages where the system gives them. Looking something
-// up in much memory then rarely waits for the page tables as well.
+// HugePages: memory of its own mapping, in huge pages where the system gives them. Looking
+// something up in much memory then rarely waits for the page tables as well.
 //
 // Owns:     the mapping. All of it is zero, and taken from the system at once: the kernel and what
 //           lies below it may need milliseconds for a huge page, which nobody should meet later.
@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace sluice {
+namespace sluice::env {
 
 class HugePages {
  public:
@@ -35,4 +35,4 @@ class HugePages {
   char* data_ = nullptr;
 };
 
-}  // namespace sluice
+}  // namespace sluice::env
