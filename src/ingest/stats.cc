@@ -11,7 +11,7 @@ namespace {
 void FillSizes(const model::ShardMap& map, store::Store& store, std::vector<ShardStat>& stats) {
   for (ShardStat& stat : stats) {
     const ScanRequest all = StretchOf(map.shards()[stat.shard], {}, {});
-    stat.keys = store.ApproximateKeys(all.begin, all.end);
+    if (!stat.hidden) stat.keys = store.ApproximateKeys(all.begin, all.end);
     stat.bytes = store.ApproximateBytes(all.begin, all.end);
   }
 }
@@ -23,7 +23,9 @@ NodeStats StatsOf(Lane& lane) {
   for (size_t i = 0; i < shards.size(); ++i) {
     if (!lane.Owns(i)) continue;
     const uint64_t next = lane.node().committer->next_seq(shards[i].lineage).value;
-    stats.shards.push_back({i, lane.id(), 0, 0, next - 1});
+    const ScanRequest all = StretchOf(shards[i], {}, {});
+    const bool hidden = lane.shards().state().Hides(all.begin, all.end);
+    stats.shards.push_back({i, lane.id(), 0, 0, next - 1, hidden});
   }
   stats.buffered = lane.shards().state().entries();
   return stats;

@@ -17,6 +17,7 @@ struct ShardStat {
   model::LaneId lane;
   uint64_t keys = 0, bytes = 0;  // estimates of what is in the store
   uint64_t seq = 0;              // records so far
+  bool hidden = false;           // what is in the store was cleared since
 };
 struct NodeStats {
   std::vector<ShardStat> shards;  // in the order of the map

@@ -104,6 +104,11 @@ const Buffer::Range* Buffer::Covering(std::string_view key) const {
   return &*std::prev(after);
 }
 
+bool Buffer::Clears(std::string_view begin, std::string_view end) const {
+  const Range* range = Covering(begin);
+  return range && range->end >= end;
+}
+
 bool Buffer::Hidden(const Node& node) const {
   if (node.era == era_) return false;
   const Range* range = Covering(node.key());

@@ -80,6 +80,8 @@ class Buffer {
   };
   // In key order, disjoint; where clears overlapped, the last one's.
   const std::vector<Range>& cleared() const { return cleared_; }
+  // One of them covers [begin, end).
+  bool Clears(std::string_view begin, std::string_view end) const;
 
   // Every entry, in no order; return false to stop.
   using Visit = std::function<bool(std::string_view key, std::string_view row, bool deleted,

@@ -1,5 +1,6 @@
 #include "store/state.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -71,6 +72,12 @@ size_t State::entries() const {
   size_t entries = active_->entries();
   for (const auto& buffer : frozen_) entries += buffer->entries();
   return entries;
+}
+
+bool State::Hides(std::string_view begin, std::string_view end) const {
+  if (active_->Clears(begin, end)) return true;
+  return std::any_of(frozen_.begin(), frozen_.end(),
+                     [&](const auto& buffer) { return buffer->Clears(begin, end); });
 }
 
 Run State::Freeze(std::vector<Position> positions) {

@@ -66,6 +66,8 @@ class State {
   size_t frozen_bytes() const { return frozen_bytes_; }
   size_t bytes() const;    // active and frozen
   size_t entries() const;  // the same; see Buffer::entries
+  // What the store has in [begin, end) was cleared since.
+  bool Hides(std::string_view begin, std::string_view end) const;
 
   // Without rows to store, the run has no buffer. Requires: nothing else writes the active buffer
   // afterwards.
