@@ -2,8 +2,8 @@
 // replies that nobody took, against the share of server.memory that is theirs.
 //
 // From half of it on, each connection may have little unsent (Session::Blocked). When all of it is
-// in use, nothing more is read or run until the connections that hold most have been ended
-// (Connections::EndLargest), so one that holds little is never ended for the sake of others.
+// in use, nothing more is read or run until each lane has ended those of its connections that hold
+// most (Connections::EndLargest). One below kUncounted is never ended for the sake of others.
 //
 // Threads:  any; Limit before the first connection.
 // Bounds:   what connections hold below kUncounted each is not counted: then a client of the usual

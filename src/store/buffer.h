@@ -124,7 +124,7 @@ class Buffer {
     Pieces::Piece bytes;
     size_t used;
   };
-  // Open addressing; of a size that is a power of two, at least two thirds of it empty or more.
+  // Open addressing; its size is a power of two, and at most five eighths of it are taken.
   class Table {
    public:
     Table() = default;
