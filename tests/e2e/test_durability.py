@@ -6,6 +6,7 @@ Method: the server runs under strace; each command carries a marker, which the t
 Tried:  `ack = "memory"` (the test below) has the replies before the syncs.
 """
 
+import itertools
 import re
 import shutil
 import threading
@@ -13,7 +14,7 @@ import threading
 import pytest
 
 from servers import wait_for
-from wire import Closed, Wire, encode
+from wire import Closed, Wire
 
 pytestmark = pytest.mark.release_only
 
@@ -144,7 +145,7 @@ segment = "16MiB"
 ack = "memory"
 """
 SYNC_US = 200_000
-RUN_BYTES = 16 << 20  # more than a write buffer holds
+WRITES_TOGETHER = 50
 
 
 def test_a_run_waits_for_its_log(start_sluice, tmp_path):
@@ -163,10 +164,13 @@ def test_a_run_waits_for_its_log(start_sluice, tmp_path):
 
     def write():
         value = b"x" * 8000
+        numbers = itertools.count()
         try:
             with Wire(server.port) as wire:
-                for n in range(RUN_BYTES // len(value)):
-                    wire.send(encode(("SET", f"k{n}", value)))
+                while True:  # until the node is killed
+                    for _ in wire.pipeline([("SET", f"k{next(numbers)}", value)
+                                            for _ in range(WRITES_TOGETHER)]):
+                        pass
         except Closed:
             pass
 
