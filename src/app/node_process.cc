@@ -10,7 +10,7 @@
 namespace sluice::app {
 namespace {
 
-constexpr uint64_t kLogBytesMax = 384 << 20;      // of log not yet in the store, all lanes together
+constexpr uint64_t kLogBytesMax = 480 << 20;      // of log not yet in the store, all lanes together
 constexpr uint64_t kClientBytesLeast = 24 << 20;  // so that the largest value can come in
 constexpr std::string_view kNodeName = "local";
 
@@ -111,7 +111,7 @@ void NodeProcess::MakeLanes(const config::Config& config, std::function<void(mod
   shard::Limits limits;
   limits.buffer_bytes = plan.buffer_bytes;
   limits.cache_bytes = plan.cache_bytes;
-  limits.log_bytes = kLogBytesMax / 2;
+  limits.log_bytes = kLogBytesMax / 3;  // a buffer that fills, and two on their way
   limits.once_window_ms = config.server.once_window_ms;
   limits.once_bytes = config.server.once_bytes / lanes;
   limits.pieces = threads_->pieces();

@@ -57,8 +57,9 @@ Result<bool> Recovery::Step() {
   SLUICE_ASSIGN(const log::GroupView* group, reader_->Next());
   if (group == nullptr) return true;
   SLUICE_TRY(Replay(*group));
+  // A buffer that has its size can wait for the first turn: lanes store it while they serve.
   for (Lane* lane : node_.lanes) {
-    if (lane->shards().WantsFreeze(bytes_)) SLUICE_TRY(Flush(*lane));
+    if (lane->shards().HoldsLog(bytes_)) SLUICE_TRY(Flush(*lane));
   }
   return false;
 }

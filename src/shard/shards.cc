@@ -270,11 +270,6 @@ void Shards::SweepStored(const KeyPlace& place, std::string_view index_key,
   state_.active().Delete(index_key, turns_.current());
 }
 
-bool Shards::WantsFreeze(uint64_t log_bytes) const {
-  return state_.active().bytes() >= limits_.buffer_bytes ||
-         log_bytes - buffer_began_ >= limits_.log_bytes;
-}
-
 store::Run Shards::Freeze(std::vector<store::Position> positions, uint64_t log_bytes) {
   meters_.runs.Add();
   buffer_began_ = log_bytes;

@@ -153,7 +153,13 @@ class Shards {
   void SweepStored(const KeyPlace& place, std::string_view index_key, std::string_view stored);
 
   // `log_bytes`: bytes that all lanes appended to the log since it was opened.
-  bool WantsFreeze(uint64_t log_bytes) const;
+  bool WantsFreeze(uint64_t log_bytes) const {
+    return state_.active().bytes() >= limits_.buffer_bytes || HoldsLog(log_bytes);
+  }
+  // The write buffer keeps as much of the log from being trimmed as it may.
+  bool HoldsLog(uint64_t log_bytes) const {
+    return log_bytes - buffer_began_ >= limits_.log_bytes;
+  }
   store::Run Freeze(std::vector<store::Position> positions, uint64_t log_bytes);
 
   // Replay is over: no time before `floor` will be taken, and the log's bytes count from zero.
