@@ -53,6 +53,10 @@ struct LogConfig {
 
 enum class Ack : uint8_t { kMemory, kDurable };
 
+enum class ProjectionMode : uint8_t { kSet, kAdd };
+enum class ProjectionAdopt : uint8_t { kRefuse, kOverwrite, kAdd, kSeed };
+enum class ProjectionOnExpire : uint8_t { kKeep, kDelete };
+
 // Where one range shard ends and the next begins: values of the first range segments, at least one.
 using SplitPoint = std::vector<std::string>;
 
