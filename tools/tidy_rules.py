@@ -93,7 +93,7 @@ def no_parent_includes(tree):
 
 
 def outside_headers(tree):
-    """Headers of RocksDB, of the network libraries and of the system stay behind their walls."""
+    """Headers of RocksDB, libpq, the network libraries and the system stay behind their walls."""
     for file in tree.files:
         if not (file.is_cpp and file.room):
             continue
@@ -101,6 +101,9 @@ def outside_headers(tree):
             if path.startswith("rocksdb/"):
                 if not file.path.as_posix().startswith("src/store/rocks_"):
                     yield file.path, line, f"<{path}> belongs into src/store/rocks_*"
+            elif path == "libpq-fe.h":
+                if not file.path.as_posix().startswith("src/project/pg_"):
+                    yield file.path, line, f"<{path}> belongs into src/project/pg_*"
             elif re.match(r"(openssl|boost|asio)(/|\.)", path):
                 password_hash = path.startswith("openssl/") and file.under("src/auth")
                 if not (password_hash or CONTAINERS.match(path) or file.under(*RIM)):
