@@ -495,7 +495,7 @@ TEST(PgFaults, CatchesUpFromAnOlderBackup) {
   Drain(*sink, log, 1, 20, 0, [&] {
     if (++calls != 4) return;
     Server().Ask("DROP TABLE IF EXISTS backup_rows, backup_places");
-    // One statement sees one moment, as a backup does.
+    // Nothing is written meanwhile, so that both are of one moment, as in a backup.
     Server().Ask("CREATE TABLE backup_rows AS SELECT * FROM restored");
     Server().Ask(
         "CREATE TABLE backup_places AS SELECT * FROM sluice_positions "

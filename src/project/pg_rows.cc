@@ -286,11 +286,11 @@ std::vector<PgStatement> PgRowWriter::Probes() const {
   const std::string none = PgArray().Take();
   std::vector<PgStatement> probes(1);
   const size_t all = mapping_.columns.size();
-  probes[0].sql =
-      UpsertSql(std::string(all - mapping_.key_columns, static_cast<char>(Part::kValue)));
+  probes[0].sql = "EXPLAIN " + UpsertSql(std::string(all - mapping_.key_columns,
+                                                     static_cast<char>(Part::kValue)));
   probes[0].values.assign(all, none);
   if (mapping_.mode == config::ProjectionMode::kSet) {
-    probes.push_back({.sql = DeleteSql()});
+    probes.push_back({.sql = "EXPLAIN " + DeleteSql()});
     probes[1].values.assign(mapping_.key_columns, none);
   }
   return probes;

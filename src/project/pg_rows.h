@@ -43,7 +43,7 @@ class PgRowWriter {
 
   // Requires: WhyRefused says nothing of any of them, and they are of different keys.
   std::vector<PgStatement> Statements(std::span<const Change* const> changes) const;
-  // The same without rows: whether the server would take them.
+  // Whether the server would take such statements: planned and its rights checked, not executed.
   std::vector<PgStatement> Probes() const;
 
   // One row for each of `changes` that is not as it says (kDeleted: that is there at all): its

@@ -1,5 +1,5 @@
-// Sink: where a projection writes. A table in PostgreSQL, files of NDJSON; one conformance suite for
-// all of them.
+// Sink: where a projection writes. A table in PostgreSQL, files of NDJSON; one conformance suite
+// for all of them.
 //
 // A sink holds exactly the effects up to its position. It keeps the position itself, in the same
 // transaction as the rows: after a crash anywhere it is asked where it is, and goes on from there.
@@ -19,8 +19,8 @@
 
 namespace sluice::project {
 
-// How far a sink is: all effects of each lineage up to its number. No shard has lineage 0: its place
-// is the projector's own, and counts the steps of copying the state (projector.h).
+// How far a sink is: all effects of each lineage up to its number. No shard has lineage 0: its
+// place is the projector's own, and counts its steps (projector.h).
 struct Place {
   model::Lineage lineage;
   model::ShardSeq seq;
@@ -68,11 +68,11 @@ struct DeadLetter {
 
 // One step of a sink. Any part may be empty.
 struct Batch {
-  Position from;  // where the sink must be, of the lineages that `to` names (absent there: new)
-  Position to;    // where it is afterwards; only lineages that moved
+  Position from;      // where the sink must be, of the lineages that `to` names (absent there: new)
+  Position to;        // where it is afterwards; only lineages that moved
   bool anew = false;  // a rebuild: first all rows, places and letters that the projection has go
-  std::vector<Change> changes;   // by key, each once
-  std::vector<DeadLetter> dead;  // to be kept beside the position; replaces one of the same id
+  std::vector<Change> changes;    // by key, each once
+  std::vector<DeadLetter> dead;   // to be kept beside the position; replaces one of the same id
   std::vector<uint64_t> revived;  // ids of letters to forget
   uint64_t bytes = 0;
 };
