@@ -47,6 +47,7 @@ THREADED = {
     "env_test": "*",
     "log_test": "Committer.*:FileLogReader.*",
     "meter_test": "*",
+    "project_test": "PgFaults.CancelEndsACallThatWaits",
     "server_test": "LaneServer.*",
     "store_test": "KeyOrder.*",
 }

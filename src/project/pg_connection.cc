@@ -14,6 +14,7 @@ using Outcome = env::Interrupt::Outcome;
 using Until = env::Interrupt::Until;
 
 constexpr uint64_t kUsPerMs = 1000;
+constexpr int kNothingsMax = 16;  // in a row, from a libpq that has lost its place
 
 // How soon a peer that is gone is noticed; whoever writes other values into the url gets those.
 constexpr const char* kKeepaliveIdleS = "10";
@@ -238,6 +239,7 @@ PgResult<std::vector<PgRows>> PgConnection::Receive(uint64_t timeout_ms) {
   std::vector<PgRows> all;
   std::optional<PgFault> fault;
   size_t received = 0;
+  int nothings = 0;
   for (;;) {
     while (PQisBusy(connection_) == 1) {
       PgResult<void> ready = WaitFor(Until::kReadable, end_us, "waiting for a result");
@@ -246,9 +248,13 @@ PgResult<std::vector<PgRows>> PgConnection::Receive(uint64_t timeout_ms) {
     }
     const ResultPtr result(PQgetResult(connection_));
     if (result == nullptr) {  // between the results of two statements
-      if (PQstatus(connection_) == CONNECTION_BAD) return Fault(fault.value_or(LostFault()));
+      const bool stuck = ++nothings > kNothingsMax;
+      if (stuck || PQstatus(connection_) == CONNECTION_BAD) {
+        return Fault(fault.value_or(LostFault()));
+      }
       continue;
     }
+    nothings = 0;
     const ExecStatusType status = PQresultStatus(result.get());
     if (status == PGRES_PIPELINE_SYNC) break;
     const Awaited* awaited = received < awaited_.size() ? &awaited_[received] : nullptr;

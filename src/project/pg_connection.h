@@ -13,7 +13,7 @@
 // Threads:  one at a time.
 // Failure:  PgFault. After one that is lost() the object is of no more use.
 // Bounds:   every wait has an end, PgLogin says when; kPreparedMax statements stay prepared, others
-//           are parsed each time; kRowsMax rows of a result, more is a defect of ours.
+//           are parsed each time.
 #pragma once
 
 #include <cstdint>
