@@ -109,7 +109,8 @@ TEST(PgFaults, WaitsForACommitOnItsWay) {
   PgProxy proxy(Server().port());
   PgSinkOptions options = AddOptions("held");
   options.url = Server().Url(proxy.port());
-  options.statement_ms = options.lock_ms = 200;
+  options.statement_ms = 1'000;
+  options.lock_ms = 200;
   const auto sink = MakeSink(options);
   ASSERT_TRUE(sink->Open(1).has_value());
   ExpectOk(sink->Write(BatchOf({DeltaOf("1", 1)}, 0, 1)));

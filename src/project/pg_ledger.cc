@@ -73,7 +73,7 @@ PgResult<std::optional<PgOwner>> PgLedger::LockOwner(PgConnection& connection) c
   SLUICE_PG_ASSIGN(
       const PgRows found,
       connection.Ask(fmt::format("SELECT epoch, target, adopted FROM {} WHERE projection = $1 "
-                                 "FOR UPDATE",
+                                 "FOR NO KEY UPDATE",
                                  projections_),
                      {projection_}));
   if (found.rows.empty()) return std::optional<PgOwner>();
@@ -123,7 +123,8 @@ PgResult<Position> PgLedger::TakePlaces(PgConnection& connection, uint64_t epoch
 }
 
 PgStatement PgLedger::LockEpoch() const {
-  return {.sql = fmt::format("SELECT epoch FROM {} WHERE projection = $1 FOR UPDATE", projections_),
+  return {.sql = fmt::format("SELECT epoch FROM {} WHERE projection = $1 FOR NO KEY UPDATE",
+                             projections_),
           .values = {projection_},
           .name = "sluice_epoch"};
 }

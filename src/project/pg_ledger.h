@@ -36,7 +36,8 @@ class PgLedger {
 
   // Makes the tables that are missing, in the transaction that is open.
   PgResult<void> MakeTables(PgConnection& connection) const;
-  // Locks the owner's row; nothing when there is none.
+  // Locks the owner's row, as LockEpoch does: against each other, and not against rows that refer
+  // to it. Nothing when there is none.
   PgResult<std::optional<PgOwner>> LockOwner(PgConnection& connection) const;
   // The projection that writes to the table; empty: none.
   PgResult<std::string> WriterOf(PgConnection& connection, const std::string& target) const;
