@@ -80,7 +80,7 @@ void WaitUntilBlocked(const std::string& projection) {
 // Method: a proxy cuts after one more piece of the conversation each time, until a run needs no
 //         cut; with one connection and with two.
 TEST(PgFaults, SurvivesACutAnywhere) {
-  const ToyLog log(1, 400, 40);
+  const ToyLog log(1, 200, 40);
   for (const uint64_t connections : {1, 2}) {
     for (uint64_t cut = 1;; ++cut) {
       ASSERT_LT(cut, 1000u);
@@ -114,7 +114,7 @@ TEST(PgFaults, WaitsForACommitOnItsWay) {
   const auto sink = MakeSink(options);
   ASSERT_TRUE(sink->Open(1).has_value());
   ExpectOk(sink->Write(BatchOf({DeltaOf("1", 1)}, 0, 1)));
-  proxy.Hold("COMMIT");
+  proxy.Hold(std::string("COMMIT\0", 7));  // and not READ COMMITTED
   ExpectCode(sink->Write(BatchOf({DeltaOf("1", 2)}, 1, 2)), Code::kOutcomeUnknown);
   options.url = Server().Url();
   const auto again = MakeSink(options);

@@ -339,14 +339,14 @@ PgStatement PgRowWriter::Comparison(std::span<const Change* const> changes) cons
     const std::string have = "t." + QuotedName(mapping_.columns[i].name);
     add_array(ArrayType(i), fmt::format("c{}", i), array_of(i));
     const std::string want = fmt::format("u.c{}::{}", i, types_[i].declared);
-    // As text: json has no equality, and what is shown to differ must look different.
-    shown.push_back(
-        fmt::format("{0}::text, ({1})::text, {0}::text IS DISTINCT FROM ({1})::text", have, want));
-    // Of an absent field the column has its default, whatever that is.
-    differ.push_back(fmt::format(
+    // As text: json has no equality, and what is shown to differ must look different. Of an absent
+    // field the column has its default, whatever that is.
+    const std::string differs = fmt::format(
         "({}{}::text IS DISTINCT FROM ({})::text)",
         types_[i].has_default ? fmt::format("u.c{} IS NOT NULL AND ", i) : std::string(), have,
-        want));
+        want);
+    shown.push_back(fmt::format("{}::text, ({})::text, {}", have, want, differs));
+    differ.push_back(differs);
   }
   differ.push_back("false");
   const std::string there = fmt::format("t.{} IS NOT NULL", QuotedName(mapping_.columns[0].name));
