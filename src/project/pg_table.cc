@@ -15,7 +15,6 @@ namespace sluice::project {
 namespace {
 
 using Kind = PgSource::Kind;
-using config::ProjectionMode;
 
 const std::string& Text(const std::optional<std::string>& value) {
   SLUICE_CHECK(value.has_value());
