@@ -23,9 +23,10 @@ void Face::SetRecovering(NodeProcess& node) {
   replays_ = true;
 }
 
-void Face::SetServing(NodeProcess& node) {
+void Face::SetServing(NodeProcess& node, std::vector<project::Projector*> projections) {
   const std::lock_guard lock(mutex_);
   node_ = &node;
+  projections_ = std::move(projections);
   serving_ = true;
 }
 
@@ -91,6 +92,34 @@ Result<std::string> Face::KeyspacesJson() {
                          {"append_only", policy.append_only}});
   }
   return nlohmann::json{{"keyspaces", keyspaces}}.dump();
+}
+
+Result<std::string> Face::ProjectionsJson() {
+  if (Serving() == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
+  const auto number = [](const std::optional<uint64_t>& value) {
+    return value ? nlohmann::json(*value) : nlohmann::json();
+  };
+  nlohmann::json projections = nlohmann::json::array();
+  for (const project::Projector* one : projections_) {
+    const project::Report report = one->report();
+    projections.push_back({{"projection", one->name()},
+                           {"from", one->source().keyspace.name},
+                           {"state", project::StateName(report.state)},
+                           {"why", report.why},
+                           {"lag_ms", number(report.lag_ms)},
+                           {"lag_bytes", number(report.lag_bytes)},
+                           {"rows", report.rows},
+                           {"rows_per_second", report.rows_per_second},
+                           {"batches", report.batches},
+                           {"batch_rows", report.batch_rows},
+                           {"errors", report.errors},
+                           {"copied", report.copied},
+                           {"dead", report.dead},
+                           {"notes", report.notes}});
+  }
+  // The texts of sinks may be anything.
+  return nlohmann::json{{"projections", projections}}.dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 Result<std::string> Face::ConfigJson() {

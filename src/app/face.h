@@ -5,10 +5,12 @@
 
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "app/node_process.h"
 #include "console/source.h"
 #include "meter/registry.h"
+#include "project/projector.h"
 #include "server/context.h"
 
 namespace sluice::app {
@@ -22,12 +24,13 @@ class Face final : public console::Source {
   void SetPhase(std::string phase);
   // Replaying: the progress is asked from the node.
   void SetRecovering(NodeProcess& node);
-  void SetServing(NodeProcess& node);
+  void SetServing(NodeProcess& node, std::vector<project::Projector*> projections);
 
   console::Readiness Ready() override;
   std::string MetricsText() override { return registry_.PrometheusText(); }
   Result<std::string> ShardsJson() override;
   Result<std::string> KeyspacesJson() override;
+  Result<std::string> ProjectionsJson() override;
   Result<std::string> ConfigJson() override;
 
  private:
@@ -38,6 +41,7 @@ class Face final : public console::Source {
   std::mutex mutex_;
   std::string phase_ = "starting";
   NodeProcess* node_ = nullptr;
+  std::vector<project::Projector*> projections_;
   bool replays_ = false, serving_ = false;
 };
 

@@ -11,6 +11,7 @@
 #include "cli/check.h"
 #include "cli/inspect.h"
 #include "cli/load.h"
+#include "cli/projection.h"
 
 namespace sluice::app {
 namespace {
@@ -18,8 +19,8 @@ namespace {
 constexpr int kWrongUsage = 2;
 
 // Named in the manual, not in this version yet.
-constexpr std::array<std::string_view, 9> kLater = {
-    "plan", "advise", "top", "shard", "projection", "txn", "saga", "restore", "backup"};
+constexpr std::array<std::string_view, 8> kLater = {"plan", "advise", "top",     "shard",
+                                                    "txn",  "saga",   "restore", "backup"};
 
 int Main(int argc, char** argv) {
   if (argc > 1) {
@@ -32,6 +33,7 @@ int Main(int argc, char** argv) {
     if (verb == "load") return cli::LoadMain(argc - 1, argv + 1);
     if (verb == "bench") return cli::BenchMain(argc - 1, argv + 1);
     if (verb == "inspect") return cli::InspectMain(argc - 1, argv + 1);
+    if (verb == "projection") return cli::ProjectionMain(argc - 1, argv + 1);
   }
   CLI::App app{"Sluice: the write path of a write-heavy application"};
   app.require_subcommand(1);
@@ -54,6 +56,7 @@ int Main(int argc, char** argv) {
 
   app.add_subcommand("load", "feed CSV, TSV, NDJSON or another server's keys to a running server");
   app.add_subcommand("inspect", "read a stopped node's files");
+  app.add_subcommand("projection", "list, pause, resume or rebuild a running server's projections");
   app.add_subcommand("bench", "send commands at a fixed rate and say how long they took");
   try {
     app.parse(argc, argv);

@@ -59,7 +59,8 @@ Status NodeProcess::OpenTopology(const config::Config& config) {
   topology_changed_ = change.changed;
   notes_ = std::move(change.notes);
   // Shards that are new hold nothing, so the wanted map serves for replay as well.
-  policies_ = std::make_shared<route::Policies>(change.policies);
+  has_projections_ = !config.projections.empty();
+  policies_ = std::make_shared<route::Policies>(route::PoliciesOf(wanted_.catalogue, config));
   router_ = std::make_shared<route::Router>(wanted_.catalogue, policies_, wanted_.map);
   return Ok();
 }
@@ -136,6 +137,9 @@ Status NodeProcess::Recover() {
     at_ = recovery_->progress().at.value;
     if (done) break;
   }
+  // A projection that begins now goes on from what the store has: behind that, the log must hold
+  // nothing that it cannot carry on, as from a time when there was no projection.
+  if (has_projections_ && recovery_->progress().partial > 0) SLUICE_TRY(recovery_->StoreAll());
   SLUICE_TRY(recovery_->Finish());
   SLUICE_TRY(RefuseHidden());
   if (topology_changed_) SLUICE_TRY(topology_->CompareAndSwap(wanted_.version, wanted_));
@@ -188,15 +192,15 @@ Status NodeProcess::RefuseHidden() {
   return Ok();
 }
 
-Status NodeProcess::Start(std::function<void()> on_progress) {
+Status NodeProcess::Start(std::function<void()> on_progress, std::function<model::Lsn()> hold) {
   SLUICE_TRY(log_->Seal(log_->term().Next()));
   committer_ =
       std::make_unique<log::Committer>(*log_, clock_, committer_limits_, recovery_->NextSeq());
   node_->committer = committer_.get();
   threads_->StartLog(
       *log_, *committer_,
-      [this] {
-        model::Lsn stored = lanes_[0]->stored_lsn();
+      [this, hold = std::move(hold)] {
+        model::Lsn stored = hold();
         for (const auto& lane : lanes_) stored = std::min(stored, lane->stored_lsn());
         return stored;
       },
@@ -205,7 +209,7 @@ Status NodeProcess::Start(std::function<void()> on_progress) {
 }
 
 void NodeProcess::Adopt(const config::Config& config) {
-  policies_->Change(route::PoliciesOf(router_->keyspaces(), config.keyspaces));
+  policies_->Change(route::PoliciesOf(router_->keyspaces(), config));
   committer_->LimitGroups(config.log.group_bytes, config.log.group_delay_us);
   for (const auto& lane : lanes_) {
     fabric_->Post(lane->id(), [window_ms = config.server.once_window_ms](ingest::Lane& there) {

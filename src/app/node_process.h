@@ -54,7 +54,8 @@ class NodeProcess {
 
   // kCorrupt as Recovery; kInvalid: a new keyspace would hide keys of `default`.
   Status Recover();
-  Status Start(std::function<void()> on_progress);
+  // `hold`: all records behind it stay in the log.
+  Status Start(std::function<void()> on_progress, std::function<model::Lsn()> hold);
   // Takes over what may change while running. Any thread, between Start and Stop.
   void Adopt(const config::Config& config);
   void Stop();
@@ -66,6 +67,8 @@ class NodeProcess {
   log::FileLog& log() { return *log_; }
   store::RocksStore& store() { return *store_; }
   Threads& threads() { return *threads_; }
+  // Of the disk that the log lies on.
+  Result<uint64_t> FreeLogBytes() { return files_.FreeBytes(dir_->path() + "/log"); }
   env::Env env() { return {clock_, files_, entropy_}; }
   const log::RecoveryReport& log_report() const { return log_report_; }
   const ingest::RecoveryProgress& replayed() const { return recovery_->progress(); }
@@ -91,6 +94,7 @@ class NodeProcess {
   route::TopologyContent wanted_;                // with what the configuration adds
   std::vector<model::KeyspaceId> added_;
   bool topology_changed_ = false;
+  bool has_projections_ = false;
   std::vector<std::string> notes_;
   std::unique_ptr<store::RocksStore> store_;
   std::unique_ptr<log::FileLog> log_;

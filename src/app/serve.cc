@@ -11,6 +11,7 @@
 #include "app/meters.h"
 #include "app/node_process.h"
 #include "app/process_use.h"
+#include "app/projections.h"
 #include "auth/users.h"
 #include "base/log_line.h"
 #include "console/http_server.h"
@@ -72,6 +73,7 @@ class Server {
   Status RaiseFiles();
   void LimitClients();
   void SayRecovered();
+  void BeginStop();
   void Reload();
   int ServeUntilStopped(env::Signals& signals);
 
@@ -84,6 +86,7 @@ class Server {
   Face face_{settings_, registry_};
   server::Front front_;
   std::unique_ptr<NodeProcess> node_;
+  std::unique_ptr<Projections> projections_;
   std::unique_ptr<Meters> meters_;
   std::unique_ptr<server::Context> context_;
   std::vector<std::unique_ptr<server::LaneServer>> lanes_;
@@ -117,6 +120,7 @@ Status Server::OpenNode() {
   face_.SetRecovering(*node_);
   SLUICE_TRY(node_->Recover());
   SayRecovered();
+  projections_ = std::make_unique<Projections>(config_, *node_);
   return Ok();
 }
 
@@ -149,12 +153,13 @@ void Server::FillContext() {
   identity.pid = static_cast<uint64_t>(::getpid());
   identity.started_ms = node_->env().clock.WallMs();
   context_->settings = &settings_;
+  context_->projections = projections_.get();
   context_->memory_bytes = config_.server.memory_bytes;
   const size_t lanes = node_->node().lanes.size();
   context_->client_memory.Limit(PlanMemory(context_->memory_bytes, lanes).client_bytes);
   context_->process = CurrentUse;
   context_->allocator = TheAllocator();
-  context_->stop = [this] { front_.Stop(); };
+  context_->stop = [this] { BeginStop(); };
 }
 
 Status Server::RaiseFiles() {
@@ -188,11 +193,19 @@ Status Server::OpenLanes() {
     lanes_.push_back(std::move(lane));
   }
   for (const auto& lane : lanes_) front_.servers.push_back(lane.get());
-  SLUICE_TRY(node_->Start([this] {
+  const auto wake = [this] {
     for (server::LaneServer* lane : front_.servers) lane->Wake();
-  }));
+  };
+  SLUICE_TRY(node_->Start(wake, [this] { return projections_->needs(); }));
+  SLUICE_TRY(projections_->Start());
   meters_ = std::make_unique<Meters>(*node_, lanes_, registry_);
+  projections_->AddMeters(registry_);
   return Ok();
+}
+
+void Server::BeginStop() {
+  projections_->EndWaits();
+  front_.Stop();
 }
 
 void Server::Reload() {
@@ -207,7 +220,7 @@ void Server::Reload() {
 }
 
 int Server::ServeUntilStopped(env::Signals& signals) {
-  face_.SetServing(*node_);
+  face_.SetServing(*node_, projections_->All());
   settings_.OnChange([this](const config::Config& config) {
     node_->Adopt(config);
     users_.Replace(config.users);
@@ -233,11 +246,12 @@ int Server::ServeUntilStopped(env::Signals& signals) {
     if (signal == SIGTERM || signal == SIGINT) {
       LogInfo("serve", "stopping", {{"signal", signal}});
       face_.SetPhase("stopping");
-      front_.Stop();
+      BeginStop();
     }
   }
   for (std::thread& thread : threads) thread.join();
   face_.SetPhase("stopping");
+  projections_->Stop();
   node_->Stop();
   if (node_->committer().failed()) {
     LogError("serve",

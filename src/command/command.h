@@ -86,6 +86,7 @@ enum Flags : uint32_t {
   kNeedsValues = 64,   // multi-key: and their string values
   kUnavailable = 128,  // arrives with a later version: refused with an error that says so
   kAlone = 256,        // runs when all that its connection sent before is answered
+  kIncrements = 512,   // a write that only adds to numbers
 };
 
 // Who carries a command out.

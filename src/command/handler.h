@@ -29,6 +29,9 @@ inline constexpr std::string_view kTooLong =
 inline constexpr std::string_view kFieldTooLong = "ERR field exceeds maximum allowed size (60000)";
 inline constexpr std::string_view kAppendOnly =
     "ERR keyspace is append-only: it refuses deleting and overwriting";
+inline constexpr std::string_view kIncrementsOnly =
+    "ERR a projection with mode = \"add\" reads this keyspace: only INCR, INCRBY, DECR, DECRBY and "
+    "HINCRBY may write to it";
 
 void ReplyWrongArity(resp::Reply& reply, std::string_view command);
 void ReplyBadExpire(resp::Reply& reply, std::string_view command);

@@ -265,7 +265,7 @@ constexpr Spec kCommands[] = {
     OnHash("hlen", 2, kRead | kFast, HLen, "How many fields a hash has."),
     OnHash("hstrlen", 3, kRead | kFast, HStrLen, "The bytes that a field's value has."),
     OnHash("hexists", 3, kRead | kFast, HExists, "Whether a field exists."),
-    OnHash("hincrby", 4, kWrite | kFast, HIncrBy, "Adds to a field's number."),
+    OnHash("hincrby", 4, kWrite | kFast | kIncrements, HIncrBy, "Adds to a field's number."),
     OnHash("hincrbyfloat", 4, kWrite | kFast, HIncrByFloat, "Adds to a field's float."),
 };
 

@@ -14,6 +14,14 @@ void EmitPatch(Call& call, const Key& key, uint64_t offset, std::string_view byt
   const uint64_t expire_at_ms = KeptExpiry(call, key);
   if (!key.exists) EmitPut(call, offset == 0 ? bytes : std::string_view(), expire_at_ms);
   if (!key.exists && offset == 0) return;
+  if (call.view.policy().projected) {
+    // A table's row is told its value: of a part nobody could say what the whole has become.
+    std::string whole(key.value());
+    whole.resize(std::max<size_t>(whole.size(), offset + bytes.size()));
+    std::copy(bytes.begin(), bytes.end(), whole.begin() + static_cast<ptrdiff_t>(offset));
+    EmitPut(call, whole, expire_at_ms);
+    return;
+  }
   model::Effect effect;
   effect.kind = model::EffectKind::kPatch;
   effect.key = key.name;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -25,6 +26,8 @@ inline constexpr size_t kKeyspacesMax = 1024;     // configured; one more is an 
 inline constexpr size_t kRegionsMax = 1024;       // of one keyspace
 inline constexpr uint64_t kShardsMax = 4096;      // of one keyspace, all its regions together
 inline constexpr size_t kUsersMax = 1024;         // configured
+inline constexpr size_t kProjectionsMax = 64;     // configured: each has a thread
+inline constexpr size_t kColumnsMax = 1024;       // of one projection
 inline constexpr uint64_t kHashShardsUsual = 8;   // when `shards` is not said; range has one
 inline constexpr std::string_view kDefaultName = "default";  // the keyspace and the user
 
@@ -49,13 +52,12 @@ struct LogConfig {
   uint64_t group_bytes = 0;
   uint64_t group_delay_us = 0;
   uint64_t segment_bytes = 0;
+  std::string keep;           // as written: "25%" or a size
+  uint64_t keep_percent = 0;  // the same, taken apart; 0: keep_bytes
+  uint64_t keep_bytes = 0;
 };
 
 enum class Ack : uint8_t { kMemory, kDurable };
-
-enum class ProjectionMode : uint8_t { kSet, kAdd };
-enum class ProjectionAdopt : uint8_t { kRefuse, kOverwrite, kAdd, kSeed };
-enum class ProjectionOnExpire : uint8_t { kKeep, kDelete };
 
 // Where one range shard ends and the next begins: values of the first range segments, at least one.
 using SplitPoint = std::vector<std::string>;
@@ -90,11 +92,48 @@ struct UserConfig {
   std::vector<std::string> keys;      // globs
 };
 
+struct BatchConfig {
+  uint64_t rows = 0;
+  uint64_t every_us = 0;
+};
+
+// From a column's name to what it is filled with: `{segment}`, `{key}`, `value`, or a field's name.
+using Columns = std::vector<std::pair<std::string, std::string>>;
+
+enum class ProjectionSink : uint8_t { kPostgres, kFiles };
+enum class ProjectionMode : uint8_t { kSet, kAdd };
+enum class ProjectionAdopt : uint8_t { kRefuse, kOverwrite, kAdd, kSeed };
+enum class ProjectionOnExpire : uint8_t { kKeep, kDelete };
+enum class ProjectionOnFull : uint8_t { kStop, kBlock };
+
+struct ProjectionConfig {
+  std::string name;
+  std::string from;  // a keyspace
+  std::string to;    // a URL, or file:DIR; may hold a password
+  std::string table;
+  Columns columns;
+  std::vector<std::string> key;                       // columns
+  std::string mode, adopt, on_expire, on_full, rate;  // as written
+  BatchConfig batch;
+  uint64_t connections = 0;
+  bool create = false;
+
+  // What these mean.
+  ProjectionSink sink = ProjectionSink::kPostgres;
+  std::string dir;  // kFiles
+  ProjectionMode sets = ProjectionMode::kSet;
+  ProjectionAdopt adopts = ProjectionAdopt::kRefuse;
+  ProjectionOnExpire expires = ProjectionOnExpire::kKeep;
+  ProjectionOnFull when_full = ProjectionOnFull::kStop;
+  uint64_t rows_per_second = 0;  // 0: as fast as it goes
+};
+
 struct Config {
   ServerConfig server;
   LogConfig log;
-  std::vector<KeyspaceConfig> keyspaces;  // in the order of the file
-  std::vector<UserConfig> users;          // in the order of the file
+  std::vector<KeyspaceConfig> keyspaces;      // in the order of the file
+  std::vector<ProjectionConfig> projections;  // in the order of the file
+  std::vector<UserConfig> users;              // in the order of the file
 };
 
 // What the command line says over the file.

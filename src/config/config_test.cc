@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/prng.h"
+#include "config/live.h"
 #include "config/print.h"
 #include "config/settings.h"
 
@@ -189,10 +190,90 @@ TEST(Config, NamesMistakesOfServerAndLog) {
        "reached"},
       {"[server]\nlisten = \"127.evil.example:1\"", "can be reached"},
       {"[server]\nhttp = \"127.0.0.1:7379\"", "are both"},
-      {"[log]\nkeep = \"25%\"", "f.toml:2:1: log.keep is not available yet in this version"},
+      {"[log]\nkeep = \"95%\"",
+       "f.toml:2:8: log.keep must be from 1% to 90%, or a size, and is 95%"},
+      {"[log]\nkeep = \"much\"", "\"much\" is neither a share like \"25%\" nor a size"},
+      {"[log]\nkeep = \"200MiB\"", "must be at least two segments (256MiB), and is 200MiB"},
       {"[log]\nsegment = \"1MiB\"\ngroup_bytes = \"2MiB\"", "f.toml:3:15: log.group_bytes must"},
-      {"[projection.x]\nfrom = \"likes\"", "f.toml:1:2: [projection] is not available yet"},
   });
+}
+
+TEST(Config, NamesMistakesOfProjections) {
+  const std::string file = kLikes + "[projection.x]\nfrom = \"likes\"\nto = \"file:archive\"\n";
+  const std::string head = kLikes + "[projection.x]\nfrom = \"likes\"\n";
+  const std::string table = head +
+                            "to = \"postgresql://a@h/d\"\ntable = \"t\"\nkey = [\"id\"]\n"
+                            "columns = { id = \"{post_id}\", n = \"value\" }\n";
+  const std::string bare = head + "to = \"postgresql://a@h/d\"\n";
+  ExpectMistakes({
+      {"[projection.x]\nto = \"file:a\"", "f.toml:1:13: [projection.x] needs from"},
+      {"[projection.x]\nfrom = \"like\"\nto = \"file:a\"",
+       "f.toml:2:8: projection.x.from: there is no keyspace \"like\""},
+      {head, "[projection.x] needs to"},
+      {head + "to = \"sluice://root\"", "another Sluice as a sink is not available yet"},
+      {head + "to = \"sales:{country}\"", "read models are not available yet"},
+      {head + "to = \"mysql://h\"", "must begin with postgresql:// or file:"},
+      {head + "to = [\"postgresql://a\"]", "projection.x.to must be a string"},
+      {head + "to = \"file:\"", "needs a directory"},
+      {file + "where = \"x\"", "projection.x.where is not available yet"},
+      {file + "table = \"t\"", "projection.x.table: only a table has it"},
+      {file + "create = true", "projection.x.create: only a table has it"},
+      {file + "rate = \"5000\"", "\"5000\" is not a rate like \"5000 rows/s\""},
+      {file + "batch = { rows = 0 }", "projection.x.batch.rows must be from 1 to 100000, and is 0"},
+      {file + "batch = { row = 1 }", "did you mean \"rows\"?"},
+      {file + "on_full = \"stopp\"", "did you mean \"stop\"?"},
+      {file + "[projection.y]\nfrom = \"likes\"\nto = \"file:archive/\"",
+       "projection.y.to: projection x writes there too"},
+      {bare, "[projection.x] needs table"},
+      {bare + "table = \"t\"", "[projection.x] needs columns"},
+      {bare + "table = \"t\"\ncolumns = { a = \"{nothing}\" }\nkey = [\"a\"]",
+       "keyspace likes has no segment \"nothing\""},
+      {bare + "table = \"t\"\ncolumns = { a = \"value\" }\nkey = [\"a\"]",
+       "column \"a\" is filled with \"value\"; a row is found by segments"},
+      {bare + "table = \"t\"\ncolumns = { a = \"{post_id}\" }\nkey = [\"b\"]",
+       "there is no column \"b\""},
+      {"[keyspace.o]\nkey = \"o:{a}:{b}\"\n[projection.x]\nfrom = \"o\"\n"
+       "to = \"postgresql://h/d\"\ntable = \"t\"\ncolumns = { a = \"{a}\" }\nkey = [\"a\"]",
+       "two keys that differ in {b} would share a row"},
+      {table + "mode = \"sum\"", "projection.x.mode: there is no \"sum\""},
+      {table + "mode = \"add\"\non_expire = \"delete\"", "rows that get deltas are never deleted"},
+      {table + "adopt = \"add\"", "adding to rows that are there takes mode = \"add\""},
+      {"[keyspace.likes]\nkey = \"likes:{post_id}\"\nttl = \"1d\"\n" + table.substr(kLikes.size()) +
+           "mode = \"add\"",
+       "keys of likes end (ttl), and a sum of deltas does not know of that"},
+      {table + "connections = 0", "projection.x.connections must be from 1 to 64, and is 0"},
+      {table + "[projection.y]\nfrom = \"likes\"\nto = \"postgresql://a@h/d\"\ntable = \"t\"\n"
+               "key = [\"id\"]\ncolumns = { id = \"{post_id}\" }",
+       "projection.y.table: projection x writes there too"},
+  });
+}
+
+// Goal:   a projection's settings mean what they say, and are printed as they are read.
+TEST(Config, ReadsProjections) {
+  const std::string text =
+      "[keyspace.likes]\nkey = \"likes:{post_id}\"\n[projection.likes_pg]\nfrom = \"likes\"\n"
+      "to = \"postgresql://app:secret@127.0.0.1/app\"\ntable = \"post_likes\"\n"
+      "columns = { post_id = \"{post_id}\", likes = \"value\" }\nkey = [\"post_id\"]\n"
+      "mode = \"add\"\nrate = \"5000 rows/s\"\nbatch = { rows = 7 }\non_full = \"block\"\n"
+      "[projection.archive]\nfrom = \"default\"\nto = \"file:/var/archive\"\n";
+  const auto config = Load(text, "f.toml", {});
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  ASSERT_EQ(config->projections.size(), 2u);
+  const ProjectionConfig& table = config->projections[0];
+  EXPECT_EQ(table.sets, ProjectionMode::kAdd);
+  EXPECT_EQ(table.rows_per_second, 5000u);
+  EXPECT_EQ(table.batch.rows, 7u);
+  EXPECT_EQ(table.batch.every_us, 50'000u);
+  EXPECT_EQ(table.when_full, ProjectionOnFull::kBlock);
+  EXPECT_EQ(table.columns.size(), 2u);
+  EXPECT_EQ(config->projections[1].dir, "/var/archive");
+  const std::string printed = ToToml(*config);
+  const auto again = Load(printed, "g.toml", {});
+  ASSERT_TRUE(again.has_value()) << again.error().message << printed;
+  EXPECT_EQ(ToToml(*again), printed);
+  for (const Item& item : Items(*config)) {
+    EXPECT_EQ(item.value.find("secret"), std::string::npos) << item.name;
+  }
 }
 
 TEST(Config, NamesMistakesOfKeyspaces) {

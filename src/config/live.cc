@@ -71,6 +71,9 @@ std::vector<Item> Items(const Config& config) {
   for (const KeyspaceConfig& keyspace : WithDefault(config).keyspaces) {
     ListSection("keyspace." + keyspace.name, KeyspaceSettings(), keyspace, items);
   }
+  for (const ProjectionConfig& projection : config.projections) {
+    ListSection("projection." + projection.name, ProjectionSettings(), projection, items);
+  }
   return items;
 }
 

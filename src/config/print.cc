@@ -49,6 +49,16 @@ std::string Value(const SettingFacts&, const std::vector<SplitPoint>& points) {
   }
   return list.empty() ? list : "[" + list + "]";
 }
+std::string Value(const SettingFacts&, const BatchConfig& batch) {
+  return "{ " + Assignments(BatchSettings(), batch, ", ") + " }";
+}
+std::string Value(const SettingFacts&, const Columns& columns) {
+  std::string list;
+  for (const auto& [column, from] : columns) {
+    list += fmt::format("{}{} = {}", list.empty() ? "" : ", ", QuoteToml(column), QuoteToml(from));
+  }
+  return list.empty() ? list : "{ " + list + " }";
+}
 std::string Value(const SettingFacts&, const std::vector<RegionConfig>& regions) {
   std::string list;
   for (const RegionConfig& region : regions) {
@@ -116,6 +126,16 @@ KeyspaceConfig AsWritten(KeyspaceConfig keyspace) {
   return keyspace;
 }
 
+// Files have no table to make and no connections.
+ProjectionConfig AsWritten(ProjectionConfig projection) {
+  if (projection.sink != ProjectionSink::kFiles) return projection;
+  projection.connections = 0;
+  projection.mode.clear();
+  projection.adopt.clear();
+  projection.on_expire.clear();
+  return projection;
+}
+
 }  // namespace
 
 std::string ValueOf(const Setting<ServerConfig>& setting, const ServerConfig& from) {
@@ -128,6 +148,15 @@ std::string ValueOf(const Setting<KeyspaceConfig>& setting, const KeyspaceConfig
   return ValueIn(setting, AsWritten(from));
 }
 
+std::string ValueOf(const Setting<ProjectionConfig>& setting, const ProjectionConfig& from) {
+  ProjectionConfig shown = AsWritten(from);
+  // user:password@host
+  const size_t user = shown.to.find("://"), at = shown.to.rfind('@');
+  const size_t colon = user == std::string::npos ? user : shown.to.find(':', user + 3);
+  if (at != std::string::npos && colon < at) shown.to.replace(colon + 1, at - colon - 1, "...");
+  return ValueIn(setting, shown);
+}
+
 std::string ToToml(const Config& config) {
   std::string text =
       fmt::format("[server]\n{}\n\n[log]\n{}\n", Assignments(ServerSettings(), config.server, "\n"),
@@ -135,6 +164,10 @@ std::string ToToml(const Config& config) {
   for (const KeyspaceConfig& keyspace : config.keyspaces) {
     text += fmt::format("\n[keyspace.{}]\n{}\n{}\n", keyspace.name, Explain(keyspace),
                         Assignments(KeyspaceSettings(), AsWritten(keyspace), "\n"));
+  }
+  for (const ProjectionConfig& projection : config.projections) {
+    text += fmt::format("\n[projection.{}]\n{}\n", projection.name,
+                        Assignments(ProjectionSettings(), AsWritten(projection), "\n"));
   }
   for (const UserConfig& user : config.users) {
     // Dots and @ need quotes in a TOML key.

@@ -16,5 +16,7 @@ std::string ToToml(const Config& config);
 std::string ValueOf(const Setting<ServerConfig>& setting, const ServerConfig& from);
 std::string ValueOf(const Setting<LogConfig>& setting, const LogConfig& from);
 std::string ValueOf(const Setting<KeyspaceConfig>& setting, const KeyspaceConfig& from);
+// Without the password that `to` may hold.
+std::string ValueOf(const Setting<ProjectionConfig>& setting, const ProjectionConfig& from);
 
 }  // namespace sluice::config

@@ -73,6 +73,7 @@ class SettingReader {
     Problems problems("defaults");
     SettingReader reader(problems);
     S usual;
+    if constexpr (std::is_same_v<S, ProjectionConfig>) usual.batch = Usual(BatchSettings());
     for (const Setting<S>& setting : settings) {
       if (setting.usual.empty()) continue;
       const toml::parse_result parsed = toml::parse(fmt::format("v = {}", setting.usual));
@@ -243,6 +244,32 @@ class SettingReader {
     }
   }
 
+  void ReadValue(const SettingFacts&, const std::string& path, const toml::node& node,
+                 BatchConfig& to) {
+    if (!node.is_table()) {
+      return Expected(node, path, "a table, like { rows = 1000, every = \"50ms\" }");
+    }
+    ReadTable(*node.as_table(), path, "projection.batch", BatchSettings(), to);
+  }
+
+  void ReadValue(const SettingFacts&, const std::string& path, const toml::node& node,
+                 Columns& to) {
+    if (!node.is_table()) {
+      return Expected(node, path, "a table of columns, like { post_id = \"{post_id}\" }");
+    }
+    for (const auto& [key, column] : InFileOrder(*node.as_table())) {
+      const std::string here = fmt::format("{}.{}", path, std::string_view(key->str()));
+      problems_.Said(here, PlaceOf(column->source()));
+      if (!column->is_string() || column->as_string()->get().empty()) {
+        Expected(*column, here, "what fills the column, like \"{post_id}\" or \"value\"");
+      } else if (to.size() == kColumnsMax) {
+        return problems_.At(path, fmt::format("{}: more than {} columns", path, kColumnsMax));
+      } else {
+        to.emplace_back(key->str(), column->as_string()->get());
+      }
+    }
+  }
+
   // A value of one segment: a string, or a number as people may write it.
   bool ReadSegment(const std::string& path, const toml::node& node, SplitPoint& to) {
     if (node.is_string() && !node.as_string()->get().empty()) {
@@ -308,16 +335,9 @@ void ReadNamed(const toml::table& table, const std::string& section, std::string
 
 void ReadSections(const toml::table& root, Problems& problems, Config& config) {
   SettingReader reader(problems);
-  constexpr std::string_view kSections[] = {"server", "log", "keyspace", "user"};
+  constexpr std::string_view kSections[] = {"server", "log", "keyspace", "projection", "user"};
   for (const auto& [key, node] : InFileOrder(root)) {
     const std::string name(key->str());
-    const auto later = LaterSettings();
-    if (std::any_of(later.begin(), later.end(),
-                    [&](const Later& one) { return one.section == name && one.name.empty(); })) {
-      problems.At(PlaceOf(key->source()),
-                  fmt::format("[{}] is not available yet in this version", name));
-      continue;
-    }
     if (std::find(std::begin(kSections), std::end(kSections), name) == std::end(kSections)) {
       problems.At(PlaceOf(key->source()),
                   fmt::format("unknown section \"{}\"; {}", name, Suggest(name, kSections)));
@@ -330,6 +350,10 @@ void ReadSections(const toml::table& root, Problems& problems, Config& config) {
     if (name == "keyspace") {
       ReadNamed(table, name, "_-", KeyspaceSettings(), kKeyspacesMax, reader, problems,
                 config.keyspaces);
+    }
+    if (name == "projection") {
+      ReadNamed(table, name, "_-", ProjectionSettings(), kProjectionsMax, reader, problems,
+                config.projections);
     }
     if (name == "user") {
       ReadNamed(table, name, "_.@-", UserSettings(), kUsersMax, reader, problems, config.users);

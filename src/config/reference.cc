@@ -75,6 +75,14 @@ for a value that no region matches is answered `-REGION`, unless `unknown_region
 and values to a region that were refused until then; what has found a region once stays there. A region keeps bytes in one place
 only as far as other nodes own the other regions.)";
 
+constexpr std::string_view kProjectionIntro =
+    R"(A projection carries the writes of one keyspace on: to a table of PostgreSQL, or to an archive of files. It keeps its position
+in the sink, in one step with the rows, so each write arrives once and in order. The writes of a batch on one key become one row.
+A new projection copies what is there first. A projection that is taken out of the file stops; where it was stays in its sink.
+
+While a keyspace has a projection, `APPEND` and `SETRANGE` log the whole value, and `FLUSHALL` is refused. `file:DIR` takes none
+of `table`, `columns`, `key`, `mode`, `adopt`, `on_expire`, `connections` and `create`: an archive has every change.)";
+
 constexpr std::string_view kUserIntro =
     R"(Without any `[user.NAME]`, every connection may do everything, and Sluice listens on loopback addresses only. As soon as there is
 one, nobody else gets in: a connection that has not authenticated is user `default` if that is configured without a password, and
@@ -89,6 +97,8 @@ std::string ReferenceText() {
   text += Table("[log]", "How writes become durable.", LogSettings());
   text += Table("[keyspace.NAME]", kKeyspaceIntro, KeyspaceSettings());
   text += Table("keyspace.NAME.regions", kRegionIntro, RegionSettings());
+  text += Table("[projection.NAME]", kProjectionIntro, ProjectionSettings());
+  text += Table("projection.NAME.batch", "How a projection gathers rows.", BatchSettings());
   text += Table("[user.NAME]", kUserIntro, UserSettings());
   return text;
 }

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "config/nearest.h"
+#include "config/resolve_projection.h"
 
 namespace sluice::config {
 namespace {
@@ -273,6 +274,8 @@ void Resolve(Config& config, Problems& problems) {
   for (UserConfig& user : config.users) ResolveUser(user, problems);
   for (KeyspaceConfig& keyspace : config.keyspaces) KeyspaceResolver(keyspace, problems).Resolve();
   CheckOverlaps(config.keyspaces, problems);
+  ResolveKeep(config.log, problems);
+  ResolveProjections(config, problems);
 }
 
 }  // namespace sluice::config

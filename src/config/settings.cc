@@ -73,6 +73,10 @@ constexpr Setting<L> kLog[] = {
       "Size of the files that the log is made of.",
       {"1MiB"}},
      &L::segment_bytes},
+    {{"keep", Type::kText, R"("25%")", 0, 0, Change::kRestart,
+      "How far behind a projection may be: a size, or a share of what the disk has for the log at "
+      "the start. At this bound the projection's `on_full` decides."},
+     &L::keep},
 };
 
 using K = KeyspaceConfig;
@@ -125,6 +129,72 @@ constexpr Setting<R> kRegion[] = {
      &R::split_points},
 };
 
+using B = BatchConfig;
+constexpr Setting<B> kBatch[] = {
+    {{"rows",
+      Type::kCount,
+      "1000",
+      1,
+      100'000,
+      Change::kRestart,
+      "Rows of one batch at most. Batches are smaller where the sink takes long for them.",
+      {"1", "7"}},
+     &B::rows},
+    {{"every",
+      Type::kMicros,
+      R"("50ms")",
+      0,
+      3'600'000'000,
+      Change::kRestart,
+      "A batch that is not full waits so long for more.",
+      {"0ms", "1s"}},
+     &B::every_us},
+};
+
+using P = ProjectionConfig;
+constexpr Setting<P> kProjection[] = {
+    {{"from", Type::kText, "", 0, 0, Change::kRestart, "The keyspace whose writes it carries on."},
+     &P::from},
+    {{"to", Type::kText, "", 0, 0, Change::kRestart,
+      "Where to: `postgresql://user@host/database`, or `file:DIR` for an archive of NDJSON files."},
+     &P::to},
+    {{"table", Type::kText, "", 0, 0, Change::kRestart,
+      "The table, `schema.table` if it is not in the search path."},
+     &P::table},
+    {{"columns", Type::kColumns, "", 0, 0, Change::kRestart,
+      "What fills each column: `{segment}` of the key, `{key}`, `value` of a string or counter, or "
+      "a "
+      "hash's field by its name."},
+     &P::columns},
+    {{"key", Type::kTexts, "", 0, 0, Change::kRestart,
+      "The columns that tell rows apart. Together they hold all segments, or `{key}`."},
+     &P::key},
+    {{"mode", Type::kText, R"("set")", 0, 0, Change::kRestart,
+      "`set`: rows get values. `add`: rows get deltas, and only increments are allowed on the "
+      "keys."},
+     &P::mode},
+    {{"adopt", Type::kText, R"("refuse")", 0, 0, Change::kRestart,
+      "A table with rows and without this projection's position: `refuse` it, `overwrite` rows, "
+      "`add` to them, or `seed`."},
+     &P::adopt},
+    {{"on_expire", Type::kText, R"("keep")", 0, 0, Change::kRestart,
+      "What the end of a key's life does to its row: `keep` or `delete`."},
+     &P::on_expire},
+    {{"rate", Type::kText, "", 0, 0, Change::kRestart,
+      "A pace that the sink likes, `5000 rows/s`. Default: as fast as it goes."},
+     &P::rate},
+    {{"batch", Type::kBatch, "", 0, 0, Change::kRestart,
+      "`{ rows = 1000, every = \"50ms\" }`: how large batches are, and how long they gather."},
+     &P::batch},
+    {{"connections", Type::kCount, "2", 1, 64, Change::kRestart, "To the database, at most."},
+     &P::connections},
+    {{"on_full", Type::kText, R"("stop")", 0, 0, Change::kRestart,
+      "At the bound of `log.keep`: `stop` this projection, or `block` the writers."},
+     &P::on_full},
+    {{"create", Type::kFlag, "false", 0, 0, Change::kRestart, "Makes the table if there is none."},
+     &P::create},
+};
+
 using U = UserConfig;
 constexpr Setting<U> kUser[] = {
     {{"password_sha256", Type::kText, "", 0, 0, Change::kLive,
@@ -140,11 +210,10 @@ constexpr Setting<U> kUser[] = {
 };
 
 constexpr Later kLater[] = {
-    {"log", "keep"},          {"keyspace", "priority"},
-    {"keyspace", "limit"},    {"keyspace", "client_limit"},
-    {"keyspace", "limit_by"}, {"keyspace", "capacity"},
-    {"keyspace", "split_at"}, {"keyspace", "hot_key"},
-    {"keyspace", "history"},  {"projection", ""},
+    {"keyspace", "priority"}, {"keyspace", "limit"},    {"keyspace", "client_limit"},
+    {"keyspace", "limit_by"}, {"keyspace", "capacity"}, {"keyspace", "split_at"},
+    {"keyspace", "hot_key"},  {"keyspace", "history"},  {"projection", "set"},
+    {"projection", "where"},  {"projection", "every"},  {"projection", "route"},
 };
 
 }  // namespace
@@ -160,6 +229,12 @@ std::span<const Setting<KeyspaceConfig>> KeyspaceSettings() {
 }
 std::span<const Setting<RegionConfig>> RegionSettings() {
   return kRegion;
+}
+std::span<const Setting<ProjectionConfig>> ProjectionSettings() {
+  return kProjection;
+}
+std::span<const Setting<BatchConfig>> BatchSettings() {
+  return kBatch;
 }
 std::span<const Setting<UserConfig>> UserSettings() {
   return kUser;

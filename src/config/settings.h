@@ -34,6 +34,8 @@ enum class Type : uint8_t {
   kAck,          // "memory" or "durable"
   kRegions,      // a table of tables, one per region
   kSplitPoints,  // an array of values, or of arrays of values
+  kBatch,        // a table: rows and every
+  kColumns,      // a table of strings
 };
 
 // One setting of a section S, with where it is kept. A setting that is not available yet has no
@@ -41,7 +43,7 @@ enum class Type : uint8_t {
 template <class S>
 using Slot = std::variant<std::monostate, Address S::*, uint64_t S::*, bool S::*, std::string S::*,
                           std::vector<std::string> S::*, Ack S::*, std::vector<RegionConfig> S::*,
-                          std::vector<SplitPoint> S::*>;
+                          std::vector<SplitPoint> S::*, BatchConfig S::*, Columns S::*>;
 
 struct SettingFacts {
   std::string_view name;
@@ -63,11 +65,13 @@ std::span<const Setting<ServerConfig>> ServerSettings();
 std::span<const Setting<LogConfig>> LogSettings();
 std::span<const Setting<KeyspaceConfig>> KeyspaceSettings();
 std::span<const Setting<RegionConfig>> RegionSettings();  // in keyspace.NAME.regions.REGION
+std::span<const Setting<ProjectionConfig>> ProjectionSettings();
+std::span<const Setting<BatchConfig>> BatchSettings();  // in projection.NAME.batch
 std::span<const Setting<UserConfig>> UserSettings();
 
-// Sections and settings that this version knows of and does not offer.
+// Settings that this version knows of and does not offer.
 struct Later {
-  std::string_view section, name;  // an empty name: the whole section
+  std::string_view section, name;
 };
 std::span<const Later> LaterSettings();
 

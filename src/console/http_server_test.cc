@@ -35,6 +35,7 @@ class FakeSource final : public Source {
   }
   Result<std::string> ShardsJson() override { return R"({"shards":[]})"; }
   Result<std::string> KeyspacesJson() override { return "{}"; }
+  Result<std::string> ProjectionsJson() override { return "{}"; }
   Result<std::string> ConfigJson() override { return "{}"; }
 
   std::atomic<bool> ready{true};

@@ -44,6 +44,7 @@ constexpr Page kPages[] = {
      }},
     {"/api/v1/shards", [](Source& source) { return Json(source.ShardsJson()); }},
     {"/api/v1/keyspaces", [](Source& source) { return Json(source.KeyspacesJson()); }},
+    {"/api/v1/projections", [](Source& source) { return Json(source.ProjectionsJson()); }},
     {"/api/v1/config", [](Source& source) { return Json(source.ConfigJson()); }, Access::kAdmin},
 };
 

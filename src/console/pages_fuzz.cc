@@ -16,6 +16,7 @@ class FixedSource final : public Source {
   std::string MetricsText() override { return "secret"; }
   Result<std::string> ShardsJson() override { return "secret"; }
   Result<std::string> KeyspacesJson() override { return "secret"; }
+  Result<std::string> ProjectionsJson() override { return "{}"; }
   Result<std::string> ConfigJson() override { return "secret"; }
 };
 

@@ -19,6 +19,7 @@ class FakeSource final : public Source {
   std::string MetricsText() override { return "# TYPE x counter\nx 1\n"; }
   Result<std::string> ShardsJson() override { return shards; }
   Result<std::string> KeyspacesJson() override { return R"({"keyspaces":[]})"; }
+  Result<std::string> ProjectionsJson() override { return R"({"projections":[]})"; }
   Result<std::string> ConfigJson() override { return R"({"server":{}})"; }
 
   Readiness readiness{.ready = true, .reason = {}};

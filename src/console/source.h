@@ -26,6 +26,7 @@ class Source {
   // shard a column. Secrets do not belong into the configuration's.
   virtual Result<std::string> ShardsJson() = 0;
   virtual Result<std::string> KeyspacesJson() = 0;
+  virtual Result<std::string> ProjectionsJson() = 0;
   virtual Result<std::string> ConfigJson() = 0;
 };
 

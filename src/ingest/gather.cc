@@ -258,11 +258,14 @@ Submitted SubmitFlush(Lane& lane, const shard::Command& command, const Origin& o
     return Refuse(reply, command, "ERR syntax error");
   }
   for (const model::Keyspace& keyspace : lane.router().keyspaces()) {
-    if (!lane.router().policy(keyspace.id).append_only) continue;
+    const model::Policy policy = lane.router().policy(keyspace.id);
+    if (!policy.append_only && !policy.projected) continue;
     return Refuse(reply, command,
                   "ERR keyspace " + keyspace.name +
-                      " is append-only: its keys cannot be deleted; "
-                      "nothing was applied");
+                      (policy.append_only
+                           ? " is append-only: its keys cannot be deleted; nothing was applied"
+                           : " has a projection, whose rows would all be deleted with its keys; "
+                             "nothing was applied"));
   }
   if (const std::string_view refusal = lane.shards().refusal(); !refusal.empty()) {
     return Refuse(reply, command, refusal);

@@ -19,6 +19,8 @@ constexpr std::string_view kLogFull =
     "NOSPACE the disk of the log is full; nothing was applied; reads go on";
 constexpr std::string_view kStoreFull =
     "NOSPACE the disk of the store is full; nothing was applied; reads go on";
+constexpr std::string_view kProjectionsFull =
+    "OVERLOADED reason=projection class=normal retry_ms=1000 applied=no";
 constexpr std::string_view kStoreRefuses =
     "OVERLOADED reason=store class=normal retry_ms=1000 applied=no";
 
@@ -395,6 +397,7 @@ bool Lane::StoreBehind() const {
 
 std::string_view Lane::WhyNoWrites() const {
   if (node_.committer->no_space()) return kLogFull;
+  if (node_.projections_full.load(std::memory_order_relaxed)) return kProjectionsFull;
   if (!StoreBehind()) return {};
   const std::optional<Code> trouble = node_.background.StoreTrouble();
   if (!trouble) return {};

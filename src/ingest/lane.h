@@ -81,6 +81,8 @@ struct Node {
   // Lanes whose write buffer or whose waiting commands are past their bound: until there are none,
   // all sockets rest, so that what holds them up can finish.
   std::atomic<int> lanes_full{0};
+  // A projection that may block the writers is as far behind as the log may keep.
+  std::atomic<bool> projections_full{false};
 };
 
 class Lane {

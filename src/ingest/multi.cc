@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "command/handler.h"
 #include "command/reply_bound.h"
 #include "model/stored_key.h"
 
@@ -80,6 +81,10 @@ std::vector<Key> KeysOf(Lane& lane, const shard::Command& command, std::string& 
     const auto placed = lane.router().Place(key.bytes, &key.token);
     if (!placed.has_value()) {
       writer.Error(placed.error().message);
+      return {};
+    }
+    if (placed->policy.increments_only && (spec.flags & command::kWrite)) {
+      writer.Error(command::kIncrementsOnly);
       return {};
     }
     key.keyspace = placed->keyspace;

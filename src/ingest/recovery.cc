@@ -156,6 +156,9 @@ Status Recovery::ReplayPart(const model::RecordPart& part, size_t index, model::
       return Fail(Code::kCorrupt, "an effect cannot be read; it may be of a newer version");
     }
     SLUICE_TRY(PlaceEffect(effect, index));
+    const bool partial =
+        effect.kind == model::EffectKind::kPatch || effect.kind == model::EffectKind::kClearShard;
+    progress_.partial += partial ? 1 : 0;
     SLUICE_TRY(lane.shards().Replay(effect, index, token_, time));
   }
   return Ok();
@@ -199,6 +202,11 @@ Status Recovery::Flush(Lane& lane) {
     if (lane.Owns(i)) shards_[i].stored_lsn = last;
   }
   ++progress_.runs;
+  return Ok();
+}
+
+Status Recovery::StoreAll() {
+  for (Lane* lane : node_.lanes) SLUICE_TRY(Flush(*lane));
   return Ok();
 }
 

@@ -22,6 +22,7 @@ namespace sluice::ingest {
 
 struct RecoveryProgress {
   uint64_t groups = 0, records = 0, applied = 0, skipped = 0, runs = 0;
+  uint64_t partial = 0;     // effects on a part of a value, or on keys without naming them
   model::Lsn from, at, to;  // where it began, is, and will end
 };
 
@@ -37,6 +38,9 @@ class Recovery {
   // One group. True when all is replayed.
   Result<bool> Step();
   const RecoveryProgress& progress() const { return progress_; }
+
+  // After the last step and before Finish: what was replayed goes into the store.
+  Status StoreAll();
 
   // After the last step: the number each lineage's next record will carry.
   std::unordered_map<model::Lineage, model::ShardSeq> NextSeq() const;

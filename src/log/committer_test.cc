@@ -35,6 +35,7 @@ class MoodyLog final : public Log {
   model::Lsn next() const override { return log.next(); }
   model::LogTime time() const override { return log.time(); }
   uint64_t bytes() const override { return log.bytes(); }
+  uint64_t bytes_after(model::Lsn lsn) const override { return log.bytes_after(lsn); }
 
   MemoryLog log{model::LogId(1)};
   std::optional<Code> mood;

@@ -69,6 +69,7 @@ class FileLog final : public Log {
   model::Lsn next() const override { return model::Lsn(next_.load()); }
   model::LogTime time() const override { return {time_.load()}; }
   uint64_t bytes() const override { return table_->bytes(); }
+  uint64_t bytes_after(model::Lsn lsn) const override { return table_->BytesAfter(lsn, next()); }
 
  private:
   FileLog(env::Env env, std::string dir, const FileLogOptions& options);

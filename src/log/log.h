@@ -113,6 +113,8 @@ class Log {
   virtual model::Lsn next() const = 0;      // LSN of the next record to come
   virtual model::LogTime time() const = 0;  // greatest log time in it
   virtual uint64_t bytes() const = 0;       // on disk, for people and bounds
+  // About how many bytes of groups lie behind that record; 0 at the end.
+  virtual uint64_t bytes_after(model::Lsn lsn) const = 0;
 };
 
 }  // namespace sluice::log

@@ -103,6 +103,21 @@ TYPED_TEST(LogConformance, ReadsBackWhatWasAppended) {
   EXPECT_EQ(groups.back().last().Next(), end);
 }
 
+// Goal:   how much lies behind a record is known, and nothing behind the last.
+// Method: groups over several segments; ask for every LSN.
+TYPED_TEST(LogConformance, KnowsHowMuchLiesBehind) {
+  EXPECT_EQ(this->log().bytes_after(model::Lsn()), 0u);
+  for (int i = 0; i < 60; ++i) this->AppendRandom(6000);
+  const model::Lsn end = this->log().next();
+  uint64_t before = UINT64_MAX;
+  for (uint64_t lsn = 0; lsn < end.value; ++lsn) {
+    const uint64_t behind = this->log().bytes_after(model::Lsn(lsn));
+    EXPECT_LE(behind, before) << lsn;
+    EXPECT_EQ(behind == 0, lsn + 1 == end.value) << lsn;
+    before = behind;
+  }
+}
+
 // Goal:   an append that expects another place changes nothing.
 // Method: every wrong LSN near the right one.
 TYPED_TEST(LogConformance, RefusesAnUnexpectedPlace) {

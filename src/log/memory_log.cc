@@ -134,5 +134,14 @@ uint64_t MemoryLog::bytes() const {
   const std::lock_guard lock(mutex_);
   return bytes_;
 }
+uint64_t MemoryLog::bytes_after(model::Lsn lsn) const {
+  const std::lock_guard lock(mutex_);
+  uint64_t bytes = 0;
+  for (auto group = groups_.rbegin(); group != groups_.rend(); ++group) {
+    if ((*group)->view.first.value + (*group)->view.records <= lsn.value + 1) break;
+    bytes += (*group)->bytes.size();
+  }
+  return bytes;
+}
 
 }  // namespace sluice::log

@@ -30,6 +30,7 @@ class MemoryLog final : public Log {
   model::Lsn next() const override;
   model::LogTime time() const override;
   uint64_t bytes() const override;
+  uint64_t bytes_after(model::Lsn lsn) const override;
 
  private:
   friend class MemoryLogReader;

@@ -42,6 +42,21 @@ uint64_t SegmentTable::bytes() const {
   return bytes;
 }
 
+uint64_t SegmentTable::BytesAfter(model::Lsn lsn, model::Lsn next) const {
+  const std::lock_guard lock(mutex_);
+  double bytes = 0;
+  uint64_t end = next.value;  // of the segment's records
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    const uint64_t begin = entry->header.start.next.value;
+    const uint64_t behind = end - std::clamp(lsn.value + 1, begin, end);
+    if (behind == 0 && end > begin) break;
+    const auto all = static_cast<double>(entry->end - kSegmentHeaderBytes);
+    if (end > begin) bytes += all * static_cast<double>(behind) / static_cast<double>(end - begin);
+    end = begin;
+  }
+  return static_cast<uint64_t>(bytes);
+}
+
 std::optional<SegmentEntry> SegmentTable::Find(model::Lsn from) const {
   const std::lock_guard lock(mutex_);
   const auto after = std::upper_bound(

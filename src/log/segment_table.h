@@ -32,6 +32,9 @@ class SegmentTable {
   SegmentEntry Last() const;
   size_t size() const;
   uint64_t bytes() const;
+  // About how many bytes of groups lie behind that record, if `next` comes next: within a segment,
+  // records are taken to be of one size.
+  uint64_t BytesAfter(model::Lsn lsn, model::Lsn next) const;
 
   // The segment whose stretch of the log holds `from`; nothing when that was trimmed away.
   std::optional<SegmentEntry> Find(model::Lsn from) const;

@@ -58,6 +58,8 @@ struct Policy {
   Ack ack = Ack::kDurable;
   uint64_t ttl_ms = 0;  // for keys written without one; 0: none
   bool append_only = false;
+  bool projected = false;        // a projection reads it: values are logged whole
+  bool increments_only = false;  // one that is told deltas: all else is refused
 
   bool operator==(const Policy&) const = default;
 };

@@ -405,6 +405,20 @@ std::vector<model::Policy> PoliciesOf(const std::vector<model::Keyspace>& catalo
   return policies;
 }
 
+std::vector<model::Policy> PoliciesOf(const std::vector<model::Keyspace>& catalogue,
+                                      const config::Config& config) {
+  std::vector<model::Policy> policies = PoliciesOf(catalogue, config.keyspaces);
+  for (const config::ProjectionConfig& projection : config.projections) {
+    for (const model::Keyspace& keyspace : catalogue) {
+      if (keyspace.name != projection.from) continue;
+      model::Policy& policy = policies[keyspace.id.value];
+      policy.projected = true;
+      policy.increments_only |= projection.sets == config::ProjectionMode::kAdd;
+    }
+  }
+  return policies;
+}
+
 std::string CutOf(const config::SplitPoint& point) {
   std::string cut;
   for (const std::string& value : point) AppendRangeCode(cut, value);

@@ -48,6 +48,9 @@ Result<CatalogueChange> Reconcile(const TopologyContent& now,
 // The policies of the keyspaces that are configured and stored, by keyspace id.
 std::vector<model::Policy> PoliciesOf(const std::vector<model::Keyspace>& catalogue,
                                       const std::vector<config::KeyspaceConfig>& wanted);
+// The same, with what projections ask of the keyspaces that they read.
+std::vector<model::Policy> PoliciesOf(const std::vector<model::Keyspace>& catalogue,
+                                      const config::Config& config);
 
 // The token of a range split point: where the shard behind it begins. Without the region's number.
 std::string CutOf(const config::SplitPoint& point);

@@ -26,6 +26,7 @@
 namespace sluice::server {
 
 class Connections;
+class Projections;
 
 inline constexpr std::string_view kRedisVersion = "7.0.15";  // whose replies Sluice's are judged by
 
@@ -74,8 +75,9 @@ struct Context {
   env::Clock& clock;
   const auth::LiveUsers& users;
   Identity identity;
-  Settings* settings = nullptr;  // set before the first connection
-  uint64_t memory_bytes = 0;     // the bound of server.memory
+  Settings* settings = nullptr;        // set before the first connection
+  Projections* projections = nullptr;  // the same; null: there are none
+  uint64_t memory_bytes = 0;           // the bound of server.memory
   std::function<ProcessUse()> process = [] { return ProcessUse(); };
   Allocator allocator;
   std::function<void()> stop = [] {};     // asks for a clean stop; called on a lane

@@ -117,7 +117,7 @@ bool RunsAlone(const command::Spec* spec, command::Args args) {
             (one->flags & command::kAlone));
   };
   if (spec == nullptr || spec->name != "sluice" || args.size() < 4) return spans(spec);
-  if (EqualFolded(args[1], "range")) return true;
+  if (EqualFolded(args[1], "range") || EqualFolded(args[1], "wait")) return true;
   if (!EqualFolded(args[1], "once")) return false;
   const size_t inner = args[2].starts_with('@') ? 4 : 3;
   return inner < args.size() && spans(command::FindCommand(args[inner]));

@@ -78,6 +78,12 @@ std::span<const Subcommand> MemoryCommands();
 std::span<const Subcommand> SlowlogCommands();
 std::span<const Subcommand> SluiceCommands();
 
+// Of SLUICE.
+Answer ListProjections(Call& call);
+Answer OrderProjection(Call& call);  // PROJECTION PAUSE …
+Answer DeadLetters(Call& call);      // DEAD name …
+Answer WaitForProjection(Call& call);
+
 // Single commands.
 Answer Auth(Call& call);
 Answer CommandTable(Call& call);  // COMMAND without arguments

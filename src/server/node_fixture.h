@@ -50,6 +50,7 @@ class FixtureLog final : public log::Log {
   model::Lsn next() const override { return log_.next(); }
   model::LogTime time() const override { return log_.time(); }
   uint64_t bytes() const override { return log_.bytes(); }
+  uint64_t bytes_after(model::Lsn lsn) const override { return log_.bytes_after(lsn); }
 
  private:
   log::MemoryLog log_{model::LogId(1)};

@@ -15,8 +15,8 @@ namespace {
 
 // Arrive with later versions.
 constexpr std::string_view kLater[] = {
-    "asof", "history",     "wait",       "hotkeys", "split", "merge", "move",     "reshard", "jobs",
-    "job",  "projections", "projection", "dead",    "saga",  "txn",   "priority", "why",
+    "asof", "history", "hotkeys", "split", "merge",    "move", "reshard",
+    "jobs", "job",     "saga",    "txn",   "priority", "why",
 };
 
 Answer Once(Call& call) {
@@ -161,15 +161,23 @@ Answer Help(Call& call) {
       "SLUICE <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
       "ACK (memory|durable)",
       "    Replies of this connection wait at least for that.",
+      "DEAD <projection> [(REPLAY|PURGE) [<id> ...]]",
+      "    Changes that its sink refused: lists them, tries them again, forgets them.",
       "ONCE <token> <command ...>",
       "ONCE @<producer> <seq> <command ...>",
       "    Runs a write at most once; a retry gets the first reply.",
+      "PROJECTION (PAUSE|RESUME|REBUILD) <projection>",
+      "    Stops it, goes on, or begins anew with an empty sink.",
+      "PROJECTIONS",
+      "    The projections, their state and how far behind they are.",
       "RANGE <keyspace> FROM <a> TO <b> [COUNT <n>] [REV] [VALUES] [AFTER <next>]",
       "    Keys in token order.",
       "ROUTE <key>",
       "    Where a key lives.",
       "SHARDS [<keyspace>]",
       "    The shards, their ranges and sizes.",
+      "WAIT <projection> <timeout ms>",
+      "    1 when all that this connection wrote is in its sink, 0 at the timeout (0: none).",
       "HELP",
       "    This text.",
   };
@@ -179,12 +187,18 @@ Answer Help(Call& call) {
 std::vector<Subcommand> MakeCommands() {
   std::vector<Subcommand> commands = {
       {"ack", 3, 0, Ack, "Replies of this connection wait at least for that level."},
+      {"dead", -3, command::kAdmin, DeadLetters, "Changes that a projection's sink refused."},
       {"help", 2, 0, Help, "Its subcommands."},
       {"once", -4, command::kWrite, Once,
        "Runs a write at most once; a retry gets the first reply."},
+      {"projection", 4, command::kAdmin, OrderProjection,
+       "Pauses, resumes or rebuilds a projection."},
+      {"projections", 2, 0, ListProjections, "The projections, and how far behind they are."},
       {"range", -3, command::kRead, Range, "Keys in token order."},
       {"route", 3, 0, Route, "Where a key lives."},
       {"shards", -2, 0, Shards, "The shards, their ranges and sizes."},
+      {"wait", 4, 0, WaitForProjection,
+       "Waits until a projection's sink has all that was written."},
   };
   for (const std::string_view name : kLater) commands.push_back({name, -2, 0, NotYet});
   return commands;

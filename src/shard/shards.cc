@@ -1,6 +1,7 @@
 #include "shard/shards.h"
 
 #include "base/check.h"
+#include "command/handler.h"
 #include "model/stored_key.h"
 
 namespace sluice::shard {
@@ -67,6 +68,11 @@ Outcome Shards::Run(const Command& command, const KeyPlace& place, Fetch* fetch,
   }
   if (!refusal_.empty() && (command.spec->flags & command::kWrite)) {
     resp::Reply(reply, command.version).Error(refusal_);
+    return {true, {}};
+  }
+  if (place.policy.increments_only && (command.spec->flags & command::kWrite) &&
+      !(command.spec->flags & command::kIncrements)) {
+    resp::Reply(reply, command.version).Error(command::kIncrementsOnly);
     return {true, {}};
   }
   return RunHandler(command, place, reply);

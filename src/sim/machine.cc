@@ -9,7 +9,7 @@ namespace {
 constexpr const char* kDir = "data";
 constexpr uint64_t kStepUs = 2000;  // a step takes less than this
 // Actors behind the lanes.
-constexpr size_t kLog = 0, kStore = 1, kReaders = 2, kPreparer = 3;
+constexpr size_t kLog = 0, kStore = 1, kReaders = 2, kPreparer = 3, kCarrier = 4;
 
 }  // namespace
 
@@ -45,8 +45,9 @@ Status Machine::OpenTopology() {
   SLUICE_ASSIGN(route::CatalogueChange change,
                 route::Reconcile(now, options_.config.keyspaces, "local",
                                  [this] { return scene_.world.entropy.Next(); }));
-  router_ = std::make_shared<route::Router>(change.content.catalogue,
-                                            std::make_shared<route::Policies>(change.policies),
+  auto policies = std::make_shared<route::Policies>(
+      route::PoliciesOf(change.content.catalogue, options_.config));
+  router_ = std::make_shared<route::Router>(change.content.catalogue, std::move(policies),
                                             change.content.map);
   wanted_ = std::move(change.content);
   topology_changed_ = change.changed;
@@ -129,13 +130,16 @@ Status Machine::Boot() {
       log::CommitterLimits{config.group_bytes, config.group_delay_us, options_.queue_bytes},
       recovery_->NextSeq());
   node_->committer = committer_.get();
+  carrier_ = std::make_unique<Carrier>(options_.config, scene_, *log_, *store_, *router_,
+                                       *committer_, prng_);
+  context_->projections = carrier_.get();
   serving_ = true;
   return Ok();
 }
 
 void Machine::Step() {
   scene_.world.clock.Advance(prng_.Below(kStepUs));
-  constexpr size_t kChoices[] = {kLog, kLog, kStore, kReaders, kPreparer};
+  constexpr size_t kChoices[] = {kLog, kLog, kStore, kReaders, kPreparer, kCarrier};
   const size_t choice = prng_.Below(2 * std::size(kChoices));
   const size_t actor =
       choice < std::size(kChoices) ? lanes_.size() + kChoices[choice] : prng_.Below(lanes_.size());
@@ -154,6 +158,8 @@ void Machine::Act(size_t actor) {
       return background_.StoreOne();
     case kReaders:
       return background_.Read();
+    case kCarrier:
+      return carrier_->Step();
     default:
       if (log_->NeedsPrepare()) (void)log_->Prepare();  // there may be no room: later, then
   }
@@ -161,7 +167,7 @@ void Machine::Act(size_t actor) {
 
 void Machine::PumpLog() {
   committer_->Pump();
-  model::Lsn stored = lanes_[0]->stored_lsn();
+  model::Lsn stored = carrier_->needs();
   for (const auto& lane : lanes_) stored = std::min(stored, lane->stored_lsn());
   if (stored <= trimmed_) return;
   trimmed_ = stored;

@@ -1,9 +1,10 @@
 // Machine: one life of a node in the simulator: from opening the disk to its end. The same lanes,
 // log, sessions and recovery as in the real program, taken step by step in one thread.
 //
-// An actor stands for a thread of the program: each lane, the log, the store, the readers, and who
-// prepares segments. A step lets one of them act. While one waits for the disk, others may act:
-// Step() may be called from inside a call to the disk, and leaves out who is waiting.
+// An actor stands for a thread of the program: each lane, the log, the store, the readers, who
+// prepares segments, and the projections. A step lets one of them act. While one waits for the
+// disk, others may act: Step() may be called from inside a call to the disk, and leaves out who is
+// waiting.
 //
 // Owns:     everything that dies with the process. Borrows the scene (disk, clock, entropy), the
 //           trouble and the store's medium, which live on.
@@ -26,6 +27,7 @@
 #include "route/topology_file.h"
 #include "server/connections.h"
 #include "server/context.h"
+#include "sim/carrier.h"
 #include "sim/scene.h"
 #include "store/memory_store.h"
 
@@ -54,7 +56,7 @@ class Machine {
   bool serving() const { return serving_; }
 
   void Step();
-  size_t actors() const { return lanes_.size() + 4; }
+  size_t actors() const { return lanes_.size() + 5; }
   size_t lanes() const { return lanes_.size(); }
   // The log failed, and all connections were told: the process exits.
   bool failed() const;
@@ -136,6 +138,7 @@ class Machine {
   std::vector<std::unique_ptr<ingest::Lane>> lanes_;
   std::unique_ptr<ingest::Recovery> recovery_;
   std::unique_ptr<log::Committer> committer_;
+  std::unique_ptr<Carrier> carrier_;
   std::unique_ptr<server::Context> context_;
   std::vector<std::unique_ptr<server::Connections>> connections_;
   std::vector<std::map<uint64_t, std::string>> input_;  // by lane and connection, not yet read

@@ -10,12 +10,15 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "base/status.h"
 #include "env/sim/world.h"
+#include "project/memory_sink.h"
 
 namespace sluice::sim {
 
@@ -24,6 +27,9 @@ class Scene {
   Scene(uint64_t seed, size_t notes) : world(seed), notes_(notes) {}
 
   env::SimWorld world;
+
+  // What lies outside the node, by projection.
+  std::map<std::string, std::shared_ptr<project::MemorySink::Medium>> sinks;
 
   // --- The verdict: the first promise that was seen broken. ---
   void Broken(std::string what) {

@@ -16,7 +16,8 @@ exact.
 This page is printed from what a running server says of itself.
 """
 
-OPEN_LABELS = ("lane", "keyspace", "shard")  # their values are the machine's and the users'
+# Their values are the machine's and the users'.
+OPEN_LABELS = ("lane", "keyspace", "shard", "projection")
 
 TABLE = """
 ## {room}
@@ -63,9 +64,10 @@ def page(meters):
     return text
 
 
-def test_the_page_names_every_meter(sluice):
+def test_the_page_names_every_meter(start_sluice, tmp_path):
     """Compares; with SLUICE_WRITE_DOCS set, writes the page instead."""
-    status, body = sluice.http("/metrics")
+    config = f'[projection.archive]\nfrom = "default"\nto = "file:{tmp_path}/archive"\n'
+    status, body = start_sluice(config).http("/metrics")
     assert status == 200
     text = page(families(body))
     if os.environ.get("SLUICE_WRITE_DOCS"):

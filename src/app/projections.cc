@@ -1,0 +1,226 @@
+#include "app/projections.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "base/log_line.h"
+#include "config/quantity.h"
+#include "project/file_sink.h"
+
+namespace sluice::app {
+namespace {
+
+constexpr std::chrono::milliseconds kWaitLook{2};     // whether what SLUICE WAIT waits for is there
+constexpr std::chrono::milliseconds kBoundLook{100};  // how much the log keeps
+constexpr uint64_t kForever = std::numeric_limits<uint64_t>::max();
+
+project::Source SourceOf(NodeProcess& node, const model::Keyspace& keyspace) {
+  project::Source source{
+      node.log(),
+      node.store(),
+      keyspace,
+      {},
+      [&node](model::Lineage lineage) { return node.committer().next_seq(lineage); },
+      [&node] { return node.committer().appended(); }};
+  const model::ShardMap& map = node.node().router->map();
+  const auto [first, last] = map.OfKeyspace(keyspace.id);
+  for (size_t i = first; i < last; ++i) {
+    source.shards.push_back({map.shards()[i].id, map.shards()[i].lineage});
+  }
+  return source;
+}
+
+}  // namespace
+
+Projections::Readings::Readings(const project::Projector& projector) {
+  using meter::Kind;
+  const auto add = [&](std::string_view name, std::string_view help,
+                       double (*read)(const project::Report&), meter::Options options = {}) {
+    all.emplace_back(
+        *this, Kind::kGauge, name, help, [&projector, read] { return read(projector.report()); },
+        options);
+  };
+  add("sluice_project_lag_seconds",
+      "Age of the oldest write that is not in the sink; NaN while that is not known.",
+      [](const project::Report& report) {
+        return report.lag_ms ? static_cast<double>(*report.lag_ms) * 1e3 : std::nan("");
+      },
+      {.unit = meter::Unit::kMicroseconds});
+  add("sluice_project_lag_bytes",
+      "About how much of the log is not in the sink; NaN while that is not known.",
+      [](const project::Report& report) {
+        return report.lag_bytes ? static_cast<double>(*report.lag_bytes) : std::nan("");
+      },
+      {.unit = meter::Unit::kBytes});
+  add("sluice_project_dead_letters", "Changes that the sink refused, and that are kept.",
+      [](const project::Report& report) { return static_cast<double>(report.dead); });
+  add("sluice_project_rows_per_second", "Rows written to the sink, over the last seconds.",
+      [](const project::Report& report) { return static_cast<double>(report.rows_per_second); });
+  add("sluice_project_batch_rows_most", "Rows that a batch may have now.",
+      [](const project::Report& report) { return static_cast<double>(report.batch_rows); });
+  add("sluice_project_state",
+      "0 waiting for the sink, 1 copying the state, 2 running, 3 paused, 4 BROKEN.",
+      [](const project::Report& report) { return static_cast<double>(report.state); });
+}
+
+Projections::Projections(const config::Config& config, NodeProcess& node)
+    : node_(node), log_(config.log) {
+  for (const config::ProjectionConfig& one : config.projections) Make(one, node);
+}
+
+Projections::~Projections() {
+  Stop();
+}
+
+void Projections::Make(const config::ProjectionConfig& config, NodeProcess& node) {
+  One one;
+  one.sink = std::make_unique<project::FileSink>(node.env().files, config.dir, config.name);
+  const project::Pace pace{config.batch.rows, config.batch.every_us, config.rows_per_second};
+  const model::Keyspace& keyspace = *node.node().router->FindKeyspace(config.from);
+  one.projector = std::make_unique<project::Projector>(config.name, SourceOf(node, keyspace),
+                                                       *one.sink, node.env().clock, pace,
+                                                       config.sets == config::ProjectionMode::kAdd);
+  one.readings = std::make_unique<Readings>(*one.projector);
+  one.blocks = config.when_full == config::ProjectionOnFull::kBlock;
+  all_.push_back(one.projector.get());
+  ones_.push_back(std::move(one));
+}
+
+Status Projections::Start() {
+  if (ones_.empty()) return Ok();
+  SLUICE_ASSIGN(const uint64_t free, node_.FreeLogBytes());
+  keep_bytes_ = log_.keep_percent == 0 ? log_.keep_bytes
+                                       : (free + node_.log().bytes()) / 100 * log_.keep_percent;
+  for (One& one : ones_) {
+    one.thread = std::thread([this, projector = one.projector.get()] {
+      NameThread("project");
+      Run(*projector);
+    });
+  }
+  watch_ = std::thread([this] {
+    NameThread("watch");
+    Watch();
+  });
+  return Ok();
+}
+
+void Projections::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    stopping_ = true;
+  }
+  stop_.notify_all();
+  waits_.notify_all();
+  for (One& one : ones_) {
+    one.sink->Cancel();
+    if (one.thread.joinable()) one.thread.join();
+  }
+  if (watch_.joinable()) watch_.join();
+}
+
+void Projections::Run(project::Projector& projector) {
+  env::Clock& clock = node_.env().clock;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    const uint64_t next = projector.Step(), now = clock.MonotonicUs();
+    lock.lock();
+    if (next > now) {
+      stop_.wait_for(lock, std::chrono::microseconds(next - now), [this] { return stopping_; });
+    }
+  }
+}
+
+model::Lsn Projections::needs() const {
+  model::Lsn least(kForever);
+  for (const project::Projector* one : all_) least = std::min(least, one->needs());
+  return least;
+}
+
+void Projections::AddMeters(meter::Registry& registry) const {
+  for (const One& one : ones_) {
+    const meter::Labels labels{{"projection", one.projector->name()}};
+    registry.Add(one.projector->meters(), labels);
+    registry.Add(*one.readings, labels);
+  }
+}
+
+Status Projections::Wait(const project::Projector& projector, model::Lsn lsn, uint64_t timeout_ms,
+                         std::function<void(bool)> then) {
+  const uint64_t now_us = node_.env().clock.MonotonicUs();
+  const uint64_t most_ms = (kForever - now_us) / 1'000;
+  const uint64_t deadline_us =
+      timeout_ms == 0 || timeout_ms >= most_ms ? kForever : now_us + timeout_ms * 1'000;
+  {
+    const std::lock_guard lock(mutex_);
+    if (waits_ended_ || waiters_.size() >= server::kProjectionWaitsMax) {
+      return Fail(Code::kUnavailable, "too many connections wait for projections");
+    }
+    waiters_.push_back({&projector, lsn, deadline_us, std::move(then)});
+  }
+  waits_.notify_all();
+  return Ok();
+}
+
+void Projections::EndWaits() {
+  const std::lock_guard lock(mutex_);
+  waits_ended_ = true;
+}
+
+// Answers those who wait, and holds the bound of the log.
+void Projections::Watch() {
+  env::Clock& clock = node_.env().clock;
+  uint64_t look_us = 0;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    waits_.wait_for(lock, waiters_.empty() ? kBoundLook : kWaitLook, [this] { return stopping_; });
+    if (stopping_) return;
+    lock.unlock();
+    const uint64_t now_us = clock.MonotonicUs();
+    if (now_us >= look_us) {
+      BoundLog();
+      look_us = now_us + std::chrono::microseconds(kBoundLook).count();
+    }
+    AnswerWaiters(now_us);
+    lock.lock();
+  }
+}
+
+void Projections::AnswerWaiters(uint64_t now_us) {
+  std::vector<std::pair<std::function<void(bool)>, bool>> answers;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(waiters_, [&](Waiter& waiter) {
+      const bool there = waiter.projector->done() >= waiter.lsn;
+      if (!there && now_us < waiter.deadline_us && !waits_ended_) return false;
+      answers.emplace_back(std::move(waiter.then), there);
+      return true;
+    });
+  }
+  for (const auto& [then, there] : answers) then(there);
+}
+
+void Projections::BoundLog() {
+  bool blocked = false;
+  for (One& one : ones_) {
+    const model::Lsn needs = one.projector->needs();
+    if (needs == model::Lsn(kForever) || node_.log().bytes_after(needs) <= keep_bytes_) continue;
+    if (one.blocks) {
+      blocked = true;
+      continue;
+    }
+    one.projector->GiveUp(fmt::format(
+        "the log reached log.keep ({}) before the sink had its writes; rebuild the projection",
+        config::FormatSize(keep_bytes_)));
+  }
+  if (node_.node().projections_full.exchange(blocked) == blocked) return;
+  LogWarning("project", blocked
+                            ? "writes are refused: the log reached log.keep, and a projection is "
+                              "not to be given up (on_full = \"block\")"
+                            : "writes are taken again: the projection has caught up");
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,147 @@
+#include "cli/projection.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "cli/client.h"
+#include "cli/listing.h"
+#include "env/linux/clock.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
+constexpr int kConnectMs = 5'000;
+constexpr int kReplyMs = 60'000;
+
+struct Said {
+  Address address;
+  std::string url, name;
+  std::vector<uint64_t> replay, purge;
+  bool json = false, all = false;
+};
+
+// A reply as a line: maps and arrays within it too.
+Listing::Line ToJson(const resp::Value& value) {
+  switch (value.type) {
+    case resp::Value::Type::kNull:
+      return nullptr;
+    case resp::Value::Type::kInt:
+      return value.number;
+    case resp::Value::Type::kArray: {
+      Listing::Line items = Listing::Line::array();
+      for (const resp::Value& item : value.items) items.push_back(ToJson(item));
+      return items;
+    }
+    case resp::Value::Type::kMap: {
+      Listing::Line object = Listing::Line::object();
+      for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
+        object[Shown(value.items[i].text)] = ToJson(value.items[i + 1]);
+      }
+      return object;
+    }
+    default:
+      return Shown(value.text);
+  }
+}
+
+class Verbs {
+ public:
+  explicit Verbs(const Said& said) : said_(said) {}
+
+  int Run(const std::vector<std::string>& words) {
+    auto client = Client::Connect(said_.address, clock_, kConnectMs);
+    if (!client.has_value()) return Complain(client.error().message);
+    const auto hello = (*client)->Call({"HELLO", "3"}, kReplyMs);
+    if (!hello.has_value()) return Complain(hello.error().message);
+    const std::vector<std::string_view> views(words.begin(), words.end());
+    const auto reply = (*client)->Call(views, kReplyMs);
+    if (!reply.has_value()) return Complain(reply.error().message);
+    if (reply->is_error()) return Complain(reply->text);
+    Listing listing(std::cout, said_.json);
+    if (reply->type == resp::Value::Type::kArray) {
+      for (const resp::Value& item : reply->items) listing.Put(ToJson(item));
+    } else if (reply->type == resp::Value::Type::kInt) {
+      listing.Put({{"letters", reply->number}});
+    }
+    return kDone;
+  }
+
+ private:
+  int Complain(const std::string& message) const {
+    fmt::print(stderr, "sluice projection: {}\n", message);
+    return kFailed;
+  }
+
+  const Said& said_;
+  env::LinuxClock clock_;
+};
+
+std::vector<std::string> DeadWords(const Said& said, bool replay, bool purge) {
+  std::vector<std::string> words = {"SLUICE", "DEAD", said.name};
+  if (!replay && !purge) return words;
+  words.emplace_back(replay ? "REPLAY" : "PURGE");
+  if (said.all) return words;
+  for (const uint64_t id : replay ? said.replay : said.purge) words.push_back(std::to_string(id));
+  return words;
+}
+
+}  // namespace
+
+int ProjectionMain(int argc, const char* const* argv) {
+  Said said;
+  CLI::App app("The projections of a running node.", "sluice projection");
+  app.require_subcommand(1);
+  CLI::App* ls = app.add_subcommand("ls", "state, lag and rates of each");
+  CLI::App* pause = app.add_subcommand("pause", "writes nothing more to its sink");
+  CLI::App* resume = app.add_subcommand("resume", "goes on, also after what made it BROKEN");
+  CLI::App* rebuild = app.add_subcommand("rebuild", "empties its sink and copies the state again");
+  CLI::App* dead = app.add_subcommand("dead", "what its sink refused");
+  for (CLI::App* verb : {pause, resume, rebuild, dead}) {
+    verb->add_option("NAME", said.name, "the projection")->required();
+  }
+  CLI::Option* replay =
+      dead->add_option("--replay", said.replay, "tries these letters again")->type_name("ID");
+  CLI::Option* purge =
+      dead->add_option("--purge", said.purge, "forgets these letters")->type_name("ID");
+  CLI::Option* all = dead->add_flag("--all", said.all, "all letters, with --replay or --purge");
+  replay->excludes(purge)->expected(0, -1);
+  purge->expected(0, -1);
+  for (CLI::App* verb : {ls, pause, resume, rebuild, dead}) {
+    verb->add_option("--host", said.address.host, "where the server is")->capture_default_str();
+    verb->add_option("--port", said.address.port, "its port")->capture_default_str();
+    verb->add_option("--url", said.url, "or both as redis://user:password@host:port");
+    verb->add_flag("--json", said.json, "one JSON object a line");
+  }
+  app.footer("Exit status: 0 done, 1 failed, 2 wrong usage.");
+  try {
+    app.parse(argc, argv);
+    const bool names = !said.replay.empty() || !said.purge.empty();
+    const bool orders = replay->count() > 0 || purge->count() > 0;
+    if ((orders && names == (all->count() > 0)) || (all->count() > 0 && !orders)) {
+      throw CLI::ValidationError("--replay and --purge", "take letters' ids, or --all");
+    }
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kWrongUsage;
+  }
+  if (!said.url.empty()) {
+    Result<Address> address = ParseUrl(said.url);
+    if (!address.has_value()) {
+      fmt::print(stderr, "sluice projection: {}\n", address.error().message);
+      return kWrongUsage;
+    }
+    said.address = std::move(*address);
+  }
+  Verbs verbs(said);
+  if (ls->parsed()) return verbs.Run({"SLUICE", "PROJECTIONS"});
+  if (pause->parsed()) return verbs.Run({"SLUICE", "PROJECTION", "PAUSE", said.name});
+  if (resume->parsed()) return verbs.Run({"SLUICE", "PROJECTION", "RESUME", said.name});
+  if (rebuild->parsed()) return verbs.Run({"SLUICE", "PROJECTION", "REBUILD", said.name});
+  return verbs.Run(DeadWords(said, replay->count() > 0, purge->count() > 0));
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,403 @@
+#include "project/projector.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log_line.h"
+#include "base/number.h"
+#include "project/change.h"
+
+namespace sluice::project {
+namespace {
+
+constexpr uint64_t kSecondUs = 1'000'000;
+
+void SortByKey(std::vector<Change>& changes) {
+  std::sort(changes.begin(), changes.end(),
+            [](const auto& a, const auto& b) { return a.key < b.key; });
+}
+
+}  // namespace
+
+Projector::Projector(std::string name, Source source, Sink& sink, env::Clock& clock, Pace pace,
+                     bool adds)
+    : name_(std::move(name)),
+      source_(std::move(source)),
+      sink_(sink),
+      clock_(clock),
+      pace_(pace),
+      adds_(adds),
+      tail_(source_),
+      goal_(std::max(std::min(pace.rows_max, kBatchRowsLeast), pace.rows_max / 4)) {}
+
+uint64_t Projector::Step() {
+  const uint64_t now_us = clock_.MonotonicUs();
+  TakeOrders();
+  const uint64_t next = Work(now_us);
+  Publish(clock_.MonotonicUs());
+  return next;
+}
+
+void Projector::TakeOrders() {
+  std::string give_up;
+  {
+    const std::lock_guard lock(mutex_);
+    give_up = std::exchange(give_up_, {});
+  }
+  if (!give_up.empty()) Break(give_up, true);
+  if (rebuild_.exchange(false)) {
+    anew_ = true;
+    broken_ = open_ = false;
+    lost_ = false;
+    done_ = 0;
+    retry_at_us_ = 0;
+    DropBatch();
+  }
+  if (resume_.exchange(false) && broken_ && !lost_) {
+    broken_ = open_ = false;
+    retry_at_us_ = 0;
+  }
+}
+
+uint64_t Projector::Work(uint64_t now_us) {
+  const bool stuck = paused_ && pending_ && !pending_->order;
+  if (broken_ || !open_ || copier_ != nullptr || stuck) RefuseOrder();
+  if (broken_) return now_us + kIdleUs;
+  if (!open_) return now_us < retry_at_us_ ? retry_at_us_ : OpenSink(now_us);
+  if (!pending_ && !TakeOrder()) {
+    if (copier_ == nullptr) return Gather(now_us);
+    if (paused_) return now_us + kIdleUs;
+    if (const Status copied = Copy(); !copied.ok()) return BreakOrRetry(now_us, copied.error());
+    if (!pending_) return now_us;
+  }
+  if (paused_ && !pending_->order) return now_us + kIdleUs;
+  return now_us < write_from_us_ ? write_from_us_ : Deliver(now_us);
+}
+
+// --- The sink's place. ---
+
+Position Projector::WholePosition() const {
+  Position position;
+  for (const auto& [lineage, seq] : at_) position.push_back({model::Lineage(lineage), seq});
+  return position;
+}
+
+uint64_t Projector::OpenSink(uint64_t now_us) {
+  const Result<Position> opened = sink_.Open(source_.log.term().value);
+  if (!opened.has_value()) return BreakOrRetry(now_us, opened.error());
+  auto dead = sink_.Dead();
+  if (!dead.has_value()) return BreakOrRetry(now_us, dead.error());
+  dead_.clear();
+  dead_bytes_ = 0;
+  next_dead_ = 1;
+  Batch kept;
+  kept.dead = *std::move(dead);
+  KeepLetters(kept);
+  std::map<uint64_t, model::ShardSeq> found;
+  for (const Place& place : *opened) found[place.lineage.value] = place.seq;
+  if (pending_ && !anew_) {
+    auto written = at_;
+    for (const Place& place : pending_->batch.to) written[place.lineage.value] = place.seq;
+    if (found == written && !pending_->batch.to.empty()) {
+      open_ = true;
+      Delivered(now_us, 0);
+      return now_us;
+    }
+    if (found == at_) {
+      open_ = true;
+      return now_us;
+    }
+  }
+  DropBatch();
+  at_ = std::move(found);
+  if (const Status status = GoOn(*opened); !status.ok()) {
+    return BreakOrRetry(now_us, status.error());
+  }
+  open_ = true;
+  retry_us_ = 0;
+  return now_us;
+}
+
+Status Projector::GoOn(const Position& position) {
+  const auto step = at_.find(kSteps);
+  const bool copying = step != at_.end() && step->second.value % 2 == 1;
+  if (anew_ || at_.empty()) return BeginCopy(anew_);
+  done_ = 0;
+  if (copying) {
+    SLUICE_ASSIGN(copier_, Copier::Begin(source_));
+    return Ok();
+  }
+  copier_.reset();
+  return tail_.Begin(position);
+}
+
+// The batch is the next step: odd while the state is copied.
+void Projector::StampStep(Batch& batch, bool copying) {
+  const auto now = at_.find(kSteps);
+  const uint64_t step = now == at_.end() ? 0 : now->second.value;
+  const bool odd_comes = step % 2 == 0;
+  if (step != 0 && !batch.anew) batch.from.push_back({model::Lineage(kSteps), now->second});
+  batch.to.push_back(
+      {model::Lineage(kSteps), model::ShardSeq(step + (odd_comes == copying ? 1 : 2))});
+}
+
+// --- Copying the state. ---
+
+Status Projector::BeginCopy(bool anew) {
+  // Nothing that the store lacks may be trimmed from now on: what it has now is a lower bound.
+  SLUICE_ASSIGN(copier_, Copier::Begin(source_));
+  Pending begin;
+  begin.batch.anew = anew;
+  begin.lsn = model::Lsn(copier_->next().value - 1);
+  begin.batch.to = copier_->position();
+  if (adds_) {
+    SLUICE_TRY(CopyAtOnce(std::move(begin.batch)));
+    pending_->lsn = begin.lsn;
+    return Ok();
+  }
+  StampStep(begin.batch, true);
+  pending_ = std::move(begin);
+  return Ok();
+}
+
+// Deltas must not come twice, so they come all or none.
+Status Projector::CopyAtOnce(Batch batch) {
+  SLUICE_ASSIGN(batch.changes, copier_->Step(kCopyAtOnceMax + 1, kBatchBytesMax * 16));
+  SLUICE_ASSIGN(const auto more, copier_->Step(1, 1));
+  if (batch.changes.size() > kCopyAtOnceMax || !more.empty()) {
+    return Fail(Code::kInvalid,
+                fmt::format("with mode = \"add\" the keys that are there must fit in one "
+                            "transaction, and there are more than {}: begin with mode = \"set\"",
+                            kCopyAtOnceMax));
+  }
+  for (Change& change : batch.changes) {
+    const auto number = [](const std::string& text, int64_t* to) { return ParseInt(text, to); };
+    change.added = change.kind == Change::Kind::kValue && number(change.value, &change.delta);
+    for (FieldChange& field : change.fields) field.added = number(*field.value, &field.delta);
+  }
+  SortByKey(batch.changes);
+  StampStep(batch, false);
+  pending_.emplace();
+  pending_->batch = std::move(batch);
+  return Ok();
+}
+
+// The next rows of the copy, or its end.
+Status Projector::Copy() {
+  Pending next;
+  next.lsn = done();
+  SLUICE_ASSIGN(next.batch.changes, copier_->Step(goal_, kBatchBytesMax));
+  const bool ended = next.batch.changes.empty();
+  SortByKey(next.batch.changes);
+  StampStep(next.batch, !ended);
+  pending_ = std::move(next);
+  return Ok();
+}
+
+// --- Batches. ---
+
+uint64_t Projector::Gather(uint64_t now_us) {
+  const Result<bool> more = tail_.Fill(goal_, kBatchBytesMax);
+  if (!more.has_value()) return BreakOrRetry(now_us, more.error());
+  if (tail_.empty()) {
+    done_ = tail_.lsn().value;
+    return *more ? now_us : now_us + kPollUs;
+  }
+  if (gathers_since_us_ == 0) gathers_since_us_ = now_us;
+  const uint64_t due = tail_.Full(goal_, kBatchBytesMax) ? 0 : gathers_since_us_ + pace_.every_us;
+  if (now_us < due) return *more ? now_us : std::min(due, now_us + kPollUs);
+  if (paused_) return now_us + kIdleUs;
+  if (now_us < write_from_us_) return write_from_us_;
+  gathers_since_us_ = 0;
+  pending_.emplace();
+  pending_->first_ms = tail_.first_ms();
+  pending_->lsn = tail_.lsn();
+  pending_->batch = tail_.Take();
+  MergeLetters();
+  return Deliver(now_us);
+}
+
+// Later changes of a key with a letter go on top of it.
+void Projector::MergeLetters() {
+  if (dead_.empty()) return;
+  Batch& batch = pending_->batch;
+  std::erase_if(batch.changes, [&](Change& change) {
+    const auto found = dead_.find(change.key);
+    if (found == dead_.end()) return false;
+    DeadLetter letter = found->second;
+    const bool soon = clock_.WallMs() < letter.at_ms + kRetryDeadMs;
+    MergeChange(letter.change, std::move(change));
+    if (soon) {
+      batch.dead.push_back(std::move(letter));
+      return true;
+    }
+    batch.revived.push_back(letter.id);
+    change = std::move(letter.change);
+    return false;
+  });
+}
+
+uint64_t Projector::Deliver(uint64_t now_us) {
+  for (;;) {
+    const Status written = sink_.Write(pending_->batch);
+    const uint64_t took_us = clock_.MonotonicUs() - now_us;
+    if (written.ok()) {
+      Delivered(now_us, took_us);
+      return now_us + took_us;
+    }
+    if (written.error().code != Code::kInvalid) return BreakOrRetry(now_us, written.error());
+    meters_.errors.Add();
+    why_ = written.error().message;
+    const size_t before = pending_->batch.changes.size();
+    if (const Status status = SetAside(); !status.ok()) {
+      return BreakOrRetry(now_us, status.error());
+    }
+    // Nothing in it is to blame: opening the sink anew says whether it still fits.
+    if (pending_->batch.changes.size() == before) return Retry(now_us, written.error());
+  }
+}
+
+// Takes what is refused out of the batch and makes letters of it.
+Status Projector::SetAside() {
+  SLUICE_ASSIGN(std::vector<DeadLetter> refused, sink_.FindRefused(pending_->batch));
+  Batch& batch = pending_->batch;
+  for (DeadLetter& letter : refused) {
+    const auto found = std::find_if(batch.changes.begin(), batch.changes.end(),
+                                    [&](const auto& c) { return c.key == letter.change.key; });
+    if (found == batch.changes.end()) continue;
+    letter.change = std::move(*found);
+    batch.changes.erase(found);
+    const auto known = dead_.find(letter.change.key);
+    letter.id = known != dead_.end() ? known->second.id : next_dead_++;
+    std::erase(batch.revived, letter.id);
+    letter.at_ms = clock_.WallMs();
+    LogWarning("project", "a change was refused and set aside",
+               {{"projection", name_}, {"letter", letter.id}, {"reason", letter.reason}});
+    batch.dead.push_back(std::move(letter));
+  }
+  if (dead_.size() + batch.dead.size() > kDeadMost || dead_bytes_ > kDeadBytesMax) {
+    return Fail(Code::kInvalid, fmt::format("{} changes were refused, and no more are kept: {}",
+                                            dead_.size(), why_));
+  }
+  return Ok();
+}
+
+void Projector::Delivered(uint64_t now_us, uint64_t took_us) {
+  const Batch& batch = pending_->batch;
+  if (batch.anew) at_.clear(), dead_.clear(), dead_bytes_ = 0;
+  for (const Place& place : batch.to) at_[place.lineage.value] = place.seq;
+  const bool copying = at_[kSteps].value % 2 == 1;
+  if (!pending_->order) done_ = pending_->lsn.value;
+  KeepLetters(batch);
+  const uint64_t rows = batch.changes.size();
+  meters_.batches.Add();
+  meters_.rows.Add(rows);
+  for (const Change& change : batch.changes) meters_.writes.Add(change.writes);
+  meters_.batch_rows.Record(rows);
+  meters_.seconds.Record(took_us);
+  window_rows_ += rows;
+  Adapt(rows, took_us);
+  if (pace_.rate != 0) write_from_us_ = now_us + rows * kSecondUs / pace_.rate;
+  retry_us_ = 0;
+  anew_ = false;
+  why_.clear();
+  Pending sent = std::move(*pending_);
+  pending_.reset();
+  if (sent.order) {
+    Finish(sent.order, sent.letters - std::min<uint64_t>(sent.letters, sent.batch.dead.size()));
+  }
+  if (copier_ == nullptr || copying) return;
+  // The state is there; the log has the rest.
+  LogInfo("project", "the state was copied", {{"projection", name_}, {"keys", copier_->copied()}});
+  const model::Lsn from = done() == model::Lsn() ? model::Lsn() : done().Next();
+  copier_.reset();
+  if (const Status begun = tail_.Begin(WholePosition(), from); !begun.ok()) {
+    BreakOrRetry(now_us, begun.error());
+  }
+}
+
+void Projector::KeepLetters(const Batch& batch) {
+  for (const uint64_t id : batch.revived) {
+    for (auto at = dead_.begin(); at != dead_.end(); ++at) {
+      if (at->second.id != id) continue;
+      dead_bytes_ -= BytesOf(at->second.change);
+      dead_.erase(at);
+      break;
+    }
+  }
+  for (const DeadLetter& letter : batch.dead) {
+    const auto [at, is_new] = dead_.try_emplace(letter.change.key);
+    if (!is_new) dead_bytes_ -= BytesOf(at->second.change);
+    at->second = letter;
+    dead_bytes_ += BytesOf(letter.change);
+    next_dead_ = std::max(next_dead_, letter.id + 1);
+  }
+  if (batch.revived.empty() && batch.dead.empty() && !letters_.empty() == !dead_.empty()) return;
+  std::vector<DeadLetter> letters;
+  for (const auto& [key, letter] : dead_) letters.push_back(letter);
+  std::sort(letters.begin(), letters.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  const std::lock_guard lock(mutex_);
+  letters_ = std::move(letters);
+}
+
+// Larger batches cost less a row, until the sink takes too long for one.
+void Projector::Adapt(uint64_t rows, uint64_t took_us) {
+  if (took_us > kLatencyMostUs) {
+    goal_ = std::max(std::min(kBatchRowsLeast, pace_.rows_max), goal_ / 2);
+  } else if (took_us != 0 && took_us < kLatencyGoalUs && rows >= goal_) {
+    goal_ = std::min(pace_.rows_max, goal_ * 2);
+  }
+}
+
+// --- Failures. ---
+
+void Projector::DropBatch() {
+  if (pending_ && pending_->order) {
+    Finish(pending_->order, Fail(Code::kUnavailable, "the sink was opened anew; ask again"));
+  }
+  pending_.reset();
+  copier_.reset();
+  gathers_since_us_ = 0;
+}
+
+uint64_t Projector::Retry(uint64_t now_us, const Error& error) {
+  meters_.errors.Add();
+  open_ = false;
+  retry_us_ = std::clamp(retry_us_ * 2, kRetryLeastUs, kRetryMostUs);
+  retry_at_us_ = now_us + retry_us_;
+  if (why_ != error.message) {
+    LogWarning("project", "the sink does not take a batch; it is tried again",
+               {{"projection", name_}, {"error", error.message}});
+  }
+  why_ = error.message;
+  return retry_at_us_;
+}
+
+void Projector::Break(const std::string& why, bool lost) {
+  LogError("project", "a projection is BROKEN", {{"projection", name_}, {"error", why}});
+  DropBatch();
+  why_ = why;
+  broken_ = true;
+  open_ = false;
+  if (lost) lost_ = true;
+}
+
+uint64_t Projector::BreakOrRetry(uint64_t now_us, const Error& error) {
+  switch (error.code) {
+    case Code::kInvalid:
+    case Code::kFenced:
+    case Code::kCorrupt:
+      Break(error.message, false);
+      return now_us + kIdleUs;
+    case Code::kNotFound:
+      Break(error.message, true);
+      return now_us + kIdleUs;
+    default:
+      return Retry(now_us, error);
+  }
+}
+
+}  // namespace sluice::project

@@ -1,0 +1,158 @@
+// What others ask of a projection, and see of it.
+#include <algorithm>
+#include <utility>
+
+#include "project/projector.h"
+
+namespace sluice::project {
+namespace {
+
+constexpr uint64_t kSecondUs = 1'000'000;
+constexpr uint64_t kWindowUs = 10 * kSecondUs;  // for rows a second
+
+}  // namespace
+
+std::string_view StateName(State state) {
+  switch (state) {
+    case State::kWaiting:
+      return "waiting for the sink";
+    case State::kCopying:
+      return "copying";
+    case State::kRunning:
+      return "running";
+    case State::kPaused:
+      return "paused";
+    case State::kBroken:
+      return "BROKEN";
+  }
+  return "?";
+}
+
+void Projector::Resume() {
+  paused_ = false;
+  resume_ = true;
+}
+
+void Projector::Rebuild() {
+  rebuild_ = true;
+}
+
+void Projector::GiveUp(const std::string& why) {
+  lost_ = true;
+  const std::lock_guard lock(mutex_);
+  give_up_ = why;
+}
+
+Status Projector::Replay(std::vector<uint64_t> ids, Then then) {
+  const std::lock_guard lock(mutex_);
+  if (order_) return Fail(Code::kUnavailable, "another order waits for this projection");
+  order_ = Order{true, std::move(ids), std::move(then)};
+  return Ok();
+}
+
+Status Projector::Purge(std::vector<uint64_t> ids, Then then) {
+  const std::lock_guard lock(mutex_);
+  if (order_) return Fail(Code::kUnavailable, "another order waits for this projection");
+  order_ = Order{false, std::move(ids), std::move(then)};
+  return Ok();
+}
+
+void Projector::Finish(std::optional<Order>& order, const Result<uint64_t>& result) {
+  if (order && order->then) order->then(result);
+  order.reset();
+}
+
+// An order never waits for the sink: who gave it is told to ask again.
+void Projector::RefuseOrder() {
+  std::optional<Order> order;
+  {
+    const std::lock_guard lock(mutex_);
+    order = std::exchange(order_, {});
+  }
+  Finish(order, Fail(Code::kUnavailable, "the projection cannot do that now; ask again"));
+}
+
+// Makes a batch of the order that waits. A step of its own tells whether it was written.
+bool Projector::TakeOrder() {
+  if (copier_ != nullptr) return false;
+  std::optional<Order> order;
+  {
+    const std::lock_guard lock(mutex_);
+    order = std::exchange(order_, {});
+  }
+  if (!order) return false;
+  Pending pending;
+  for (const auto& [key, letter] : dead_) {
+    const bool named =
+        std::find(order->ids.begin(), order->ids.end(), letter.id) != order->ids.end();
+    if (!named && !order->ids.empty()) continue;
+    pending.batch.revived.push_back(letter.id);
+    if (order->replay) pending.batch.changes.push_back(letter.change);
+  }
+  pending.letters = pending.batch.revived.size();
+  if (pending.letters == 0) {
+    Finish(order, uint64_t{0});
+    return false;
+  }
+  std::sort(pending.batch.changes.begin(), pending.batch.changes.end(),
+            [](const auto& a, const auto& b) { return a.key < b.key; });
+  StampStep(pending.batch, false);
+  pending.order = std::move(order);
+  pending_ = std::move(pending);
+  return true;
+}
+
+// How far behind it is, if that can be told.
+void Projector::FillLag(Report& report) const {
+  if (broken_ || copier_ != nullptr) return;
+  uint64_t first_ms = pending_ ? pending_->first_ms : 0;
+  if (first_ms == 0 && !tail_.empty()) first_ms = tail_.first_ms();
+  const uint64_t wall_ms = clock_.WallMs();
+  if (first_ms != 0) {
+    report.lag_ms = wall_ms > first_ms ? wall_ms - first_ms : 0;
+    report.lag_bytes = source_.log.bytes_after(done());
+  } else if (open_ && tail_.at_end() && done().Next() >= source_.log.next()) {
+    report.lag_ms = report.lag_bytes = 0;
+  } else if (open_) {
+    report.lag_bytes = source_.log.bytes_after(done());
+  }
+}
+
+void Projector::Publish(uint64_t now_us) {
+  if (now_us - window_began_us_ >= kWindowUs) {
+    rows_per_second_ = window_rows_ * kSecondUs / (now_us - window_began_us_);
+    window_began_us_ = now_us;
+    window_rows_ = 0;
+  }
+  Report report;
+  report.why = why_;
+  report.state = broken_              ? State::kBroken
+                 : paused_            ? State::kPaused
+                 : !open_             ? State::kWaiting
+                 : copier_ != nullptr ? State::kCopying
+                                      : State::kRunning;
+  FillLag(report);
+  report.rows = meters_.rows.value();
+  report.batches = meters_.batches.value();
+  report.errors = meters_.errors.value();
+  report.rows_per_second = rows_per_second_;
+  report.batch_rows = goal_;
+  report.copied = copier_ ? copier_->copied() : 0;
+  report.dead = dead_.size();
+  report.position = WholePosition();
+  if (open_) report.notes = sink_.report().notes;
+  const std::lock_guard lock(mutex_);
+  report_ = std::move(report);
+}
+
+Report Projector::report() const {
+  const std::lock_guard lock(mutex_);
+  return report_;
+}
+
+std::vector<DeadLetter> Projector::dead() const {
+  const std::lock_guard lock(mutex_);
+  return letters_;
+}
+
+}  // namespace sluice::project

@@ -1,0 +1,186 @@
+#include "project/tail.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace sluice::project {
+
+Tail::Tail(const Source& source) : source_(source), changes_(source.keyspace) {
+  for (const SourceShard& shard : source.shards) {
+    by_id_[shard.id] = shards_.size();
+    shards_.emplace_back().shard = shard;
+  }
+}
+
+Status Tail::Begin(const Position& position, model::Lsn from) {
+  std::unordered_map<model::Lineage, model::ShardSeq> places;
+  for (const Place& place : position) places[place.lineage] = place.seq;
+  ends_.clear();
+  for (Shard& shard : shards_) {
+    const auto place = places.find(shard.shard.lineage);
+    shard.at = place == places.end() ? model::ShardSeq() : place->second;
+    shard.moved = false;
+    ends_.push_back(source_.next_seq(shard.shard.lineage));
+    if (shard.at >= ends_.back()) {
+      return Fail(Code::kCorrupt,
+                  fmt::format("the sink holds record {} of shard {}, and the log ends at {}: it "
+                              "is another node's sink, or this node lost its latest writes",
+                              shard.at.value, shard.shard.id.value, ends_.back().value - 1));
+    }
+  }
+  ends_lsn_ = source_.appended();
+  ends_checked_ = at_end_ = false;
+  changes_.Take();
+  moved_.clear();
+  group_ = nullptr;
+  const model::Lsn first = std::max(from, source_.log.first());
+  lsn_ = model::Lsn(first.value - 1);
+  SLUICE_ASSIGN(reader_, source_.log.Read(first));
+  return Ok();
+}
+
+Error Tail::Lost(const Shard& shard, model::ShardSeq found) const {
+  return Error{Code::kNotFound,
+               fmt::format("shard {} goes on in the log with record {}, and the sink needs it from "
+                           "{}: what lies between was trimmed away",
+                           shard.shard.id.value, found.value, shard.at.value + 1)};
+}
+
+Error Tail::Damaged(const std::string& what) const {
+  return Error{Code::kCorrupt, fmt::format("segment {:016x}, offset {}: {}", group_->segment,
+                                           group_->offset, what)};
+}
+
+Status Tail::CheckEnds() {
+  if (ends_checked_ || lsn_ < ends_lsn_) return Ok();
+  ends_checked_ = true;
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    if (shards_[i].at.Next() < ends_[i]) return Fail(Lost(shards_[i], ends_[i]));
+  }
+  return Ok();
+}
+
+Result<bool> Tail::NextGroup() {
+  while (group_ == nullptr) {
+    SLUICE_ASSIGN(const log::GroupView* found, reader_->Next());
+    if (found == nullptr) {
+      at_end_ = true;
+      SLUICE_TRY(CheckEnds());
+      return false;
+    }
+    at_end_ = false;
+    group_ = found;
+    SLUICE_TRY(Enter(*found));
+  }
+  return true;
+}
+
+// Goes to the group's first record, or over it when none of its records is for this projection.
+Status Tail::Enter(const log::GroupView& group) {
+  bool wanted = false;
+  for (const log::ShardSpan& span : group.shards) {
+    const auto at = by_id_.find(span.shard);
+    if (at == by_id_.end()) continue;
+    Shard& shard = shards_[at->second];
+    if (span.lineage != shard.shard.lineage) {
+      return Fail(Damaged("a shard has another lineage than in the map"));
+    }
+    shard.next = span.first_seq;
+    if (span.first_seq.value + span.records <= shard.at.value + 1) continue;
+    if (span.first_seq > shard.at.Next()) return Fail(Lost(shard, span.first_seq));
+    wanted = true;
+  }
+  batch_ = 0;
+  records_left_ = 0;
+  for (const log::BatchView& batch : group.batches) read_bytes_ += batch.bytes.size();
+  if (wanted) return Ok();
+  lsn_ = std::max(lsn_, model::Lsn(group.first.value + group.records - 1));
+  group_ = nullptr;
+  return CheckEnds();
+}
+
+Result<bool> Tail::Fill(size_t rows_max, size_t bytes_max) {
+  read_bytes_ = 0;
+  while (!Full(rows_max, bytes_max)) {
+    if (read_bytes_ > kReadBytesMax) return true;
+    SLUICE_ASSIGN(const bool more, NextGroup());
+    if (!more) return false;
+    while (group_ != nullptr && !Full(rows_max, bytes_max)) SLUICE_TRY(TakeRecord());
+  }
+  return false;
+}
+
+Status Tail::TakeRecord() {
+  while (records_left_ == 0) {
+    if (batch_ == group_->batches.size()) {
+      group_ = nullptr;
+      return CheckEnds();
+    }
+    records_ = Reader(group_->batches[batch_].bytes);
+    records_left_ = group_->batches[batch_].records;
+    ++batch_;
+  }
+  if (!model::ReadRecord(records_, &parts_)) {
+    return Fail(Damaged("a record cannot be read; it may be of a newer version"));
+  }
+  --records_left_;
+  for (const model::RecordPart& part : parts_) {
+    const auto at = by_id_.find(part.shard);
+    if (at != by_id_.end()) SLUICE_TRY(TakePart(part, shards_[at->second]));
+  }
+  const log::BatchView& batch = group_->batches[batch_ - 1];
+  lsn_ = std::max(lsn_, model::Lsn(batch.first.value + batch.records - records_left_ - 1));
+  return Ok();
+}
+
+void Tail::Mark(Shard& shard) {
+  if (shard.moved) return;
+  if (moved_.empty()) first_ms_ = group_->batches[batch_ - 1].time.ms();
+  shard.moved = true;
+  shard.begun = shard.at;
+  moved_.push_back(&shard - shards_.data());
+}
+
+Status Tail::TakePart(const model::RecordPart& part, Shard& shard) {
+  const model::ShardSeq seq = shard.next;
+  shard.next = seq.Next();
+  if (seq <= shard.at) return Ok();
+  Reader effects(part.effects);
+  model::Effect effect;
+  const Place place{shard.shard.lineage, seq};
+  Mark(shard);
+  while (!effects.done()) {
+    if (!model::ReadEffect(effects, &effect, &fields_)) {
+      return Fail(Damaged("an effect cannot be read; it may be of a newer version"));
+    }
+    if (!Collapser::CanTake(effect)) {
+      const bool clear = effect.kind == model::EffectKind::kClearShard;
+      return Fail(Code::kInvalid,
+                  fmt::format("record {} of shard {} {}, from a time when no projection read its "
+                              "keyspace",
+                              seq.value, shard.shard.id.value,
+                              clear ? "deletes all keys (FLUSHALL)"
+                                    : "changes a part of a value (APPEND or SETRANGE)"));
+    }
+    changes_.Add(effect, place, group_->batches[batch_ - 1].time.ms());
+  }
+  shard.at = seq;
+  return Ok();
+}
+
+Batch Tail::Take() {
+  Batch batch;
+  for (const size_t i : moved_) {
+    Shard& shard = shards_[i];
+    if (shard.begun.value > 0) batch.from.push_back({shard.shard.lineage, shard.begun});
+    batch.to.push_back({shard.shard.lineage, shard.at});
+    shard.moved = false;
+  }
+  moved_.clear();
+  batch.bytes = changes_.bytes();
+  batch.changes = changes_.Take();
+  return batch;
+}
+
+}  // namespace sluice::project

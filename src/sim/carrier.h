@@ -1,0 +1,57 @@
+// Carrier: the projections of a simulated machine, with sinks in memory that live on when it ends,
+// are away at times, and at times carry a batch out and never say so.
+//
+// Owns:     what dies with the process. Borrows the scene, which has the sinks' media.
+// Threads:  one.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/prng.h"
+#include "config/config.h"
+#include "log/committer.h"
+#include "log/log.h"
+#include "project/memory_sink.h"
+#include "project/projector.h"
+#include "route/router.h"
+#include "server/projections.h"
+#include "sim/scene.h"
+
+namespace sluice::sim {
+
+class Carrier final : public server::Projections {
+ public:
+  Carrier(const config::Config& config, Scene& scene, log::Log& log, store::Store& store,
+          const route::Router& router, const log::Committer& committer, Prng& prng);
+
+  // One of them acts, if its time has come.
+  void Step();
+  model::Lsn needs() const;
+
+  const std::vector<project::Projector*>& All() const override { return all_; }
+  Status Wait(const project::Projector& projector, model::Lsn lsn, uint64_t timeout_ms,
+              std::function<void(bool)> then) override;
+
+ private:
+  struct One {
+    std::unique_ptr<project::MemorySink> sink;
+    std::unique_ptr<project::Projector> projector;
+    uint64_t next_us = 0;
+  };
+  struct Waiter {
+    const project::Projector* projector;
+    model::Lsn lsn;
+    uint64_t deadline_us;  // 0: none
+    std::function<void(bool)> then;
+  };
+
+  Scene& scene_;
+  Prng& prng_;
+  std::vector<One> ones_;
+  std::vector<project::Projector*> all_;
+  std::vector<Waiter> waiters_;
+};
+
+}  // namespace sluice::sim
