@@ -32,6 +32,18 @@ project::Source SourceOf(NodeProcess& node, const model::Keyspace& keyspace) {
   return source;
 }
 
+Result<std::unique_ptr<project::Sink>> SinkOf(const config::ProjectionConfig& config,
+                                              NodeProcess& node) {
+  if (config.sink == config::ProjectionSink::kFiles) {
+    return std::unique_ptr<project::Sink>(
+        std::make_unique<project::FileSink>(node.env().files, config.dir, config.name));
+  }
+  return Fail(Code::kInvalid,
+              fmt::format("projection.{}.to: PostgreSQL as a sink is not available yet in this "
+                          "version",
+                          config.name));
+}
+
 }  // namespace
 
 Projections::Readings::Readings(const project::Projector& projector) {
@@ -65,27 +77,32 @@ Projections::Readings::Readings(const project::Projector& projector) {
       [](const project::Report& report) { return static_cast<double>(report.state); });
 }
 
-Projections::Projections(const config::Config& config, NodeProcess& node)
-    : node_(node), log_(config.log) {
-  for (const config::ProjectionConfig& one : config.projections) Make(one, node);
+Result<std::unique_ptr<Projections>> Projections::Open(const config::Config& config,
+                                                       NodeProcess& node) {
+  std::unique_ptr<Projections> projections(new Projections(config.log, node));
+  for (const config::ProjectionConfig& one : config.projections) {
+    SLUICE_TRY(projections->Add(one));
+  }
+  return projections;
 }
 
 Projections::~Projections() {
   Stop();
 }
 
-void Projections::Make(const config::ProjectionConfig& config, NodeProcess& node) {
+Status Projections::Add(const config::ProjectionConfig& config) {
+  const model::Keyspace& keyspace = *node_.node().router->FindKeyspace(config.from);
   One one;
-  one.sink = std::make_unique<project::FileSink>(node.env().files, config.dir, config.name);
+  SLUICE_ASSIGN(one.sink, SinkOf(config, node_));
   const project::Pace pace{config.batch.rows, config.batch.every_us, config.rows_per_second};
-  const model::Keyspace& keyspace = *node.node().router->FindKeyspace(config.from);
-  one.projector = std::make_unique<project::Projector>(config.name, SourceOf(node, keyspace),
-                                                       *one.sink, node.env().clock, pace,
+  one.projector = std::make_unique<project::Projector>(config.name, SourceOf(node_, keyspace),
+                                                       *one.sink, node_.env().clock, pace,
                                                        config.sets == config::ProjectionMode::kAdd);
   one.readings = std::make_unique<Readings>(*one.projector);
   one.blocks = config.when_full == config::ProjectionOnFull::kBlock;
   all_.push_back(one.projector.get());
   ones_.push_back(std::move(one));
+  return Ok();
 }
 
 Status Projections::Start() {

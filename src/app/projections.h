@@ -24,8 +24,8 @@ namespace sluice::app {
 
 class Projections final : public server::Projections {
  public:
-  // The node has recovered.
-  Projections(const config::Config& config, NodeProcess& node);
+  // The node has recovered. kInvalid: a sink that cannot be what it is asked to be.
+  static Result<std::unique_ptr<Projections>> Open(const config::Config& config, NodeProcess& node);
   ~Projections() override;
 
   // The node has started.
@@ -64,7 +64,8 @@ class Projections final : public server::Projections {
     std::function<void(bool)> then;
   };
 
-  void Make(const config::ProjectionConfig& config, NodeProcess& node);
+  Projections(const config::LogConfig& log, NodeProcess& node) : node_(node), log_(log) {}
+  Status Add(const config::ProjectionConfig& config);
   void Run(project::Projector& projector);
   void Watch();
   void AnswerWaiters(uint64_t now_us);

@@ -120,7 +120,7 @@ Status Server::OpenNode() {
   face_.SetRecovering(*node_);
   SLUICE_TRY(node_->Recover());
   SayRecovered();
-  projections_ = std::make_unique<Projections>(config_, *node_);
+  SLUICE_ASSIGN(projections_, Projections::Open(config_, *node_));
   return Ok();
 }
 

@@ -21,8 +21,8 @@ constexpr int kReplyMs = 60'000;
 struct Said {
   Address address;
   std::string url, name;
-  std::vector<uint64_t> replay, purge;
-  bool json = false, all = false;
+  std::vector<uint64_t> ids;
+  bool replay = false, purge = false, all = false, json = false;
 };
 
 // A reply as a line: maps and arrays within it too.
@@ -81,12 +81,11 @@ class Verbs {
   env::LinuxClock clock_;
 };
 
-std::vector<std::string> DeadWords(const Said& said, bool replay, bool purge) {
+std::vector<std::string> DeadWords(const Said& said) {
   std::vector<std::string> words = {"SLUICE", "DEAD", said.name};
-  if (!replay && !purge) return words;
-  words.emplace_back(replay ? "REPLAY" : "PURGE");
-  if (said.all) return words;
-  for (const uint64_t id : replay ? said.replay : said.purge) words.push_back(std::to_string(id));
+  if (said.replay) words.emplace_back("REPLAY");
+  if (said.purge) words.emplace_back("PURGE");
+  for (const uint64_t id : said.ids) words.push_back(std::to_string(id));
   return words;
 }
 
@@ -104,13 +103,10 @@ int ProjectionMain(int argc, const char* const* argv) {
   for (CLI::App* verb : {pause, resume, rebuild, dead}) {
     verb->add_option("NAME", said.name, "the projection")->required();
   }
-  CLI::Option* replay =
-      dead->add_option("--replay", said.replay, "tries these letters again")->type_name("ID");
-  CLI::Option* purge =
-      dead->add_option("--purge", said.purge, "forgets these letters")->type_name("ID");
-  CLI::Option* all = dead->add_flag("--all", said.all, "all letters, with --replay or --purge");
-  replay->excludes(purge)->expected(0, -1);
-  purge->expected(0, -1);
+  dead->add_option("ID", said.ids, "letters, with --replay or --purge");
+  CLI::Option* replay = dead->add_flag("--replay", said.replay, "tries letters again");
+  dead->add_flag("--purge", said.purge, "forgets letters")->excludes(replay);
+  dead->add_flag("--all", said.all, "all letters instead of some");
   for (CLI::App* verb : {ls, pause, resume, rebuild, dead}) {
     verb->add_option("--host", said.address.host, "where the server is")->capture_default_str();
     verb->add_option("--port", said.address.port, "its port")->capture_default_str();
@@ -120,9 +116,8 @@ int ProjectionMain(int argc, const char* const* argv) {
   app.footer("Exit status: 0 done, 1 failed, 2 wrong usage.");
   try {
     app.parse(argc, argv);
-    const bool names = !said.replay.empty() || !said.purge.empty();
-    const bool orders = replay->count() > 0 || purge->count() > 0;
-    if ((orders && names == (all->count() > 0)) || (all->count() > 0 && !orders)) {
+    const bool orders = said.replay || said.purge;
+    if (orders != (said.all || !said.ids.empty()) || (said.all && !said.ids.empty())) {
       throw CLI::ValidationError("--replay and --purge", "take letters' ids, or --all");
     }
   } catch (const CLI::ParseError& error) {
@@ -141,7 +136,7 @@ int ProjectionMain(int argc, const char* const* argv) {
   if (pause->parsed()) return verbs.Run({"SLUICE", "PROJECTION", "PAUSE", said.name});
   if (resume->parsed()) return verbs.Run({"SLUICE", "PROJECTION", "RESUME", said.name});
   if (rebuild->parsed()) return verbs.Run({"SLUICE", "PROJECTION", "REBUILD", said.name});
-  return verbs.Run(DeadWords(said, replay->count() > 0, purge->count() > 0));
+  return verbs.Run(DeadWords(said));
 }
 
 }  // namespace sluice::cli

@@ -241,7 +241,7 @@ TEST(Config, NamesMistakesOfProjections) {
       {"[keyspace.likes]\nkey = \"likes:{post_id}\"\nttl = \"1d\"\n" + table.substr(kLikes.size()) +
            "mode = \"add\"",
        "keys of likes end (ttl), and a sum of deltas does not know of that"},
-      {table + "connections = 0", "projection.x.connections must be from 1 to 64, and is 0"},
+      {table + "connections = 0", "projection.x.connections must be from 1 to 16, and is 0"},
       {table + "[projection.y]\nfrom = \"likes\"\nto = \"postgresql://a@h/d\"\ntable = \"t\"\n"
                "key = [\"id\"]\ncolumns = { id = \"{post_id}\" }",
        "projection.y.table: projection x writes there too"},

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "config/nearest.h"
@@ -46,9 +47,7 @@ class ProjectionResolver {
       }
       return;
     }
-    ResolveColumns();
-    ResolveKey();
-    CheckAdding();
+    if (ResolveTable() && ResolveColumns() && ResolveKey()) CheckAdding();
   }
 
  private:
@@ -92,6 +91,10 @@ class ProjectionResolver {
   bool ResolveTo() {
     if (!Needs("to", "\"postgresql://app@127.0.0.1/app\"")) return false;
     const std::string& to = projection_.to;
+    if (to.empty()) {  // or of another type, which has been said
+      if (problems_.none()) Problem("to", "must not be empty");
+      return false;
+    }
     if (to.starts_with(kFileScheme)) {
       projection_.sink = ProjectionSink::kFiles;
       projection_.dir = to.substr(kFileScheme.size());
@@ -133,11 +136,15 @@ class ProjectionResolver {
     return is_segment ? filled.substr(1, filled.size() - 2) : std::string_view();
   }
 
-  void ResolveColumns() {
-    Needs("table", "\"post_likes\"");
-    if (projection_.table.empty() && WasSaid("table")) Problem("table", "must not be empty");
-    if (!Needs("columns", "{ post_id = \"{post_id}\", likes = \"value\" }")) return;
-    if (projection_.columns.empty()) Problem("columns", "there is none");
+  bool ResolveTable() {
+    if (!Needs("table", "\"post_likes\"")) return false;
+    if (projection_.table.empty() && problems_.none()) Problem("table", "must not be empty");
+    return !projection_.table.empty();
+  }
+
+  bool ResolveColumns() {
+    if (!Needs("columns", "{ post_id = \"{post_id}\", likes = \"value\" }")) return false;
+    if (projection_.columns.empty() && problems_.none()) Problem("columns", "there is none");
     for (const auto& [column, filled] : projection_.columns) {
       const std::string_view name = SegmentIn(filled);
       if (name.empty() || unknown_) continue;
@@ -146,7 +153,9 @@ class ProjectionResolver {
       names.push_back(kWholeKey);
       Problem("columns." + column, fmt::format("keyspace {} has no segment \"{}\"; {}",
                                                projection_.from, name, Suggest(name, names)));
+      return false;
     }
+    return !projection_.columns.empty();
   }
 
   std::vector<std::string_view> Segments() const {
@@ -154,40 +163,51 @@ class ProjectionResolver {
     return {keyspace_->pieces.segments.begin(), keyspace_->pieces.segments.end()};
   }
 
-  // Each key must have a row of its own.
-  void ResolveKey() {
-    if (!Needs("key", "[\"post_id\"]")) return;
-    std::vector<std::string_view> names;
+  // The segments that the key's columns are filled with; none: a mistake was found.
+  std::optional<std::vector<std::string_view>> HeldSegments() {
+    std::vector<std::string_view> names, held;
     for (const auto& [column, filled] : projection_.columns) names.push_back(column);
-    std::vector<std::string_view> held;  // segments
     for (const std::string& column : projection_.key) {
-      const auto found = std::find_if(projection_.columns.begin(), projection_.columns.end(),
-                                      [&](const auto& one) { return one.first == column; });
-      if (found == projection_.columns.end()) {
-        if (names.empty()) return;
+      const auto found = std::find(names.begin(), names.end(), column);
+      if (found == names.end()) {
         Problem("key",
                 fmt::format("there is no column \"{}\"; {}", column, Suggest(column, names)));
-        return;
+        return std::nullopt;
       }
-      held.push_back(SegmentIn(found->second));
-      if (held.back().empty()) {
-        Problem("key",
-                fmt::format("column \"{}\" is filled with \"{}\"; a row is found by segments "
-                            "of its key alone",
-                            column, found->second));
-        return;
-      }
+      const std::string& filled =
+          projection_.columns[static_cast<size_t>(found - names.begin())].second;
+      held.push_back(SegmentIn(filled));
+      if (!held.back().empty()) continue;
+      Problem("key", fmt::format("column \"{}\" is filled with \"{}\"; a row is found by segments "
+                                 "of its key alone",
+                                 column, filled));
+      return std::nullopt;
     }
-    if (unknown_ || std::find(held.begin(), held.end(), kWholeKey) != held.end()) return;
-    if (keyspace_ == nullptr || keyspace_->pieces.segments.empty()) {
+    return held;
+  }
+
+  // Each key must have a row of its own.
+  bool ResolveKey() {
+    if (!Needs("key", "[\"post_id\"]")) return false;
+    const auto held = HeldSegments();
+    if (!held) return false;
+    const auto holds = [&](std::string_view segment) {
+      return std::find(held->begin(), held->end(), segment) != held->end();
+    };
+    if (unknown_ || holds(kWholeKey)) return true;
+    const std::vector<std::string_view> segments = Segments();
+    if (segments.empty()) {
       Problem("key", "keys of this keyspace have no segments: use a column that is \"{key}\"");
+      return false;
     }
-    for (const std::string_view segment : Segments()) {
-      if (std::find(held.begin(), held.end(), segment) != held.end()) continue;
+    for (const std::string_view segment : segments) {
+      if (holds(segment)) continue;
       Problem("key", fmt::format("two keys that differ in {{{0}}} would share a row: add a column "
                                  "that is \"{{{0}}}\"",
                                  segment));
+      return false;
     }
+    return true;
   }
 
   void CheckAdding() {

@@ -186,7 +186,7 @@ constexpr Setting<P> kProjection[] = {
     {{"batch", Type::kBatch, "", 0, 0, Change::kRestart,
       "`{ rows = 1000, every = \"50ms\" }`: how large batches are, and how long they gather."},
      &P::batch},
-    {{"connections", Type::kCount, "2", 1, 64, Change::kRestart, "To the database, at most."},
+    {{"connections", Type::kCount, "2", 1, 16, Change::kRestart, "To the database, at most."},
      &P::connections},
     {{"on_full", Type::kText, R"("stop")", 0, 0, Change::kRestart,
       "At the bound of `log.keep`: `stop` this projection, or `block` the writers."},

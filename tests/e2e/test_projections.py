@@ -257,4 +257,5 @@ def test_the_command_line(archived, sluice_bin):
     assert run("dead", "archive", "--purge", "--all") == "letters 0\n"
     run("pause", "nothing", status=1)
     run("dead", "archive", "--replay", status=2)
+    run("dead", "archive", "1", status=2)
     run("break", "archive", status=2)
