@@ -289,7 +289,7 @@ void Projector::Delivered(uint64_t now_us, uint64_t took_us) {
   if (batch.anew) at_.clear(), dead_.clear(), dead_bytes_ = 0;
   for (const Place& place : batch.to) at_[place.lineage.value] = place.seq;
   const bool copying = at_[kSteps].value % 2 == 1;
-  if (!pending_->order) done_ = pending_->lsn.value;
+  done_ = pending_->lsn.value;
   KeepLetters(batch);
   const uint64_t rows = batch.changes.size();
   meters_.batches.Add();
@@ -366,6 +366,11 @@ void Projector::DropBatch() {
 uint64_t Projector::Retry(uint64_t now_us, const Error& error) {
   meters_.errors.Add();
   open_ = false;
+  if (pending_ && pending_->order) {
+    Finish(pending_->order, Fail(Code::kUnavailable,
+                                 "the sink went away meanwhile; it is tried again, and SLUICE DEAD "
+                                 "tells what is left"));
+  }
   retry_us_ = std::clamp(retry_us_ * 2, kRetryLeastUs, kRetryMostUs);
   retry_at_us_ = now_us + retry_us_;
   if (why_ != error.message) {

@@ -97,6 +97,7 @@ bool Projector::TakeOrder() {
   std::sort(pending.batch.changes.begin(), pending.batch.changes.end(),
             [](const auto& a, const auto& b) { return a.key < b.key; });
   StampStep(pending.batch, false);
+  pending.lsn = done();
   pending.order = std::move(order);
   pending_ = std::move(pending);
   return true;
