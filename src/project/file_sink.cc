@@ -19,6 +19,12 @@ bool IsArchive(std::string_view name) {
                      [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// A batch begins on a page of its own: one that is torn then hurts none before it.
+void PadToPage(std::string& text) {
+  const size_t over = text.size() % env::kPageBytes;
+  if (over != 0) text.insert(text.size() - 1, env::kPageBytes - over, ' ');
+}
+
 std::string NameAt(const std::map<uint64_t, uint64_t>& position) {
   uint64_t records = 0;
   for (const auto& [lineage, seq] : position) records += seq;
@@ -59,7 +65,7 @@ Result<Position> FileSink::Open(uint64_t epoch) {
   if (last.empty()) last = NameAt(at_);
   // From here on the file is of this epoch, and on the disk as it was read.
   text += ArchiveLine({at_, epoch_, 0, XXH3_64bits("", 0), name_});
-  SLUICE_TRY(Begin(last, text));
+  SLUICE_TRY(Begin(last, std::move(text)));
   return Places();
 }
 
@@ -86,7 +92,8 @@ Result<std::string> FileSink::ReadLast(const std::string& name) {
   return text;
 }
 
-Status FileSink::Begin(const std::string& name, std::string_view text) {
+Status FileSink::Begin(const std::string& name, std::string text) {
+  PadToPage(text);
   SLUICE_TRY(env::ReplaceFile(files_, dir_, name, text));
   SLUICE_ASSIGN(file_, files_.Open(dir_ + "/" + name, env::OpenMode::kReadWrite));
   offset_ = text.size();
@@ -138,6 +145,7 @@ Status FileSink::Write(const Batch& batch) {
   for (const Place& place : batch.to) at_[place.lineage.value] = place.seq.value;
   const uint64_t sum = XXH3_64bits(text.data(), text.size());
   text += ArchiveLine({at_, epoch_, text.size(), sum, name_});
+  PadToPage(text);
   const Status written = file_->WriteAt(offset_, text);
   const Status synced = written.ok() ? file_->Sync() : written;
   if (synced.ok()) {

@@ -5,7 +5,8 @@
 //   {"position":{"5":9},"epoch":4,"projection":"archive","bytes":99,"sum":"…"}
 //
 // Each batch ends with a line that says the position, and is synced. A batch without that line, or
-// with another checksum than it says, never was: opening cuts it off. Files are named by the
+// with another checksum than it says, never was: opening cuts it off. Spaces fill the line up to the
+// end of a page. Files are named by the
 // position at which they begin, so that names in order are the order of what happened.
 //
 // Owns:     the files of its directory that are named so.
@@ -48,7 +49,7 @@ class FileSink final : public Sink {
  private:
   Status Check(const Batch& batch);
   Result<std::string> ReadLast(const std::string& name);
-  Status Begin(const std::string& name, std::string_view text);
+  Status Begin(const std::string& name, std::string text);
   Status BeginNext();
   Status Clear();
   Position Places() const;

@@ -75,7 +75,7 @@ class TestNode {
                     model::ShardSeq(next_foreign_++), 1}});
   }
 
-  model::Effect Effect(model::EffectKind kind, const std::string& key) const {
+  model::Effect Effect(model::EffectKind kind, std::string_view key) const {
     model::Effect effect;
     effect.kind = kind;
     effect.keyspace = keyspace.id;

@@ -115,7 +115,9 @@ void Projector::FillLag(Report& report) const {
   } else if (open_ && tail_.at_end() && done().Next() >= source_.log.next()) {
     report.lag_ms = report.lag_bytes = 0;
   } else if (open_) {
-    report.lag_bytes = source_.log.bytes_after(done());
+    // Still looking for the place, or more has come: how much is a guess, and never none.
+    const uint64_t bytes = source_.log.bytes_after(done());
+    if (bytes > 0) report.lag_bytes = bytes;
   }
 }
 
