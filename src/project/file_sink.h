@@ -5,9 +5,9 @@
 //   {"position":{"5":9},"epoch":4,"projection":"archive","bytes":99,"sum":"…"}
 //
 // Each batch ends with a line that says the position, and is synced. A batch without that line, or
-// with another checksum than it says, never was: opening cuts it off. Spaces fill the line up to the
-// end of a page. Files are named by the
-// position at which they begin, so that names in order are the order of what happened.
+// with another checksum than it says, never was: opening cuts it off. Spaces fill the line up to
+// the end of a page. Files are named by the position at which they begin, so that names in order
+// are the order of what happened.
 //
 // Owns:     the files of its directory that are named so.
 // Threads:  as Sink.

@@ -5,6 +5,11 @@
 #include <utility>
 
 namespace sluice::project {
+namespace {
+
+constexpr int kReopensMax = 8;  // of the log, until one group is read
+
+}  // namespace
 
 Tail::Tail(const Source& source) : source_(source), changes_(source.keyspace) {
   for (const SourceShard& shard : source.shards) {
@@ -62,8 +67,15 @@ Status Tail::CheckEnds() {
 }
 
 Result<bool> Tail::NextGroup() {
-  while (group_ == nullptr) {
-    SLUICE_ASSIGN(const log::GroupView* found, reader_->Next());
+  for (int reopened = 0; group_ == nullptr;) {
+    const Result<const log::GroupView*> next = reader_->Next();
+    if (!next.has_value() && next.error().code == Code::kNotFound && reopened++ < kReopensMax) {
+      // All that it had read was forgotten under it; what comes next may be there.
+      SLUICE_ASSIGN(reader_, source_.log.Read(lsn_.Next()));
+      continue;
+    }
+    SLUICE_TRY(next);
+    const log::GroupView* found = *next;
     if (found == nullptr) {
       at_end_ = true;
       SLUICE_TRY(CheckEnds());

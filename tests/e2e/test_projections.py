@@ -206,7 +206,7 @@ def test_the_log_has_a_bound(start_sluice, tmp_path):
         for i in range(10):
             pipe = client.pipeline(transaction=False)
             for j in range(100):
-                pipe.set(f"likes:{i}:{j}", bytes(10_000))
+                pipe.set(f"likes:{100 * i + j}", bytes(10_000))
             pipe.execute()
         wait_for(lambda: projection(server)["state"] == "BROKEN", 20, "given up")
         seen = projection(server)
