@@ -105,7 +105,7 @@ TEST(FileSink, LinesAreReadBack) {
 //         and goes on from there.
 // Method: batches that are larger than a page, files that end often; the power fails at each step
 //         of the whole, the disk keeps, loses or garbles what was not synced.
-// Broken: with the checksum unchecked, a batch with a lost page in its middle is taken for whole.
+// Broken: without PadToPage, a torn page takes the mark of the batch before with it.
 TEST(FileSink, AnyPowerCutLeavesWholeBatches) {
   for (uint64_t step = 1; step < 120; ++step) {
     env::SimWorld world(step);

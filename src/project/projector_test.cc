@@ -63,7 +63,6 @@ MemorySink::Fate Draw(Prng& prng) {
 // Goal:   the sink holds exactly the effects up to its position, whatever happens to either side.
 // Method: random writes; a sink that is away, loses calls, or carries them out without saying so; a
 //         process that ends anywhere; a store that moves on; seeds.
-// Broken: with `found == written` left out of OpenSink, deltas come twice.
 TEST(Projector, EndsInTheStateHoweverTheSinkFails) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     TestNode node(seed);
@@ -84,7 +83,6 @@ TEST(Projector, EndsInTheStateHoweverTheSinkFails) {
 
 // Goal:   deltas come exactly once.
 // Method: the same, with counters only and a sink that adds.
-// Broken: as above.
 TEST(Projector, AddsEachIncrementOnce) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     TestNode node(seed);
@@ -121,7 +119,6 @@ TEST(Projector, AddsEachIncrementOnce) {
 //         that is lacking.
 // Method: random writes with keys that are refused now and then; at the end all letters are tried
 //         again.
-// Broken: without MergeLetters a replay brings old values back.
 TEST(Projector, LettersAreAllThatIsLacking) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     TestNode node(seed);

@@ -140,10 +140,7 @@ def kill_rounds(server, directory, rounds):
 
 
 def test_kills_leave_no_gap_and_no_double(archived):
-    """Goal: kill -9 under load at any moment: the archive's deltas add up to the state.
-
-    Broken on purpose: with the position left out of the archive's last line, deltas come twice.
-    """
+    """Goal: kill -9 under load at any moment: the archive's deltas add up to the state."""
     kill_rounds(*archived, rounds=4)
 
 
