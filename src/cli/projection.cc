@@ -17,6 +17,7 @@ namespace {
 constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
 constexpr int kConnectMs = 5'000;
 constexpr int kReplyMs = 60'000;
+constexpr int kVerifyMs = 24 * 3'600'000;  // to look at a whole table
 
 struct Said {
   Address address;
@@ -53,18 +54,20 @@ class Verbs {
  public:
   explicit Verbs(const Said& said) : said_(said) {}
 
-  int Run(const std::vector<std::string>& words) {
+  int Run(const std::vector<std::string>& words, int timeout_ms = kReplyMs) {
     auto client = Client::Connect(said_.address, clock_, kConnectMs);
     if (!client.has_value()) return Complain(client.error().message);
     const auto hello = (*client)->Call({"HELLO", "3"}, kReplyMs);
     if (!hello.has_value()) return Complain(hello.error().message);
     const std::vector<std::string_view> views(words.begin(), words.end());
-    const auto reply = (*client)->Call(views, kReplyMs);
+    const auto reply = (*client)->Call(views, timeout_ms);
     if (!reply.has_value()) return Complain(reply.error().message);
     if (reply->is_error()) return Complain(reply->text);
     Listing listing(std::cout, said_.json);
     if (reply->type == resp::Value::Type::kArray) {
       for (const resp::Value& item : reply->items) listing.Put(ToJson(item));
+    } else if (reply->type == resp::Value::Type::kMap) {
+      return Judge(ToJson(*reply), listing);
     } else if (reply->type == resp::Value::Type::kInt) {
       listing.Put({{"letters", reply->number}});
     }
@@ -72,6 +75,15 @@ class Verbs {
   }
 
  private:
+  // The rows that differ, and then how many there are.
+  static int Judge(Listing::Line verdict, Listing& listing) {
+    const Listing::Line differences = verdict["differences"];
+    verdict.erase("differences");
+    for (const auto& [key, what] : differences.items()) listing.Put({{"row", key}, {"what", what}});
+    listing.Put(verdict);
+    return verdict["differing"] == 0 ? kDone : kFailed;
+  }
+
   int Complain(const std::string& message) const {
     fmt::print(stderr, "sluice projection: {}\n", message);
     return kFailed;
@@ -99,15 +111,16 @@ int ProjectionMain(int argc, const char* const* argv) {
   CLI::App* pause = app.add_subcommand("pause", "writes nothing more to its sink");
   CLI::App* resume = app.add_subcommand("resume", "goes on, also after what made it BROKEN");
   CLI::App* rebuild = app.add_subcommand("rebuild", "empties its sink and copies the state again");
+  CLI::App* verify = app.add_subcommand("verify", "compares its sink with the state");
   CLI::App* dead = app.add_subcommand("dead", "what its sink refused");
-  for (CLI::App* verb : {pause, resume, rebuild, dead}) {
+  for (CLI::App* verb : {pause, resume, rebuild, verify, dead}) {
     verb->add_option("NAME", said.name, "the projection")->required();
   }
   dead->add_option("ID", said.ids, "letters, with --replay or --purge");
   CLI::Option* replay = dead->add_flag("--replay", said.replay, "tries letters again");
   dead->add_flag("--purge", said.purge, "forgets letters")->excludes(replay);
   dead->add_flag("--all", said.all, "all letters instead of some");
-  for (CLI::App* verb : {ls, pause, resume, rebuild, dead}) {
+  for (CLI::App* verb : {ls, pause, resume, rebuild, verify, dead}) {
     verb->add_option("--host", said.address.host, "where the server is")->capture_default_str();
     verb->add_option("--port", said.address.port, "its port")->capture_default_str();
     verb->add_option("--url", said.url, "or both as redis://user:password@host:port");
@@ -136,6 +149,7 @@ int ProjectionMain(int argc, const char* const* argv) {
   if (pause->parsed()) return verbs.Run({"SLUICE", "PROJECTION", "PAUSE", said.name});
   if (resume->parsed()) return verbs.Run({"SLUICE", "PROJECTION", "RESUME", said.name});
   if (rebuild->parsed()) return verbs.Run({"SLUICE", "PROJECTION", "REBUILD", said.name});
+  if (verify->parsed()) return verbs.Run({"SLUICE", "PROJECTION", "VERIFY", said.name}, kVerifyMs);
   return verbs.Run(DeadWords(said));
 }
 

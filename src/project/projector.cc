@@ -63,9 +63,14 @@ void Projector::TakeOrders() {
 
 uint64_t Projector::Work(uint64_t now_us) {
   const bool stuck = paused_ && pending_ && !pending_->order;
-  if (broken_ || !open_ || copier_ != nullptr || stuck) RefuseOrder();
+  if (broken_ || !open_ || copier_ != nullptr || stuck || orders_end_) RefuseOrder();
+  if (broken_ || orders_end_) {
+    EndVerify(Fail(Code::kUnavailable, "the projection cannot do that now; ask again"));
+  }
   if (broken_) return now_us + kIdleUs;
   if (!open_) return now_us < retry_at_us_ ? retry_at_us_ : OpenSink(now_us);
+  verify_now_ = !verify_now_;
+  if (verify_now_ && !pending_) VerifySome();
   if (!pending_ && !TakeOrder()) {
     if (copier_ == nullptr) return Gather(now_us);
     if (paused_) return now_us + kIdleUs;
@@ -291,6 +296,11 @@ void Projector::Delivered(uint64_t now_us, uint64_t took_us) {
   const bool copying = at_[kSteps].value % 2 == 1;
   done_ = pending_->lsn.value;
   KeepLetters(batch);
+  if (verifier_) {
+    if (const Status kept = verifier_->Written(batch.changes); !kept.ok()) {
+      EndVerify(Fail(kept.error()));
+    }
+  }
   const uint64_t rows = batch.changes.size();
   meters_.batches.Add();
   meters_.rows.Add(rows);
@@ -358,6 +368,7 @@ void Projector::DropBatch() {
   if (pending_ && pending_->order) {
     Finish(pending_->order, Fail(Code::kUnavailable, "the sink was opened anew; ask again"));
   }
+  EndVerify(Fail(Code::kUnavailable, "the sink was opened anew; ask again"));
   pending_.reset();
   copier_.reset();
   gathers_since_us_ = 0;

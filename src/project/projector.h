@@ -41,6 +41,7 @@
 #include "project/meters.h"
 #include "project/sink.h"
 #include "project/tail.h"
+#include "project/verifier.h"
 
 namespace sluice::project {
 
@@ -98,6 +99,12 @@ class Projector {
   using Then = std::function<void(const Result<uint64_t>&)>;
   Status Replay(std::vector<uint64_t> ids, Then then);
   Status Purge(std::vector<uint64_t> ids, Then then);
+  // Compares sink and state while the projection goes on. `then` runs as above. kUnavailable: a
+  // comparison is under way.
+  using ThenVerdict = std::function<void(const Result<Verdict>&)>;
+  Status Verify(ThenVerdict then);
+  // The node is about to stop: who waits for an order is told so, and none is taken from now on.
+  void EndOrders() { orders_end_ = true; }
   // The log's bound was reached: the log is held no longer.
   void GiveUp(const std::string& why);
 
@@ -138,6 +145,8 @@ class Projector {
   void MergeLetters();
   bool TakeOrder();
   void RefuseOrder();
+  void VerifySome();
+  void EndVerify(const Result<Verdict>& verdict);
   void Finish(std::optional<Order>& order, const Result<uint64_t>& result);
   void KeepLetters(const Batch& batch);
   void Adapt(uint64_t rows, uint64_t took_us);
@@ -178,11 +187,15 @@ class Projector {
   bool broken_ = false;
   bool anew_ = false;  // the copy to come is a rebuild
 
-  std::atomic<bool> paused_{false}, resume_{false}, rebuild_{false};
+  std::unique_ptr<Verifier> verifier_;
+  bool verify_now_ = false;  // else the projection's own work comes first
+
+  std::atomic<bool> paused_{false}, resume_{false}, rebuild_{false}, orders_end_{false};
   std::atomic<bool> lost_{false};  // the log lacks what the sink needs
   std::atomic<uint64_t> done_{0};
   mutable std::mutex mutex_;  // guards what follows
   std::optional<Order> order_;
+  ThenVerdict verify_;  // set: somebody waits for a verdict
   std::string give_up_;
   Report report_;
   std::vector<DeadLetter> letters_;

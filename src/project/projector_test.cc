@@ -271,6 +271,38 @@ TEST(Projector, IsFencedByALaterOwner) {
   EXPECT_TRUE(bench.medium->rows.empty());
 }
 
+// Goal:   a comparison finds the rows that differ and no others, whatever goes on meanwhile.
+// Method: random writes before and during it; then rows that somebody changed in the sink.
+TEST(Projector, VerifiesWhileWritesGoOn) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    TestNode node(seed);
+    Prng prng(~seed);
+    Bench bench(node, {}, {.rows_max = 5, .every_us = 1'000});
+    for (int i = 0; i < 200; ++i) node.WriteAny(30);
+    node.StoreAll();
+    for (int i = 0; i < 50; ++i) node.WriteAny(30);
+    node.Increment("likes:1000", 1);
+    ASSERT_TRUE(bench.CatchUp());
+    for (const bool harmed : {false, true}) {
+      std::string broken;
+      if (harmed) {
+        broken = "likes:1000";
+        bench.medium->rows[broken].value = "77";
+      }
+      std::optional<Verdict> verdict;
+      ASSERT_TRUE(bench.projector().Verify([&](const auto& v) { verdict = v.value(); }).ok());
+      for (int i = 0; i < 2'000 && !verdict; ++i) {
+        if (prng.OneIn(3)) node.WriteAny(30);
+        bench.Step();
+      }
+      ASSERT_TRUE(verdict.has_value()) << "seed " << seed;
+      EXPECT_EQ(verdict->differing > 0, harmed) << "seed " << seed;
+      for (const Difference& difference : verdict->differences) EXPECT_EQ(difference.key, broken);
+      EXPECT_GE(verdict->compared, node.rows.size() / 2);
+    }
+  }
+}
+
 // Goal:   letters can be forgotten one by one, and those that are still refused stay.
 TEST(Projector, PurgesLetters) {
   TestNode node(7);

@@ -72,6 +72,41 @@ void Projector::RefuseOrder() {
   Finish(order, Fail(Code::kUnavailable, "the projection cannot do that now; ask again"));
 }
 
+Status Projector::Verify(ThenVerdict then) {
+  const std::lock_guard lock(mutex_);
+  if (verify_) return Fail(Code::kUnavailable, "a comparison is under way");
+  verify_ = std::move(then);
+  return Ok();
+}
+
+void Projector::EndVerify(const Result<Verdict>& verdict) {
+  verifier_.reset();
+  ThenVerdict then;
+  {
+    const std::lock_guard lock(mutex_);
+    then = std::exchange(verify_, nullptr);
+  }
+  if (then) then(verdict);
+}
+
+// A range of keys, if somebody waits for a verdict.
+void Projector::VerifySome() {
+  if (copier_ != nullptr) return;
+  if (verifier_ == nullptr) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!verify_) return;
+    }
+    auto begun = Verifier::Begin(source_);
+    if (!begun.has_value()) return EndVerify(Fail(begun.error()));
+    verifier_ = *std::move(begun);
+  }
+  const auto has_letter = [this](const std::string& key) { return dead_.contains(key); };
+  const Result<bool> ended = verifier_->Step(sink_, WholePosition(), done(), has_letter);
+  if (!ended.has_value()) return EndVerify(Fail(ended.error()));
+  if (*ended) EndVerify(verifier_->verdict());
+}
+
 // Makes a batch of the order that waits. A step of its own tells whether it was written.
 bool Projector::TakeOrder() {
   if (copier_ != nullptr) return false;

@@ -112,13 +112,15 @@ Status Tail::Enter(const log::GroupView& group) {
   return CheckEnds();
 }
 
-Result<bool> Tail::Fill(size_t rows_max, size_t bytes_max) {
+Result<bool> Tail::Fill(size_t rows_max, size_t bytes_max, model::Lsn last) {
   read_bytes_ = 0;
-  while (!Full(rows_max, bytes_max)) {
+  while (lsn_ < last && !Full(rows_max, bytes_max)) {
     if (read_bytes_ > kReadBytesMax) return true;
     SLUICE_ASSIGN(const bool more, NextGroup());
     if (!more) return false;
-    while (group_ != nullptr && !Full(rows_max, bytes_max)) SLUICE_TRY(TakeRecord());
+    while (group_ != nullptr && lsn_ < last && !Full(rows_max, bytes_max)) {
+      SLUICE_TRY(TakeRecord());
+    }
   }
   return false;
 }

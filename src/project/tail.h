@@ -60,7 +60,8 @@ class Tail {
   Status Begin(const Position& position, model::Lsn from = {});
 
   // True: there may be more. False: the batch is full, or the log has no more that is durable.
-  Result<bool> Fill(size_t rows_max, size_t bytes_max);
+  // Nothing behind `last` is taken.
+  Result<bool> Fill(size_t rows_max, size_t bytes_max, model::Lsn last = model::Lsn(UINT64_MAX));
   bool Full(size_t rows_max, size_t bytes_max) const {
     return changes_.rows() >= rows_max || changes_.bytes() >= bytes_max;
   }

@@ -98,6 +98,19 @@ void Describe(resp::Reply& reply, const project::DeadLetter& letter) {
   }
 }
 
+void Describe(resp::Reply& reply, const project::Verdict& verdict) {
+  reply.Map(4);
+  Number(reply, "compared", verdict.compared);
+  Number(reply, "differing", verdict.differing);
+  Number(reply, "letters", verdict.letters);
+  FieldName(reply, "differences");
+  reply.Map(verdict.differences.size());
+  for (const project::Difference& difference : verdict.differences) {
+    reply.Bulk(difference.key);
+    reply.Bulk(difference.what);
+  }
+}
+
 // Brings an answer that another thread has to the connection, over its lane.
 std::function<void(std::string)> Later(Call& call) {
   ingest::Fabric& fabric = call.lane.node().fabric;
@@ -105,6 +118,22 @@ std::function<void(std::string)> Later(Call& call) {
     fabric.Post(origin.lane,
                 [origin, bytes](ingest::Lane& home) { home.Finish(origin, bytes, {}); });
   };
+}
+
+Answer VerifyProjection(Call& call, project::Projector& projector) {
+  const Status taken = projector.Verify([later = Later(call), version = call.client.version](
+                                            const Result<project::Verdict>& verdict) {
+    std::string bytes;
+    resp::Reply reply(bytes, version);
+    if (verdict.has_value()) {
+      Describe(reply, *verdict);
+    } else {
+      reply.Error("ERR " + verdict.error().message);
+    }
+    later(bytes);
+  });
+  if (!taken.ok()) return Refuse(call, "ERR " + taken.error().message);
+  return {.now = false};
 }
 
 }  // namespace
@@ -122,9 +151,12 @@ Answer ListProjections(Call& call) {
 
 Answer OrderProjection(Call& call) {
   const std::string verb = Lower(call.args[2]);
-  if (verb != "pause" && verb != "resume" && verb != "rebuild") return RefuseSyntax(call);
+  if (verb != "pause" && verb != "resume" && verb != "rebuild" && verb != "verify") {
+    return RefuseSyntax(call);
+  }
   project::Projector* projector = Find(call, call.args[3]);
   if (projector == nullptr) return {};
+  if (verb == "verify") return VerifyProjection(call, *projector);
   if (verb == "pause") projector->Pause();
   if (verb == "resume") projector->Resume();
   if (verb == "rebuild") projector->Rebuild();
