@@ -8,6 +8,7 @@
 #include "base/log_line.h"
 #include "config/quantity.h"
 #include "project/file_sink.h"
+#include "project/pg_sink.h"
 
 namespace sluice::app {
 namespace {
@@ -33,15 +34,26 @@ project::Source SourceOf(NodeProcess& node, const model::Keyspace& keyspace) {
 }
 
 Result<std::unique_ptr<project::Sink>> SinkOf(const config::ProjectionConfig& config,
-                                              NodeProcess& node) {
+                                              const model::Keyspace& keyspace, NodeProcess& node) {
   if (config.sink == config::ProjectionSink::kFiles) {
     return std::unique_ptr<project::Sink>(
         std::make_unique<project::FileSink>(node.env().files, config.dir, config.name));
   }
-  return Fail(Code::kInvalid,
-              fmt::format("projection.{}.to: PostgreSQL as a sink is not available yet in this "
-                          "version",
-                          config.name));
+  project::PgSinkOptions options;
+  options.name = config.name;
+  options.url = config.to;
+  options.table = config.table;
+  options.columns = config.columns;
+  options.key = config.key;
+  options.segments = keyspace.key.segments;
+  options.mode = config.sets;
+  options.adopt = config.adopts;
+  options.on_expire = config.expires;
+  options.connections = config.connections;
+  options.create = config.create;
+  auto made = project::PgSink::Make(std::move(options), node.env().clock);
+  if (!made.has_value()) return Fail(made.error().In("projection." + config.name));
+  return std::unique_ptr<project::Sink>(*std::move(made));
 }
 
 }  // namespace
@@ -93,7 +105,7 @@ Projections::~Projections() {
 Status Projections::Add(const config::ProjectionConfig& config) {
   const model::Keyspace& keyspace = *node_.node().router->FindKeyspace(config.from);
   One one;
-  SLUICE_ASSIGN(one.sink, SinkOf(config, node_));
+  SLUICE_ASSIGN(one.sink, SinkOf(config, keyspace, node_));
   const project::Pace pace{config.batch.rows, config.batch.every_us, config.rows_per_second};
   one.projector = std::make_unique<project::Projector>(config.name, SourceOf(node_, keyspace),
                                                        *one.sink, node_.env().clock, pace,
@@ -183,6 +195,7 @@ Status Projections::Wait(const project::Projector& projector, model::Lsn lsn, ui
 }
 
 void Projections::EndWaits() {
+  for (project::Projector* one : all_) one->EndOrders();
   const std::lock_guard lock(mutex_);
   waits_ended_ = true;
 }

@@ -33,7 +33,8 @@ class Projections final : public server::Projections {
   // Ends the threads; what is under way in a sink is cut off, and found out at the next start.
   void Stop();
 
-  // The node is about to stop: who waits is answered, and nobody waits from now on.
+  // The node is about to stop: who waits for a sink or an order is answered, and nobody waits from
+  // now on.
   void EndWaits();
 
   // All records behind it must stay in the log.
