@@ -157,9 +157,7 @@ class Shards {
     return state_.active().bytes() >= limits_.buffer_bytes || HoldsLog(log_bytes);
   }
   // The write buffer keeps as much of the log from being trimmed as it may.
-  bool HoldsLog(uint64_t log_bytes) const {
-    return log_bytes - buffer_began_ >= limits_.log_bytes;
-  }
+  bool HoldsLog(uint64_t log_bytes) const { return log_bytes - buffer_began_ >= limits_.log_bytes; }
   store::Run Freeze(std::vector<store::Position> positions, uint64_t log_bytes);
 
   // Replay is over: no time before `floor` will be taken, and the log's bytes count from zero.
