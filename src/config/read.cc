@@ -247,7 +247,7 @@ class SettingReader {
   void ReadValue(const SettingFacts&, const std::string& path, const toml::node& node,
                  BatchConfig& to) {
     if (!node.is_table()) {
-      return Expected(node, path, "a table, like { rows = 1000, every = \"50ms\" }");
+      return Expected(node, path, "a table, like { rows = 10000, every = \"50ms\" }");
     }
     ReadTable(*node.as_table(), path, "projection.batch", BatchSettings(), to);
   }

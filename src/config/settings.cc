@@ -133,7 +133,7 @@ using B = BatchConfig;
 constexpr Setting<B> kBatch[] = {
     {{"rows",
       Type::kCount,
-      "1000",
+      "10000",
       1,
       100'000,
       Change::kRestart,
@@ -184,7 +184,7 @@ constexpr Setting<P> kProjection[] = {
       "A pace that the sink likes, `5000 rows/s`. Default: as fast as it goes."},
      &P::rate},
     {{"batch", Type::kBatch, "", 0, 0, Change::kRestart,
-      "`{ rows = 1000, every = \"50ms\" }`: how large batches are, and how long they gather."},
+      "`{ rows = 10000, every = \"50ms\" }`: how large batches are, and how long they gather."},
      &P::batch},
     {{"connections", Type::kCount, "2", 1, 16, Change::kRestart, "To the database, at most."},
      &P::connections},
