@@ -236,8 +236,8 @@ void Projections::AnswerWaiters(uint64_t now_us) {
 void Projections::BoundLog() {
   bool blocked = false;
   for (One& one : ones_) {
-    const model::Lsn needs = one.projector->needs();
-    if (needs == model::Lsn(kForever) || node_.log().bytes_after(needs) <= keep_bytes_) continue;
+    const model::Lsn behind = one.projector->behind();
+    if (behind == model::Lsn(kForever) || node_.log().bytes_after(behind) <= keep_bytes_) continue;
     if (one.blocks) {
       blocked = true;
       continue;

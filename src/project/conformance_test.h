@@ -151,7 +151,17 @@ TYPED_TEST_P(SinkConformance, MovesWithoutRows) {
   EXPECT_TRUE(this->bench_.rows().empty());
 }
 
+// Goal:   who has nothing to write can see where it is.
+TYPED_TEST_P(SinkConformance, TellsWhereItIs) {
+  EXPECT_FALSE(this->sink().Look().has_value());
+  this->ExpectAt(1, {});
+  EXPECT_EQ(this->sink().Look().value(), Position());
+  ASSERT_TRUE(this->Write({}, At({{0, 2}, {5, 3}}), {ValueChange("1", "10")}).ok());
+  EXPECT_EQ(this->sink().Look().value(), At({{0, 2}, {5, 3}}));
+}
+
 REGISTER_TYPED_TEST_SUITE_P(SinkConformance, KeepsRowsAndPosition, RefusesABatchThatDoesNotFollow,
-                            FencesEarlierEpochs, WritesFields, BeginsAnew, MovesWithoutRows);
+                            FencesEarlierEpochs, WritesFields, BeginsAnew, MovesWithoutRows,
+                            TellsWhereItIs);
 
 }  // namespace sluice::project

@@ -129,6 +129,11 @@ Status FileSink::Check(const Batch& batch) {
   return Ok();
 }
 
+Result<Position> FileSink::Look() {
+  SLUICE_TRY(Check({}));
+  return Places();
+}
+
 Status FileSink::Write(const Batch& batch) {
   SLUICE_TRY(Check(batch));
   if (!batch.dead.empty()) return Fail(Code::kInvalid, "files refuse nothing, and keep no letters");

@@ -38,6 +38,7 @@ class FileSink final : public Sink {
 
   Result<Position> Open(uint64_t epoch) override;
   Status Write(const Batch& batch) override;
+  Result<Position> Look() override;
   // Files take anything.
   Result<std::vector<DeadLetter>> FindRefused(const Batch&) override {
     return std::vector<DeadLetter>();

@@ -49,11 +49,22 @@ Result<Position> MemorySink::Open(uint64_t epoch) {
   if (epoch < medium_->epoch) return Fail(Code::kFenced, "a later owner has the sink");
   medium_->epoch = epoch_ = epoch;
   open_ = true;
+  return Places();
+}
+
+Position MemorySink::Places() const {
   Position position;
   for (const auto& [lineage, seq] : medium_->position) {
     position.push_back({model::Lineage(lineage), model::ShardSeq(seq)});
   }
   return position;
+}
+
+Result<Position> MemorySink::Look() {
+  SLUICE_TRY(Check({}));
+  if (Next() == Fate::kDone) return Places();
+  open_ = false;
+  return Fail(Code::kUnavailable, "the sink is away");
 }
 
 Status MemorySink::Check(const Batch& batch) const {

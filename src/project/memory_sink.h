@@ -53,6 +53,7 @@ class MemorySink final : public Sink {
 
   Result<Position> Open(uint64_t epoch) override;
   Status Write(const Batch& batch) override;
+  Result<Position> Look() override;
   Result<std::vector<DeadLetter>> FindRefused(const Batch& batch) override;
   Result<std::vector<DeadLetter>> Dead() override;
   Result<std::vector<Difference>> Compare(const std::vector<Change>& expected) override;
@@ -62,6 +63,7 @@ class MemorySink final : public Sink {
  private:
   Fate Next() { return options_.fate ? options_.fate() : Fate::kDone; }
   Status Check(const Batch& batch) const;
+  Position Places() const;
 
   const std::shared_ptr<Medium> medium_;
   const Options options_;

@@ -23,6 +23,16 @@ uint64_t NumberOf(const std::optional<std::string>& text) {
   return static_cast<uint64_t>(number);
 }
 
+Position PositionOf(const PgRows& rows) {
+  Position position;
+  for (const PgRow& row : rows.rows) {
+    position.push_back({model::Lineage(NumberOf(row[0])), model::ShardSeq(NumberOf(row[1]))});
+  }
+  std::sort(position.begin(), position.end(),
+            [](const Place& a, const Place& b) { return a.lineage < b.lineage; });
+  return position;
+}
+
 }  // namespace
 
 std::optional<uint64_t> EpochOf(const PgRows& rows) {
@@ -113,13 +123,15 @@ PgResult<Position> PgLedger::TakePlaces(PgConnection& connection, uint64_t epoch
        .values = {projection_, Number(epoch)}},
   };
   SLUICE_PG_ASSIGN(const std::vector<PgRows> results, connection.Run(statements));
-  Position position;
-  for (const PgRow& row : results[1].rows) {
-    position.push_back({model::Lineage(NumberOf(row[0])), model::ShardSeq(NumberOf(row[1]))});
-  }
-  std::sort(position.begin(), position.end(),
-            [](const Place& a, const Place& b) { return a.lineage < b.lineage; });
-  return position;
+  return PositionOf(results[1]);
+}
+
+PgResult<Position> PgLedger::ReadPlaces(PgConnection& connection) const {
+  SLUICE_PG_ASSIGN(
+      const PgRows found,
+      connection.Ask(fmt::format("SELECT lineage, seq FROM {} WHERE projection = $1", positions_),
+                     {projection_}));
+  return PositionOf(found);
 }
 
 PgStatement PgLedger::LockEpoch() const {

@@ -44,6 +44,8 @@ class PgLedger {
   PgResult<void> AddOwner(PgConnection& connection, const PgOwner& owner) const;
   // Locks all places, and makes them `epoch`'s. Waits for whoever is moving them.
   PgResult<Position> TakePlaces(PgConnection& connection, uint64_t epoch) const;
+  // All places, as they are.
+  PgResult<Position> ReadPlaces(PgConnection& connection) const;
 
   // One row: the owner's epoch. Locks it.
   PgStatement LockEpoch() const;

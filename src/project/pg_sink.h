@@ -63,6 +63,7 @@ class PgSink final : public Sink {
 
   Result<Position> Open(uint64_t epoch) override;
   Status Write(const Batch& batch) override;
+  Result<Position> Look() override;
   Result<std::vector<DeadLetter>> FindRefused(const Batch& batch) override;
   Result<std::vector<DeadLetter>> Dead() override;
   Result<std::vector<Difference>> Compare(const std::vector<Change>& expected) override;

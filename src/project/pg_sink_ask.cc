@@ -76,6 +76,15 @@ Result<std::vector<DeadLetter>> PgSink::FindRefused(const Batch& batch) {
   return letters;
 }
 
+Result<Position> PgSink::Look() {
+  if (connections_.empty()) return Fail(Code::kConflict, "the sink is not open");
+  PgResult<Position> found = ledger_->ReadPlaces(*connections_.front());
+  if (found.has_value()) return *std::move(found);
+  const PgFault fault = std::move(found).error();
+  if (fault.lost()) Close();
+  return Fail(Code::kUnavailable, fault.message);
+}
+
 Result<std::vector<DeadLetter>> PgSink::Dead() {
   if (connections_.empty()) return NotOpen();
   const PgStatement read = ReadLetters(ledger_->letters(), ledger_->projection());

@@ -19,6 +19,14 @@ void SortByKey(std::vector<Change>& changes) {
             [](const auto& a, const auto& b) { return a.key < b.key; });
 }
 
+// At a rate, rows come in pieces of kRatePieces a second, and not all at once.
+Pace Even(Pace pace) {
+  if (pace.rate != 0) {
+    pace.rows_max = std::clamp<uint64_t>(pace.rate / kRatePieces, 1, pace.rows_max);
+  }
+  return pace;
+}
+
 }  // namespace
 
 Projector::Projector(std::string name, Source source, Sink& sink, env::Clock& clock, Pace pace,
@@ -27,10 +35,11 @@ Projector::Projector(std::string name, Source source, Sink& sink, env::Clock& cl
       source_(std::move(source)),
       sink_(sink),
       clock_(clock),
-      pace_(pace),
+      pace_(Even(pace)),
       adds_(adds),
       tail_(source_),
-      goal_(std::max(std::min(pace.rows_max, kBatchRowsLeast), pace.rows_max / 4)) {}
+      goal_(std::max(std::min(pace_.rows_max, kBatchRowsLeast), pace_.rows_max / 4)),
+      began_(source_.log.next().value - 1) {}
 
 uint64_t Projector::Step() {
   const uint64_t now_us = clock_.MonotonicUs();
@@ -50,8 +59,9 @@ void Projector::TakeOrders() {
   if (rebuild_.exchange(false)) {
     anew_ = true;
     broken_ = open_ = false;
-    lost_ = false;
     done_ = 0;
+    began_ = source_.log.next().value - 1;
+    lost_ = false;
     retry_at_us_ = 0;
     DropBatch();
   }
@@ -68,7 +78,8 @@ uint64_t Projector::Work(uint64_t now_us) {
     EndVerify(Fail(Code::kUnavailable, "the projection cannot do that now; ask again"));
   }
   if (broken_) return now_us + kIdleUs;
-  if (!open_) return now_us < retry_at_us_ ? retry_at_us_ : OpenSink(now_us);
+  if (!open_ && now_us < retry_at_us_) return std::min(retry_at_us_, now_us + kIdleUs);
+  if (!open_) return OpenSink(now_us);
   verify_now_ = !verify_now_;
   if (verify_now_ && !pending_) VerifySome();
   if (!pending_ && !TakeOrder()) {
@@ -208,7 +219,7 @@ uint64_t Projector::Gather(uint64_t now_us) {
   if (!more.has_value()) return BreakOrRetry(now_us, more.error());
   if (tail_.empty()) {
     done_ = tail_.lsn().value;
-    return *more ? now_us : now_us + kPollUs;
+    return *more ? now_us : Look(now_us);
   }
   if (gathers_since_us_ == 0) gathers_since_us_ = now_us;
   const uint64_t due = tail_.Full(goal_, kBatchBytesMax) ? 0 : gathers_since_us_ + pace_.every_us;
@@ -222,6 +233,16 @@ uint64_t Projector::Gather(uint64_t now_us) {
   pending_->batch = tail_.Take();
   MergeLetters();
   return Deliver(now_us);
+}
+
+// There is nothing to write. Is the sink still there, and where it was left?
+uint64_t Projector::Look(uint64_t now_us) {
+  if (now_us < look_at_us_) return now_us + kPollUs;
+  look_at_us_ = now_us + kLookUs;
+  const Result<Position> found = sink_.Look();
+  if (!found.has_value()) return BreakOrRetry(now_us, found.error());
+  if (*found == WholePosition()) return now_us + kPollUs;
+  return Retry(now_us, {Code::kConflict, "the sink is not where it was left"});
 }
 
 // Later changes of a key with a letter go on top of it.
@@ -311,6 +332,7 @@ void Projector::Delivered(uint64_t now_us, uint64_t took_us) {
   Adapt(rows, took_us);
   if (pace_.rate != 0) write_from_us_ = now_us + rows * kSecondUs / pace_.rate;
   retry_us_ = 0;
+  look_at_us_ = now_us + kLookUs;
   anew_ = false;
   why_.clear();
   Pending sent = std::move(*pending_);

@@ -26,6 +26,7 @@
 //           of kDeadBytesMax.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -49,9 +50,11 @@ inline constexpr size_t kBatchBytesMax = 4 << 20;
 inline constexpr uint64_t kBatchRowsLeast = 16;      // however slow the sink is
 inline constexpr uint64_t kLatencyGoalUs = 100'000;  // batches grow while a write takes less,
 inline constexpr uint64_t kLatencyMostUs = 400'000;  // and shrink when it takes more
+inline constexpr uint64_t kRatePieces = 10;          // batches a second, at a rate
 inline constexpr uint64_t kRetryLeastUs = 100'000;
 inline constexpr uint64_t kRetryMostUs = 2'000'000;
 inline constexpr uint64_t kPollUs = 10'000;      // the log, while it has nothing new
+inline constexpr uint64_t kLookUs = 2'000'000;   // a sink that is told nothing is looked at
 inline constexpr uint64_t kIdleUs = 100'000;     // while nothing can be done
 inline constexpr uint64_t kRetryDeadMs = 1'000;  // until a key that was refused is tried again
 inline constexpr size_t kDeadMost = 10'000;
@@ -59,7 +62,7 @@ inline constexpr size_t kDeadBytesMax = 64 << 20;
 inline constexpr size_t kCopyAtOnceMax = 100'000;  // keys, of a projection whose rows get deltas
 
 struct Pace {
-  uint64_t rows_max = 1000;    // of a batch
+  uint64_t rows_max = 10'000;  // of a batch
   uint64_t every_us = 50'000;  // a batch that is not full waits so long for more
   uint64_t rate = 0;           // rows a second; 0: as fast as it goes
 };
@@ -114,6 +117,11 @@ class Projector {
   model::Lsn done() const { return model::Lsn(done_.load()); }
   // What the log must keep: all behind it.
   model::Lsn needs() const { return lost_ ? model::Lsn(UINT64_MAX) : done(); }
+  // What log.keep is measured against: how far behind it is, and of a copy, or of a place that is not
+  // known yet, how much was written since that began.
+  model::Lsn behind() const {
+    return lost_ ? needs() : std::max(done(), model::Lsn(began_.load()));
+  }
   const Meters& meters() const { return meters_; }
 
  private:
@@ -139,6 +147,7 @@ class Projector {
   Status Copy();
   Status CopyAtOnce(Batch batch);
   uint64_t Gather(uint64_t now_us);
+  uint64_t Look(uint64_t now_us);
   uint64_t Deliver(uint64_t now_us);
   void Delivered(uint64_t now_us, uint64_t took_us);
   Status SetAside();
@@ -176,6 +185,7 @@ class Projector {
   uint64_t goal_;  // rows of a batch
   uint64_t gathers_since_us_ = 0;
   uint64_t write_from_us_ = 0;  // not before: `rate`
+  uint64_t look_at_us_ = 0;
   uint64_t retry_us_ = 0, retry_at_us_ = 0;
   std::unordered_map<std::string, DeadLetter> dead_;  // by key
   size_t dead_bytes_ = 0;
@@ -192,7 +202,7 @@ class Projector {
 
   std::atomic<bool> paused_{false}, resume_{false}, rebuild_{false}, orders_end_{false};
   std::atomic<bool> lost_{false};  // the log lacks what the sink needs
-  std::atomic<uint64_t> done_{0};
+  std::atomic<uint64_t> done_{0}, began_{0};
   mutable std::mutex mutex_;  // guards what follows
   std::optional<Order> order_;
   ThenVerdict verify_;  // set: somebody waits for a verdict

@@ -245,18 +245,68 @@ TEST(Projector, Pauses) {
   EXPECT_EQ(bench.medium->rows, node.rows);
 }
 
-// Goal:   the pace asked for is kept.
-// Method: many keys at a rate; the simulated time that passes.
+// Goal:   the pace asked for is kept, evenly.
+// Method: many keys at a rate; the simulated time that passes, and the batches in it.
 TEST(Projector, KeepsItsRate) {
+  for (const uint64_t rows_max : {10, 10'000}) {
+    TestNode node(7);
+    Bench bench(node, {}, {.rows_max = rows_max, .every_us = 1'000, .rate = 100});
+    ASSERT_TRUE(bench.CatchUp());
+    const uint64_t began_us = node.world.clock.MonotonicUs();
+    for (int i = 0; i < 500; ++i) node.Increment("likes:" + std::to_string(i), 1);
+    ASSERT_TRUE(bench.CatchUp());
+    const uint64_t took_us = node.world.clock.MonotonicUs() - began_us;
+    EXPECT_GE(took_us, 4'800'000u);
+    EXPECT_LE(took_us, 5'500'000u);
+    EXPECT_GE(bench.medium->batches, 50u);
+  }
+}
+
+// Goal:   a batch is as large as the sink can take it in good time, and no larger.
+// Method: sinks from fast to very slow, by the simulated time that a row takes; a backlog.
+TEST(Projector, BatchesFollowTheSink) {
+  for (const uint64_t row_us : {1, 8, 30, 100, 1'000, 10'000, 50'000}) {
+    TestNode node(7);
+    MemorySink::Options options;
+    options.poison = [&](const Change&) {
+      node.world.clock.Advance(row_us);
+      return std::string();
+    };
+    Bench bench(node, options);
+    ASSERT_TRUE(bench.CatchUp());
+    for (int i = 0; i < 30'000; ++i) node.Increment("likes:" + std::to_string(i), 1);
+    uint64_t most = 0;
+    while (bench.projector().report().rows < 28'000) {
+      const uint64_t before = bench.projector().report().rows;
+      bench.Step();
+      const Report report = bench.projector().report();
+      const uint64_t rows = report.rows - before;
+      most = std::max(most, rows);
+      // The first ones find out what it takes.
+      if (report.rows < 17'000) continue;
+      EXPECT_LE(rows, std::max(kBatchRowsLeast, kLatencyMostUs / row_us)) << row_us;
+      if (rows == 0) continue;  // of the log, or between two batches
+      EXPECT_GE(rows * 4, std::min<uint64_t>(10'000, kLatencyGoalUs / row_us)) << row_us;
+    }
+    EXPECT_LE(most, 10'000u) << row_us;
+  }
+}
+
+// Goal:   a sink that comes back from an older backup gets what it lacks, though nobody writes.
+// Method: rows and position of an earlier moment put back; time passes.
+TEST(Projector, NoticesAnOlderSink) {
   TestNode node(7);
-  Bench bench(node, {}, {.rows_max = 10, .every_us = 1'000, .rate = 100});
+  Bench bench(node);
+  for (int i = 0; i < 50; ++i) node.WriteAny(10);
   ASSERT_TRUE(bench.CatchUp());
-  const uint64_t began_us = node.world.clock.MonotonicUs();
-  for (int i = 0; i < 500; ++i) node.Increment("likes:" + std::to_string(i), 1);
+  const MemorySink::Medium backup = *bench.medium;
+  for (int i = 0; i < 50; ++i) node.WriteAny(10);
   ASSERT_TRUE(bench.CatchUp());
-  const uint64_t took_us = node.world.clock.MonotonicUs() - began_us;
-  EXPECT_GE(took_us, 4'800'000u);
-  EXPECT_LE(took_us, 5'500'000u);
+  *bench.medium = backup;
+  node.world.clock.Advance(kLookUs);
+  for (int i = 0; i < 100; ++i) bench.Step();
+  EXPECT_EQ(bench.medium->rows, node.rows);
+  EXPECT_EQ(bench.projector().report().state, State::kRunning);
 }
 
 // Goal:   a later owner of the sink is not disturbed.

@@ -149,8 +149,9 @@ void Projector::FillLag(Report& report) const {
     report.lag_bytes = source_.log.bytes_after(done());
   } else if (open_ && tail_.at_end() && done().Next() >= source_.log.next()) {
     report.lag_ms = report.lag_bytes = 0;
-  } else if (open_) {
-    // Still looking for the place, or more has come: how much is a guess, and never none.
+  } else if (open_ || done() != model::Lsn()) {
+    // Still looking for the place, or it went away while nothing was under way, or more has come:
+    // how much is a guess, and never none.
     const uint64_t bytes = source_.log.bytes_after(done());
     if (bytes > 0) report.lag_bytes = bytes;
   }

@@ -110,6 +110,11 @@ class Sink {
   //   kUnavailable, kNoSpace  nothing was written; may succeed later (a full disk, read-only, busy)
   virtual Status Write(const Batch& batch) = 0;
 
+  // Where it is, without taking anything over. Whoever has nothing to write looks now and then: it
+  // may have come back from an older backup, or have gone.
+  //   kUnavailable, kConflict, kFenced  as of Write
+  virtual Result<Position> Look() = 0;
+
   // Which changes of the batch are refused, with reasons, by trying without keeping anything.
   //   kUnavailable  as of Write
   virtual Result<std::vector<DeadLetter>> FindRefused(const Batch& batch) = 0;
