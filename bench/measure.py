@@ -200,15 +200,17 @@ def disk_bytes(directory):
     return total
 
 
+def cpu_seconds(server):
+    """The processor time that a server has used so far."""
+    stat = Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def cpu_share(server, seconds):
     """The share of one core that a server uses while nobody asks it for anything."""
-    def ticks():
-        stat = Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return int(stat[11]) + int(stat[12])
-
-    before = ticks()
+    before = cpu_seconds(server)
     time.sleep(seconds)
-    return (ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds
+    return (cpu_seconds(server) - before) / seconds
 
 
 class Highest:

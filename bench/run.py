@@ -18,8 +18,10 @@ import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))  # postgres.py
 
 from measure import Log  # noqa: E402
+from postgres import BINARIES  # noqa: E402
 from report import Section, summary  # noqa: E402
 from scenarios import ALIASES, ALL  # noqa: E402
 from servers import Sluice, peers_missing  # noqa: E402
@@ -76,6 +78,7 @@ def machine(directory):
         f"- {first_line(['redis-server', '--version'])}",
         f"- {first_line(['redis-benchmark', '--version'])}",
         f"- {first_line(['db_bench', '--version'])}",
+        f"- {first_line([f'{BINARIES}/postgres', '--version'])}",
         f"- Sluice: {first_line([Sluice.binary, '--version'])}",
     ]
 

@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from postgres import BINARIES
+
 START_SECONDS = 120.0
 ASK_SECONDS = 120.0
 QUIET_SECONDS = 0.5
@@ -218,7 +220,7 @@ class Sluice(Server):
 def peers_missing():
     found = [
         name
-        for name in ("redis-server", "redis-benchmark", "db_bench")
-        if shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/bin") is None
+        for name in ("redis-server", "redis-benchmark", "db_bench", "postgres")
+        if shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/bin:{BINARIES}") is None
     ]
     return found

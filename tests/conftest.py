@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from servers import RedisServer, ServerDied, Sluice
 __all__ = ["RedisServer", "ServerDied", "Sluice"]
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))  # postgres.py
+
 TEST_SECONDS = 60  # for one test; @pytest.mark.timeout(seconds) gives another
 SANITIZER_SLOWDOWN = 5
 

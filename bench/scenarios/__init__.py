@@ -1,6 +1,6 @@
 """What is measured, each bar in a module of its own: a function from the bench to a Section."""
 
-from scenarios import s1, s2, s3, s3b, s6, s7, s8, s10, s13
+from scenarios import s1, s2, s3, s3b, s6, s7, s8, s9, s10, s13
 
 ALL = {
     "S1": s1.measure,
@@ -10,6 +10,7 @@ ALL = {
     "S6": s6.measure,
     "S7": s7.measure,
     "S8": s8.measure,
+    "S9": s9.measure,
     "S10": s10.measure,
     "S13": s13.measure,
 }

@@ -33,14 +33,18 @@ def test_bars_are_met_or_not():
 @pytest.mark.long
 @pytest.mark.release_only
 @pytest.mark.timeout(300)
-def test_a_scenario_runs(sluice_bin, tmp_path):
-    """Goal: the bench works on this machine. Method: its shortest scenario, quick."""
+@pytest.mark.parametrize("scenario, bar, command", [
+    ("S6", "| S6 | empty start |", "redis-benchmark -p PORT -c 50 -n 600000"),
+    ("S9", "| S9 | to PostgreSQL's own batches", "pgbench -n -M prepared -c 2"),
+])
+def test_a_scenario_runs(sluice_bin, tmp_path, scenario, bar, command):
+    """Goal: the bench works on this machine. Method: scenarios that are short, quick."""
     report = tmp_path / "report.md"
     done = subprocess.run(
         [sys.executable, ROOT / "bench/run.py", "--quick", "--runs", "1", "--sluice", sluice_bin,
-         "--out", report, "S6"],
+         "--out", report, scenario],
         capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     text = report.read_text()
-    assert "| S6 | empty start |" in text
-    assert "redis-benchmark -p PORT -c 50 -n 600000" in text, "the exact commands"
+    assert bar in text
+    assert command in text, "the exact commands"
