@@ -6,6 +6,8 @@ server is killed with kill -9 and started again; at the end every write is looke
 status is 0 only if all of them are there, and none twice.
 
 With a FILE, it and all that follows go to `sluice load`.
+
+With --postgres, likes and orders become rows of PostgreSQL, which is killed and comes back.
 """
 
 import argparse
@@ -19,13 +21,16 @@ import tempfile
 import time
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
+sys.path.append(str(HERE.parent / "tools"))  # postgres.py
 
+import drain  # noqa: E402
 import redis  # noqa: E402
 from feeds import all_feeds  # noqa: E402
 from orders import Orders  # noqa: E402
+from postgres import Postgres  # noqa: E402
 
-HERE = Path(__file__).resolve().parent
 START_SECONDS = 60
 FINISH_SECONDS = 120
 KEYSPACES = ["likes", "chat", "orders", "devices"]
@@ -40,6 +45,7 @@ def free_port():
 class Server:
     def __init__(self, binary, directory):
         self.binary, self.directory = binary, Path(directory)
+        self.config = HERE / "sluice.toml"
         self.port, self.http_port = free_port(), free_port()
         self.process = None
         self.log = self.directory / "server.log"
@@ -53,7 +59,7 @@ class Server:
                     self.binary,
                     "serve",
                     "--config",
-                    str(HERE / "sluice.toml"),
+                    str(self.config),
                     "--data",
                     str(self.directory / "data"),
                     "--port",
@@ -246,12 +252,35 @@ def file_load(server, words):
     return subprocess.call([server.binary, "load", "--port", str(server.port), *words])
 
 
+def into_postgres(server, options):
+    with Postgres() as postgres:
+        server.config = drain.config_for(postgres, server.directory)
+        try:
+            status = drain.run(server, postgres, options)
+            if options.serve:
+                stay(server, f"psql {postgres.url}    ")
+            return status
+        finally:
+            server.stop()
+
+
+def stay(server, also=""):
+    print(
+        f"\n{also}redis-cli -p {server.port}    http://127.0.0.1:{server.http_port}/metrics"
+        "    (Ctrl-C ends it and removes its data)",
+        flush=True,
+    )
+    server.process.wait()
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0], allow_abbrev=False
     )
     parser.add_argument("--sluice", default=str(HERE.parent / "build/release/sluice"))
     parser.add_argument("--serve", action="store_true", help="stay up afterwards")
+    parser.add_argument("--postgres", action="store_true", help="rows in PostgreSQL instead")
+    parser.add_argument("--outage", type=int, default=10, help="seconds without PostgreSQL")
     parser.add_argument("--seconds", type=int, default=16, help="of generated load")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the generated load")
     options, words = parser.parse_known_args()
@@ -259,16 +288,13 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sluice-demo-") as directory:
         server = Server(options.sluice, directory)
         try:
+            if options.postgres:
+                return into_postgres(server, options)
             status = (
                 file_load(server, words) if words else generated(server, Path(directory), options)
             )
             if options.serve:
-                print(
-                    f"\nredis-cli -p {server.port}    http://127.0.0.1:{server.http_port}/metrics"
-                    "    (Ctrl-C ends it and removes its data)",
-                    flush=True,
-                )
-                server.process.wait()
+                stay(server)
         except KeyboardInterrupt:
             status = 130
         finally:
