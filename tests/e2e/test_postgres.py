@@ -7,6 +7,7 @@ import threading
 import pytest
 import redis
 
+from commit_proxy import CommitProxy
 from postgres import Postgres
 from servers import wait_for
 
@@ -40,7 +41,7 @@ CREATE TABLE orders (id text PRIMARY KEY, status text, amount int);
 
 @pytest.fixture
 def postgres():
-    with Postgres() as server:
+    with Postgres(["deadlock_timeout=200ms"]) as server:
         server.run(TABLES)
         yield server
 
@@ -84,37 +85,49 @@ def write(server, stop, seed):
             stop.wait(0.02)
 
 
-def kill_rounds(server, postgres, rounds):
+def fault_rounds(start_sluice, postgres, rounds):
+    """Writers all the time, COMMITs that are cut, and in each round one side killed, or none."""
     rng = random.Random(5)
-    for round_number in range(rounds):
-        stop = threading.Event()
-        threads = [threading.Thread(target=write, args=(server, stop, round_number * 10 + i))
-                   for i in range(3)]
-        for thread in threads:
-            thread.start()
-        before = states(server)["likes"]["batches"]
-        wait_for(lambda b=before: states(server)["likes"]["batches"] > b + 3, 30, "batches")
-        if rng.randrange(2):
-            postgres.kill()
-            postgres.start()
-        else:
-            server.restart(kill=True)
-        stop.set()
-        for thread in threads:
-            thread.join()
-        expect_tables(server, postgres)
+    with CommitProxy(postgres.port, every=4, seed=5) as proxy:
+        url = postgres.url.replace(f":{postgres.port}/", f":{proxy.port}/")
+        server = start_sluice(CONFIG.format(url=url))
+        for round_number in range(rounds):
+            proxy.calm = False
+            stop = threading.Event()
+            threads = [threading.Thread(target=write, args=(server, stop, round_number * 10 + i))
+                       for i in range(3)]
+            for thread in threads:
+                thread.start()
+            some = proxy.cuts.total() + rng.randrange(1, 6)
+            wait_for(lambda n=some: proxy.cuts.total() >= n, 30, "cuts inside COMMIT")
+            match rng.choice(("database", "node", "none")):
+                case "database":
+                    postgres.kill()
+                    postgres.start()
+                case "node":
+                    server.restart(kill=True)
+            stop.set()
+            for thread in threads:
+                thread.join()
+            proxy.calm = True
+            expect_tables(server, postgres)
+        return proxy.cuts
 
 
 @pytest.mark.timeout(120)
-def test_kills_leave_no_gap_and_no_double(start_sluice, postgres):
-    """Goal: kill -9 of either side under load; the tables equal the state, deltas included."""
-    kill_rounds(start_sluice(CONFIG.format(url=postgres.url)), postgres, rounds=3)
+def test_faults_leave_no_gap_and_no_double(start_sluice, postgres):
+    """Goal: kill -9 of either side under load, and connections cut inside COMMIT, before and after
+    the server has it: the tables equal the state, deltas included.
+    Broken: a lost COMMIT taken for done, or for not done, where places are moved from anywhere.
+    """
+    fault_rounds(start_sluice, postgres, rounds=3)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_many_kills_leave_no_gap_and_no_double(start_sluice, postgres):
-    kill_rounds(start_sluice(CONFIG.format(url=postgres.url)), postgres, rounds=50)
+def test_many_faults_leave_no_gap_and_no_double(start_sluice, postgres):
+    cuts = fault_rounds(start_sluice, postgres, rounds=50)
+    assert set(cuts) == set(CommitProxy.WAYS)
 
 
 def test_a_server_that_is_down_at_first(start_sluice, postgres, sluice_bin):
