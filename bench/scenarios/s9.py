@@ -208,7 +208,7 @@ def writers(bench, section, postgres, keys, writes):
         fresh_table(postgres, keys)
         with projecting(bench, postgres) as server:
             pause(server)
-            increments(bench, server, keys, writes)
+            increments(bench, server, keys, writes // 3)
             server.settle()
             for name, reach in states:
                 if reach:

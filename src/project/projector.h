@@ -117,7 +117,7 @@ class Projector {
   model::Lsn done() const { return model::Lsn(done_.load()); }
   // What the log must keep: all behind it.
   model::Lsn needs() const { return lost_ ? model::Lsn(UINT64_MAX) : done(); }
-  // What log.keep is measured against: how far behind it is, and of a copy, or of a place that is not
+  // What log.keep is measured against: how far behind it is; of a copy, or of a place that is not
   // known yet, how much was written since that began.
   model::Lsn behind() const {
     return lost_ ? needs() : std::max(done(), model::Lsn(began_.load()));
