@@ -5,6 +5,8 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
@@ -17,14 +19,16 @@ namespace {
 
 constexpr size_t kBlockBytes = size_t{4} << 10;
 constexpr double kFilterBitsPerKey = 10;  // one missing key in a hundred costs a look into a table
-constexpr double kCacheShareOfHeads = 0.5;  // kept for index and filter blocks
-constexpr size_t kLineBytesMax = 1024;      // of what RocksDB says; the rest is cut
+constexpr double kCacheShareOfHeads = 0.5;                // kept for index and filter blocks
+constexpr uint64_t kCachePartBytes = uint64_t{64} << 20;  // see Cache
+constexpr int kCachePartBitsMax = 6;
+constexpr size_t kLineBytesMax = 1024;  // of what RocksDB says; the rest is cut
 constexpr uint64_t kSyncBytes = uint64_t{1} << 20;
 constexpr size_t kReadAheadBytes = size_t{512} << 10;  // of each table that is compacted
 constexpr uint64_t kResumeUs = 100'000;  // between RocksDB's attempts at a new manifest
 constexpr std::chrono::milliseconds kRecoveryWait{2000};
 
-rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
+rocksdb::BlockBasedTableOptions RunTable(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
   table.block_size = kBlockBytes;
@@ -37,6 +41,23 @@ rocksdb::BlockBasedTableOptions TableOptions(const std::shared_ptr<rocksdb::Cach
   // no larger than one and a half of its write buffers.
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   return table;
+}
+
+// Of merged tables there are more than memory holds filters of. In pieces, a filter costs a key that
+// finds it gone one block to read; whole, some megabytes.
+rocksdb::BlockBasedTableOptions MergedTable(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table = RunTable(cache);
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = kBlockBytes;
+  return table;
+}
+
+// In few parts, each under a lock of its own: a run's filter is one block of megabytes, and what is
+// larger than its part stays in no cache.
+std::shared_ptr<rocksdb::Cache> Cache(uint64_t bytes) {
+  const int bits = std::bit_width(std::max<uint64_t>(bytes / kCachePartBytes, 1)) - 1;
+  return rocksdb::NewLRUCache(bytes, std::min(bits, kCachePartBitsMax), false, kCacheShareOfHeads);
 }
 
 // What RocksDB says goes where all of the process's lines go. Into a file of its own it would write
@@ -108,7 +129,7 @@ std::string Watcher::error() const {
 
 RocksSetup SetUp(const RocksStore::Options& options) {
   RocksSetup setup;
-  setup.cache = rocksdb::NewLRUCache(options.block_cache_bytes, -1, false, kCacheShareOfHeads);
+  setup.cache = Cache(options.block_cache_bytes);
   setup.files =
       std::make_shared<RocksFiles>(options.files ? options.files : rocksdb::FileSystem::Default());
   setup.env = rocksdb::NewCompositeEnv(setup.files);
@@ -142,11 +163,12 @@ RocksSetup SetUp(const RocksStore::Options& options) {
   NeverDelayWrites(to);
   // Runs are soon read again, as a whole: compressing them would cost more than it saves.
   to.compression_per_level = {rocksdb::kNoCompression, rocksdb::kLZ4Compression};
-  to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions(setup.cache)));
+  to.table_factory.reset(rocksdb::NewBlockBasedTableFactory(MergedTable(setup.cache)));
 
   setup.tables = to;
   setup.tables.compression_per_level.clear();
   setup.tables.compression = rocksdb::kNoCompression;
+  setup.tables.table_factory.reset(rocksdb::NewBlockBasedTableFactory(RunTable(setup.cache)));
   return setup;
 }
 
