@@ -16,7 +16,7 @@ uint64_t Connections::Open(std::string peer, std::string local) {
   const uint64_t id = ++place.generation << kPlaceBits | at;
   place.session = std::make_unique<Session>(context_, lane_, meters_, counts_, id, std::move(peer),
                                             std::move(local));
-  place.touched = place.resumes = place.timed = false;
+  place.touched = place.resumes = place.timed = place.released = false;
   ++open_;
   meters_.opened.Add();
   meters_.connections.Set(static_cast<int64_t>(open_));
@@ -50,6 +50,7 @@ void Connections::Touch(uint64_t id, Place& place) {
     place.touched = true;
     touched_.push_back(id);
   }
+  place.released = false;
   place.session->CountMemory();
   MayResume(id, place);
 }
@@ -138,11 +139,12 @@ void Connections::Tick() {
 
 void Connections::ReleaseIdle() {
   const uint64_t now_us = context_.clock.MonotonicUs();
-  for (const Place& place : places_) {
-    if (!place.session) continue;
+  for (Place& place : places_) {
+    if (!place.session || place.released) continue;
     if (place.session->client().active_us + kIdleUs > now_us) continue;
     place.session->Release();
     place.session->CountMemory();
+    place.released = true;
   }
 }
 
@@ -183,6 +185,7 @@ std::string_view Connections::Output(uint64_t id, model::Lsn durable) {
 void Connections::Sent(uint64_t id, size_t bytes) {
   Place* place = PlaceOf(id);
   if (place == nullptr) return;
+  place->released = false;
   place->session->Sent(bytes);
   place->session->CountMemory();
   MayResume(id, *place);

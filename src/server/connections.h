@@ -84,6 +84,7 @@ class Connections final : public ingest::Sessions {
     std::unique_ptr<Session> session;
     uint64_t generation = 0;
     bool touched = false, resumes = false, timed = false;
+    bool released = false;  // has nothing that ReleaseIdle could take back
   };
   Place* PlaceOf(uint64_t id);
   void Touch(uint64_t id, Place& place);
