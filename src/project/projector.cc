@@ -411,7 +411,7 @@ uint64_t Projector::Retry(uint64_t now_us, const Error& error) {
                {{"projection", name_}, {"error", error.message}});
   }
   why_ = error.message;
-  return retry_at_us_;
+  return std::min(retry_at_us_, now_us + kIdleUs);  // reports stay fresh
 }
 
 void Projector::Break(const std::string& why, bool lost) {

@@ -1,6 +1,8 @@
 """PostgreSQL is away, or comes back older than it was: writers do not notice, and it catches up."""
 
+import json
 import shutil
+import statistics
 import subprocess
 
 import pytest
@@ -92,6 +94,37 @@ def test_an_outage_as_long_as_the_log_allows(start_sluice, postgres, on_full):
         postgres.start()
     expect_equal(server, postgres)
     assert seen(server)["lag_bytes"] == 0
+
+
+@pytest.mark.long
+@pytest.mark.release_only
+@pytest.mark.timeout(300)
+def test_writers_do_not_notice_an_outage(start_sluice, postgres, sluice_bin):
+    """Goal: at a pace that both carry, no write is refused and none takes longer while PostgreSQL
+    is away, or is catching up. Method: three outages; `sluice bench` before, in and behind each;
+    medians, with room for PostgreSQL's own part of the processors.
+    """
+    server = start(start_sluice, postgres)
+
+    def p99_ms():
+        done = subprocess.run(
+            [sluice_bin, "bench", "--do", "INCR likes:1{key}", "--rate", "5000", "--seconds", "5",
+             "--json", "--port", str(server.port)], capture_output=True, text=True, check=True)
+        result = json.loads(done.stdout)
+        assert sum(result["errors"].values()) == 0
+        return result["latency_us"]["p99"] / 1000
+
+    there, away = [], []
+    for _ in range(3):
+        there.append(p99_ms())
+        postgres.kill()
+        away.append(p99_ms())
+        postgres.start()
+        p99_ms()
+        with server.client() as client:
+            catch_up(client)
+    assert statistics.median(away) <= 1.5 * statistics.median(there) + 2
+    expect_equal(server, postgres)
 
 
 def test_a_projection_is_given_up_at_the_bound(start_sluice, postgres):
