@@ -152,9 +152,9 @@ def backlog(bench, section, postgres, keys, writes):
                 "of random ones; PostgreSQL as Debian has it, fsync on. In its own batches it "
                 "makes up the rows itself:")
     section.table(["", "rows/s"], [[name, shown(figures(results, name))] for name in results])
-    section.add("Sluice was busy for "
-                f"{ms(figures(results, SLUICE, 'cores'))} of a core meanwhile; a batch had "
-                f"{ms(figures(results, SLUICE, 'batch'))} rows. A batch of PostgreSQL's own:")
+    cores, rows = (median(figures(results, SLUICE, key)) for key in ("cores", "batch"))
+    section.add(f"Sluice was busy for {cores:.2f} of a core meanwhile, in batches of {rows:.0f} "
+                "rows. A batch of PostgreSQL's own:")
     section.add("```sql\n" + MANY_ROWS.format(keys=keys) + "\n```")
     section.ratio("to PostgreSQL's own batches of 1,000 rows",
                   figures(results, SLUICE), figures(results, BATCHED), 0.6)
