@@ -36,6 +36,7 @@ class MoodyLog final : public Log {
   model::LogTime time() const override { return log.time(); }
   uint64_t bytes() const override { return log.bytes(); }
   uint64_t bytes_after(model::Lsn lsn) const override { return log.bytes_after(lsn); }
+  std::vector<model::Lsn> starts() const override { return log.starts(); }
 
   MemoryLog log{model::LogId(1)};
   std::optional<Code> mood;

@@ -70,6 +70,7 @@ class FileLog final : public Log {
   model::LogTime time() const override { return {time_.load()}; }
   uint64_t bytes() const override { return table_->bytes(); }
   uint64_t bytes_after(model::Lsn lsn) const override { return table_->BytesAfter(lsn, next()); }
+  std::vector<model::Lsn> starts() const override { return table_->Starts(); }
 
  private:
   FileLog(env::Env env, std::string dir, const FileLogOptions& options);

@@ -115,6 +115,9 @@ class Log {
   virtual uint64_t bytes() const = 0;       // on disk, for people and bounds
   // About how many bytes of groups lie behind that record; 0 at the end.
   virtual uint64_t bytes_after(model::Lsn lsn) const = 0;
+  // Where its pieces begin, ascending, the first of them at first(): reading from there begins with
+  // a group. For who looks for a place and does not want to read all.
+  virtual std::vector<model::Lsn> starts() const = 0;
 };
 
 }  // namespace sluice::log

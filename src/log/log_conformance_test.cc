@@ -118,6 +118,26 @@ TYPED_TEST(LogConformance, KnowsHowMuchLiesBehind) {
   }
 }
 
+// Goal:   what it says of its pieces is where groups begin, the first of all among them.
+// Method: groups over several segments, with trims; read from each start.
+TYPED_TEST(LogConformance, SaysWhereItsPiecesBegin) {
+  for (int i = 0; i < 60; ++i) {
+    this->AppendRandom(6000);
+    const std::vector<model::Lsn> starts = this->log().starts();
+    ASSERT_EQ(starts.front(), this->log().first());
+    EXPECT_TRUE(std::is_sorted(starts.begin(), starts.end()));
+    EXPECT_LE(starts.back(), this->log().next());
+    for (const model::Lsn start : starts) {
+      const auto reader = this->log().Read(start).value();
+      const GroupView* group = reader->Next().value();
+      if (group == nullptr) continue;
+      EXPECT_EQ(group->first, start);
+    }
+    if (i % 20 != 19) continue;
+    ASSERT_TRUE(this->log().Trim(starts[starts.size() / 2]).ok());
+  }
+}
+
 // Goal:   an append that expects another place changes nothing.
 // Method: every wrong LSN near the right one.
 TYPED_TEST(LogConformance, RefusesAnUnexpectedPlace) {

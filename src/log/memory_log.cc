@@ -9,6 +9,11 @@
 #include "log/format.h"
 
 namespace sluice::log {
+namespace {
+
+constexpr size_t kPieceGroups = 64;
+
+}  // namespace
 
 class MemoryLogReader final : public Reader {
  public:
@@ -142,6 +147,15 @@ uint64_t MemoryLog::bytes_after(model::Lsn lsn) const {
     bytes += (*group)->bytes.size();
   }
   return bytes;
+}
+std::vector<model::Lsn> MemoryLog::starts() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<model::Lsn> starts = {first_};
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const model::Lsn first = groups_[i]->view.first;
+    if ((trimmed_ + i) % kPieceGroups == 0 && first > starts.back()) starts.push_back(first);
+  }
+  return starts;
 }
 
 }  // namespace sluice::log

@@ -31,6 +31,7 @@ class MemoryLog final : public Log {
   model::LogTime time() const override;
   uint64_t bytes() const override;
   uint64_t bytes_after(model::Lsn lsn) const override;
+  std::vector<model::Lsn> starts() const override;
 
  private:
   friend class MemoryLogReader;

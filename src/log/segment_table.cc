@@ -57,6 +57,13 @@ uint64_t SegmentTable::BytesAfter(model::Lsn lsn, model::Lsn next) const {
   return static_cast<uint64_t>(bytes);
 }
 
+std::vector<model::Lsn> SegmentTable::Starts() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<model::Lsn> starts;
+  for (const SegmentEntry& entry : entries_) starts.push_back(entry.header.start.next);
+  return starts;
+}
+
 std::optional<SegmentEntry> SegmentTable::Find(model::Lsn from) const {
   const std::lock_guard lock(mutex_);
   const auto after = std::upper_bound(

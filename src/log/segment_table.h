@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "env/env.h"
 #include "log/format.h"
@@ -35,6 +36,7 @@ class SegmentTable {
   // About how many bytes of groups lie behind that record, if `next` comes next: within a segment,
   // records are taken to be of one size.
   uint64_t BytesAfter(model::Lsn lsn, model::Lsn next) const;
+  std::vector<model::Lsn> Starts() const;  // each segment's first LSN, ascending
 
   // The segment whose stretch of the log holds `from`; nothing when that was trimmed away.
   std::optional<SegmentEntry> Find(model::Lsn from) const;

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::project {
 namespace {
 
 constexpr int kReopensMax = 8;  // of the log, until one group is read
+constexpr model::Lsn kNoEnd(UINT64_MAX);
 
 }  // namespace
 
@@ -21,6 +23,8 @@ Tail::Tail(const Source& source) : source_(source), changes_(source.keyspace) {
 Status Tail::Begin(const Position& position, model::Lsn from) {
   std::unordered_map<model::Lineage, model::ShardSeq> places;
   for (const Place& place : position) places[place.lineage] = place.seq;
+  const std::vector<model::Lsn> starts = source_.log.starts();
+  const model::Lsn appended = source_.appended();
   ends_.clear();
   for (Shard& shard : shards_) {
     const auto place = places.find(shard.shard.lineage);
@@ -39,10 +43,50 @@ Status Tail::Begin(const Position& position, model::Lsn from) {
   changes_.Take();
   moved_.clear();
   group_ = nullptr;
+  if (from == model::Lsn()) {
+    SLUICE_ASSIGN(from, FindStart(starts, appended));
+  }
   const model::Lsn first = std::max(from, source_.log.first());
   lsn_ = model::Lsn(first.value - 1);
   SLUICE_ASSIGN(reader_, source_.log.Read(first));
   return Ok();
+}
+
+// `starts` and `appended` were asked for before ends_: records that came since lie behind both.
+Result<model::Lsn> Tail::FindStart(const std::vector<model::Lsn>& starts,
+                                   model::Lsn appended) const {
+  bool lacks = false;
+  for (size_t i = 0; i < shards_.size(); ++i) lacks |= shards_[i].at.Next() < ends_[i];
+  if (!lacks) return std::min(appended.Next(), source_.log.next());
+  size_t low = 0, high = starts.size();  // nothing lies before the first
+  while (high - low > 1) {
+    const size_t middle = low + (high - low) / 2;
+    const model::Lsn until = middle + 1 < starts.size() ? starts[middle + 1] : kNoEnd;
+    SLUICE_ASSIGN(const bool late_enough, LacksNothingBefore(starts[middle], until));
+    (late_enough ? low : high) = middle;
+  }
+  return starts[low];
+}
+
+// Reads on from there until each shard that lacks something has shown its next record. False also
+// where that cannot be told before `until`.
+Result<bool> Tail::LacksNothingBefore(model::Lsn from, model::Lsn until) const {
+  std::vector<bool> unseen;
+  for (size_t i = 0; i < shards_.size(); ++i) unseen.push_back(shards_[i].at.Next() < ends_[i]);
+  auto unseen_count = std::count(unseen.begin(), unseen.end(), true);
+  SLUICE_ASSIGN(const auto reader, source_.log.Read(from));
+  while (unseen_count > 0) {
+    SLUICE_ASSIGN(const log::GroupView* group, reader->Next());
+    if (group == nullptr || group->first >= until) return false;
+    for (const log::ShardSpan& span : group->shards) {
+      const auto at = by_id_.find(span.shard);
+      if (at == by_id_.end() || !unseen[at->second]) continue;
+      if (span.first_seq > shards_[at->second].at.Next()) return false;
+      unseen[at->second] = false;
+      --unseen_count;
+    }
+  }
+  return true;
 }
 
 Error Tail::Lost(const Shard& shard, model::ShardSeq found) const {

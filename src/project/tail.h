@@ -1,7 +1,7 @@
 // Tail reads the log on behalf of one projection: from where its sink stands, the effects on its
 // keyspace, into one batch after the other.
 //
-//   Begin()  where to go on. It looks for the place from the log's first record on.
+//   Begin()  where to go on. It finds the piece of the log to begin with by halving.
 //   Fill()   takes records into the batch, as far as the log is durable and the batch has room.
 //   Take()   the batch; a record is in it wholly or not at all.
 //
@@ -11,7 +11,7 @@
 //           a write that no change can say (see Collapser::CanTake); kCorrupt, damage; kIo. But for
 //           kIo it stays so until Begin.
 // Bounds:   a batch passes its bounds by one record at most. One Fill reads kReadBytesMax, and one
-//           group more.
+//           group more. Begin reads at most one piece of the log for each halving.
 #pragma once
 
 #include <cstdint>
@@ -49,14 +49,16 @@ struct Source {
   // records with smaller numbers have LSNs up to it, if it is asked for afterwards.
   std::function<model::ShardSeq(model::Lineage)> next_seq;
   std::function<model::Lsn()> appended;
+  // Writes the token of a key that may be the keyspace's; false: it is not.
+  std::function<bool(std::string_view key, std::string* token)> token;
 };
 
 class Tail {
  public:
   explicit Tail(const Source& source);
 
-  // Goes on behind `position`, from `from` on if nothing that it lacks lies before; else from the
-  // log's beginning. What was gathered is dropped.
+  // Goes on behind `position`; what was gathered is dropped. `from`: no record that it lacks lies
+  // before; none: it looks for the place itself.
   Status Begin(const Position& position, model::Lsn from = {});
 
   // True: there may be more. False: the batch is full, or the log has no more that is durable.
@@ -82,6 +84,9 @@ class Tail {
     bool moved = false;     // in this batch
     model::ShardSeq next;   // of the group that is read
   };
+  // Where to begin reading: no record that is lacking lies before.
+  Result<model::Lsn> FindStart(const std::vector<model::Lsn>& starts, model::Lsn appended) const;
+  Result<bool> LacksNothingBefore(model::Lsn from, model::Lsn until) const;
   Result<bool> NextGroup();
   Status Enter(const log::GroupView& group);
   Status TakeRecord();

@@ -51,6 +51,7 @@ class FixtureLog final : public log::Log {
   model::LogTime time() const override { return log_.time(); }
   uint64_t bytes() const override { return log_.bytes(); }
   uint64_t bytes_after(model::Lsn lsn) const override { return log_.bytes_after(lsn); }
+  std::vector<model::Lsn> starts() const override { return log_.starts(); }
 
  private:
   log::MemoryLog log_{model::LogId(1)};
