@@ -104,13 +104,17 @@ Status FileSink::BeginNext() {
   return Begin(NameAt(at_), ArchiveLine({at_, epoch_, 0, XXH3_64bits("", 0), name_}));
 }
 
-// A crash in between leaves a sink without a position: the rebuild is then begun again.
+// The last file first, each for good before the next: whatever a crash leaves is an archive up to
+// the position that its last file says.
 Status FileSink::Clear() {
-  SLUICE_ASSIGN(const auto names, files_.List(dir_));
+  SLUICE_ASSIGN(auto names, files_.List(dir_));
+  std::reverse(names.begin(), names.end());
   for (const std::string& name : names) {
-    if (IsArchive(name)) SLUICE_TRY(files_.Remove(dir_ + "/" + name));
+    if (!IsArchive(name)) continue;
+    SLUICE_TRY(files_.Remove(dir_ + "/" + name));
+    SLUICE_TRY(files_.SyncDir(dir_));
   }
-  return files_.SyncDir(dir_);
+  return Ok();
 }
 
 Status FileSink::Check(const Batch& batch) {

@@ -151,6 +151,46 @@ TEST(FileSink, AnyPowerCutLeavesWholeBatches) {
   }
 }
 
+// Goal:   a power cut at any step of a rebuild leaves an archive up to some position, the one that
+//         it says; or the new one.
+// Method: an archive of many files is begun anew, and the power fails at each step of that.
+// Broken: files removed in the order of their names, or synced once at the end.
+TEST(FileSink, AnyPowerCutOfARebuildLeavesAnArchive) {
+  for (uint64_t step = 1; step < 80; ++step) {
+    env::SimWorld world(step);
+    std::map<uint64_t, Rows> after;  // by position
+    Rows rows;
+    after[0] = {};
+    {
+      FileSink sink(world.files, "archive", "likes", 10'000);
+      ASSERT_TRUE(sink.Open(1).has_value());
+      for (uint64_t seq = 1; seq <= 12; ++seq) {
+        Batch batch;
+        if (seq > 1) batch.from = At({{5, seq - 1}});
+        batch.to = At({{5, seq}});
+        batch.changes.push_back(ValueChange(std::to_string(seq), std::string(6'000, 'x')));
+        for (const Change& change : batch.changes) ApplyChange(change, rows);
+        after[seq] = rows;
+        ASSERT_TRUE(sink.Write(batch).ok());
+      }
+      Batch anew;
+      anew.anew = true;
+      anew.to = At({{5, 100}});
+      anew.changes.push_back(ValueChange("7", "new"));
+      ApplyChange(anew.changes[0], after[100]);
+      world.files.CutPowerAt(step);
+      static_cast<void>(sink.Write(anew));
+    }
+    world.files.Restart();
+    FileSink again(world.files, "archive", "likes", 10'000);
+    const auto opened = again.Open(2);
+    ASSERT_TRUE(opened.has_value()) << step << ": " << opened.error().message;
+    const uint64_t at = opened->empty() ? 0 : opened->front().seq.value;
+    ASSERT_TRUE(after.contains(at)) << step << ": " << at;
+    ASSERT_EQ(ReadArchive(world.files, "archive"), after[at]) << step << ", at " << at;
+  }
+}
+
 // Goal:   directories that are not the projection's are left alone.
 TEST(FileSink, RefusesWhatIsNotIts) {
   env::SimWorld world(1);
