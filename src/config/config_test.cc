@@ -238,6 +238,7 @@ TEST(Config, NamesMistakesOfProjections) {
       {table + "mode = \"sum\"", "projection.x.mode: there is no \"sum\""},
       {table + "mode = \"add\"\non_expire = \"delete\"", "rows that get deltas are never deleted"},
       {table + "adopt = \"add\"", "adding to rows that are there takes mode = \"add\""},
+      {table + "adopt = \"seed\"", "\"seed\" is not available yet"},
       {"[keyspace.likes]\nkey = \"likes:{post_id}\"\nttl = \"1d\"\n" + table.substr(kLikes.size()) +
            "mode = \"add\"",
        "keys of likes end (ttl), and a sum of deltas does not know of that"},

@@ -47,6 +47,11 @@ class ProjectionResolver {
       }
       return;
     }
+    if (projection_.adopts == ProjectionAdopt::kSeed) {
+      Problem("adopt",
+              "\"seed\" is not available yet in this version; bring the rows in with "
+              "`sluice load`, and say \"overwrite\"");
+    }
     if (ResolveTable() && ResolveColumns() && ResolveKey()) CheckAdding();
   }
 
