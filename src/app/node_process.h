@@ -67,6 +67,7 @@ class NodeProcess {
   log::FileLog& log() { return *log_; }
   store::RocksStore& store() { return *store_; }
   Threads& threads() { return *threads_; }
+  const std::string& dir() const { return dir_->path(); }
   // Of the disk that the log lies on.
   Result<uint64_t> FreeLogBytes() { return files_.FreeBytes(dir_->path() + "/log"); }
   env::Env env() { return {clock_, files_, entropy_}; }

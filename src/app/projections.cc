@@ -24,7 +24,11 @@ project::Source SourceOf(NodeProcess& node, const model::Keyspace& keyspace) {
       keyspace,
       {},
       [&node](model::Lineage lineage) { return node.committer().next_seq(lineage); },
-      [&node] { return node.committer().appended(); }};
+      [&node] { return node.committer().appended(); },
+      [&node, id = keyspace.id](std::string_view key, std::string* token) {
+        const auto placed = node.node().router->Place(key, token);
+        return placed.has_value() && placed->keyspace->id == id;
+      }};
   const model::ShardMap& map = node.node().router->map();
   const auto [first, last] = map.OfKeyspace(keyspace.id);
   for (size_t i = first; i < last; ++i) {
@@ -94,6 +98,15 @@ Result<std::unique_ptr<Projections>> Projections::Open(const config::Config& con
   std::unique_ptr<Projections> projections(new Projections(config.log, node));
   for (const config::ProjectionConfig& one : config.projections) {
     SLUICE_TRY(projections->Add(one));
+  }
+  if (projections->ones_.empty()) return projections;
+  SLUICE_ASSIGN(const PausedNames paused, projections->paused_file_.Read());
+  for (project::Projector* one : projections->all_) {
+    if (!paused.contains(one->name())) continue;
+    one->Pause();
+    projections->paused_.insert(one->name());
+    LogWarning("project", "a projection was paused before the start, and stays so",
+               {{"projection", one->name()}, {"what_to_do", "SLUICE PROJECTION RESUME"}});
   }
   return projections;
 }
@@ -189,9 +202,41 @@ Status Projections::Wait(const project::Projector& projector, model::Lsn lsn, ui
       return Fail(Code::kUnavailable, "too many connections wait for projections");
     }
     waiters_.push_back({&projector, lsn, deadline_us, std::move(then)});
+    asked_ = true;
   }
   waits_.notify_all();
   return Ok();
+}
+
+Status Projections::SetPaused(project::Projector& projector, bool paused,
+                              std::function<void(const Status&)> then) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (waits_ended_ || pauses_.size() >= server::kProjectionOrdersMax) {
+      return Fail(Code::kUnavailable, "too many such orders wait; ask again");
+    }
+    // In the order in which they are kept.
+    paused ? projector.Pause() : projector.Resume();
+    pauses_.push_back({&projector, paused, std::move(then)});
+    asked_ = true;
+  }
+  waits_.notify_all();
+  return Ok();
+}
+
+void Projections::KeepPauses() {
+  std::vector<PauseOrder> orders;
+  {
+    const std::lock_guard lock(mutex_);
+    orders.swap(pauses_);
+  }
+  if (orders.empty()) return;
+  for (const PauseOrder& order : orders) {
+    const std::string& name = order.projector->name();
+    order.paused ? static_cast<void>(paused_.insert(name)) : static_cast<void>(paused_.erase(name));
+  }
+  const Status kept = paused_file_.Write(paused_);
+  for (const PauseOrder& order : orders) order.then(kept);
 }
 
 void Projections::EndWaits() {
@@ -200,15 +245,18 @@ void Projections::EndWaits() {
   waits_ended_ = true;
 }
 
-// Answers those who wait, and holds the bound of the log.
+// Answers those who wait, keeps what is paused, and holds the bound of the log.
 void Projections::Watch() {
   env::Clock& clock = node_.env().clock;
   uint64_t look_us = 0;
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    waits_.wait_for(lock, waiters_.empty() ? kBoundLook : kWaitLook, [this] { return stopping_; });
+    waits_.wait_for(lock, waiters_.empty() ? kBoundLook : kWaitLook,
+                    [this] { return stopping_ || asked_; });
     if (stopping_) return;
+    asked_ = false;
     lock.unlock();
+    KeepPauses();
     const uint64_t now_us = clock.MonotonicUs();
     if (now_us >= look_us) {
       BoundLog();

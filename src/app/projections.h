@@ -4,7 +4,8 @@
 // Owns:     sinks, projectors and threads. Borrows the node.
 // Threads:  Start and Stop from one; needs from the log's; all else from any.
 // Bounds:   at log.keep a projection is given up (on_full = "stop"), or writes are refused
-//           (on_full = "block"); kProjectionWaitsMax of SLUICE WAIT.
+//           (on_full = "block"); kProjectionWaitsMax of SLUICE WAIT, kProjectionOrdersMax of PAUSE
+//           and RESUME.
 #pragma once
 
 #include <atomic>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "app/node_process.h"
+#include "app/paused.h"
 #include "meter/registry.h"
 #include "project/projector.h"
 #include "project/sink.h"
@@ -44,6 +46,8 @@ class Projections final : public server::Projections {
   const std::vector<project::Projector*>& All() const override { return all_; }
   Status Wait(const project::Projector& projector, model::Lsn lsn, uint64_t timeout_ms,
               std::function<void(bool)> then) override;
+  Status SetPaused(project::Projector& projector, bool paused,
+                   std::function<void(const Status&)> then) override;
 
  private:
   // What is asked of a projection when somebody looks.
@@ -65,15 +69,25 @@ class Projections final : public server::Projections {
     std::function<void(bool)> then;
   };
 
-  Projections(const config::LogConfig& log, NodeProcess& node) : node_(node), log_(log) {}
+  struct PauseOrder {
+    project::Projector* projector;
+    bool paused;
+    std::function<void(const Status&)> then;
+  };
+
+  Projections(const config::LogConfig& log, NodeProcess& node)
+      : node_(node), log_(log), paused_file_(node.env().files, node.dir()) {}
   Status Add(const config::ProjectionConfig& config);
   void Run(project::Projector& projector);
   void Watch();
   void AnswerWaiters(uint64_t now_us);
+  void KeepPauses();
   void BoundLog();
 
   NodeProcess& node_;
   const config::LogConfig log_;
+  PausedFile paused_file_;
+  PausedNames paused_;  // of those that are configured; Watch's own from the start on
   uint64_t keep_bytes_ = 0;
   std::vector<One> ones_;
   std::vector<project::Projector*> all_;
@@ -81,7 +95,9 @@ class Projections final : public server::Projections {
   std::mutex mutex_;  // guards what follows
   std::condition_variable stop_, waits_;
   bool stopping_ = false, waits_ended_ = false;
+  bool asked_ = false;  // somebody waits who did not when Watch looked
   std::vector<Waiter> waiters_;
+  std::vector<PauseOrder> pauses_;
 };
 
 }  // namespace sluice::app

@@ -180,4 +180,12 @@ Change WholeHash(const model::Keyspace& keyspace, std::string_view key) {
   return change;
 }
 
+std::string KeyOf(const model::Keyspace& keyspace, const std::vector<std::string>& segments) {
+  const std::vector<std::string>& literals = keyspace.key.literals;
+  SLUICE_CHECK(literals.size() == segments.size() + 1);
+  std::string key = literals[0];
+  for (size_t i = 0; i < segments.size(); ++i) key += segments[i] + literals[i + 1];
+  return key;
+}
+
 }  // namespace sluice::project

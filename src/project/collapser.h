@@ -58,4 +58,7 @@ class Collapser {
 Change WholeValue(const model::Keyspace& keyspace, std::string_view key, std::string_view value);
 Change WholeHash(const model::Keyspace& keyspace, std::string_view key);
 
+// The key that has these segments.
+std::string KeyOf(const model::Keyspace& keyspace, const std::vector<std::string>& segments);
+
 }  // namespace sluice::project

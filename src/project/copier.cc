@@ -67,6 +67,15 @@ Result<std::vector<Change>> Copier::Step(size_t rows_max, size_t bytes_max) {
   return changes;
 }
 
+Result<bool> Copier::Has(std::string_view key) {
+  std::string token, stored;
+  if (key.size() > model::kKeyBytesMax || !source_.token(key, &token)) return false;
+  model::ValueKey(stored, source_.keyspace.id, token, key);
+  cursor_->Seek(stored);
+  SLUICE_TRY(cursor_->status());
+  return cursor_->Valid() && cursor_->key() == stored;
+}
+
 Result<bool> Copier::CopyRow(std::vector<Change>& to) {
   model::StoredKeyParts parts;
   model::RowView row;

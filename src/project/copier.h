@@ -29,6 +29,8 @@ class Copier {
   // The next keys, in order of their tokens. Empty at the end.
   Result<std::vector<Change>> Step(size_t rows_max, size_t bytes_max);
   uint64_t copied() const { return copied_; }
+  // Whether there is that key, be its time over. Not between two steps.
+  Result<bool> Has(std::string_view key);
 
  private:
   explicit Copier(const Source& source) : source_(source) {}

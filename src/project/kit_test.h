@@ -48,7 +48,11 @@ class TestNode {
             keyspace,
             shards_,
             [this](model::Lineage lineage) { return model::ShardSeq(next_[lineage.value - 100]); },
-            [this] { return model::Lsn(log.next().value - 1); }};
+            [this] { return model::Lsn(log.next().value - 1); },
+            [this](std::string_view key, std::string* token) {
+              *token = Token(std::string(key));
+              return key.starts_with("likes:");
+            }};
   }
 
   // One record of effects on keys of one shard, and what they do to `rows`.

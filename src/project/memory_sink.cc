@@ -134,4 +134,13 @@ Result<std::vector<Difference>> MemorySink::Compare(const std::vector<Change>& e
   return differences;
 }
 
+Result<std::vector<RowKey>> MemorySink::RowsBehind(const std::string& place, size_t most) {
+  std::vector<RowKey> rows;
+  auto at = place.empty() ? medium_->rows.begin() : medium_->rows.upper_bound(place);
+  for (; at != medium_->rows.end() && rows.size() < most; ++at) {
+    rows.push_back({at->first, at->first, {}});
+  }
+  return rows;
+}
+
 }  // namespace sluice::project

@@ -57,6 +57,7 @@ class MemorySink final : public Sink {
   Result<std::vector<DeadLetter>> FindRefused(const Batch& batch) override;
   Result<std::vector<DeadLetter>> Dead() override;
   Result<std::vector<Difference>> Compare(const std::vector<Change>& expected) override;
+  Result<std::vector<RowKey>> RowsBehind(const std::string& place, size_t most) override;
   SinkReport report() const override { return {}; }
   void Cancel() override {}
 

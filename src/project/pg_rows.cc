@@ -312,6 +312,44 @@ std::vector<std::string> PgRowWriter::ComparedColumns() const {
   return names;
 }
 
+PgStatement PgRowWriter::KeysBehind(const std::vector<std::optional<std::string>>& behind,
+                                    size_t most) const {
+  PgStatement statement;
+  std::vector<std::string> printed, names, values;
+  for (size_t i = 0; i < mapping_.key_columns; ++i) {
+    names.push_back(QuotedName(mapping_.columns[i].name));
+    printed.push_back(names.back() + "::text");
+    values.push_back(fmt::format("${}::{}", i + 1, types_[i].element));
+  }
+  std::string where;
+  if (!behind.empty()) {
+    where = fmt::format("WHERE ({}) > ({}) ", fmt::join(names, ", "), fmt::join(values, ", "));
+    statement.values = behind;
+  }
+  statement.sql = fmt::format("SELECT {} FROM {} {}ORDER BY {} LIMIT {}", fmt::join(printed, ", "),
+                              table_, where, fmt::join(names, ", "), most);
+  return statement;
+}
+
+RowKey PgRowWriter::KeyOf(const PgRow& row) const {
+  RowKey found;
+  PgArray place;
+  for (size_t i = 0; i < mapping_.key_columns; ++i) {
+    row[i].has_value() ? place.Add(*row[i]) : place.AddNull();
+    const PgSource& source = mapping_.columns[i].source;
+    std::string text = row[i].value_or("");
+    if (types_[i].form == Form::kBytes) text = ParsePgBytes(text).value_or("");
+    if (source.kind == Kind::kKey) {
+      found.key = std::move(text);
+    } else {
+      found.segments.resize(std::max(found.segments.size(), source.segment + 1));
+      found.segments[source.segment] = std::move(text);
+    }
+  }
+  found.place = place.Take();
+  return found;
+}
+
 PgStatement PgRowWriter::Comparison(std::span<const Change* const> changes) const {
   PgStatement statement;
   std::vector<std::string> arrays, names, equals, shown, differ;

@@ -52,6 +52,12 @@ class PgRowWriter {
   PgStatement Comparison(std::span<const Change* const> changes) const;
   std::vector<std::string> ComparedColumns() const;
 
+  // The key columns of the next `most` rows, in their order; `behind`: those of the last one known,
+  // as they were printed, or empty.
+  PgStatement KeysBehind(const std::vector<std::optional<std::string>>& behind, size_t most) const;
+  // Such a row's key.
+  RowKey KeyOf(const PgRow& row) const;
+
  private:
   enum class Part : char { kValue = 'v', kDefault = 'd', kUntouched = '-' };
 

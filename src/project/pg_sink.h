@@ -67,6 +67,10 @@ class PgSink final : public Sink {
   Result<std::vector<DeadLetter>> FindRefused(const Batch& batch) override;
   Result<std::vector<DeadLetter>> Dead() override;
   Result<std::vector<Difference>> Compare(const std::vector<Change>& expected) override;
+  Result<std::vector<RowKey>> RowsBehind(const std::string& place, size_t most) override;
+  bool keeps_expired() const override {
+    return options_.on_expire == config::ProjectionOnExpire::kKeep;
+  }
   SinkReport report() const override { return {notes_}; }
   void Cancel() override { interrupt_->Raise(); }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "project/pg_letters.h"
 #include "project/pg_sink.h"
 
@@ -160,6 +161,23 @@ Result<std::vector<Difference>> PgSink::Compare(const std::vector<Change>& expec
     return Fail(Code::kUnavailable, fault.message);
   }
   return differences;
+}
+
+Result<std::vector<RowKey>> PgSink::RowsBehind(const std::string& place, size_t most) {
+  if (connections_.empty()) return NotOpen();
+  std::vector<RowKey> rows;
+  // What was there before the projection is not its to judge.
+  if (adopted_) return rows;
+  const PgElements behind = ParsePgArray(place.empty() ? "{}" : place);
+  SLUICE_CHECK(behind.has_value());
+  const PgStatement statement = writer_->KeysBehind(*behind, most);
+  auto found = connections_.front()->Run({&statement, 1});
+  if (!found.has_value()) {
+    if (found.error().lost()) Close();
+    return Fail(Code::kUnavailable, found.error().message);
+  }
+  for (const PgRow& row : found->front().rows) rows.push_back(writer_->KeyOf(row));
+  return rows;
 }
 
 }  // namespace sluice::project

@@ -474,6 +474,51 @@ TEST(PgSink, ComparesRows) {
   EXPECT_NE(by_key["likes:30"].find("invalid input syntax"), std::string::npos);
 }
 
+// Goal:   all rows are listed by their keys, page by page, and those of others are not.
+// Method: a key of three columns, texts that need quotes and bytes among them; several page sizes.
+TEST(PgSink, ListsItsRows) {
+  Table("listed", "a bytea, b bigint, c text, v text, PRIMARY KEY (b, c, a)");
+  PgSinkOptions options = LikesOptions(Server(), "listed");
+  options.segments = {"a", "b", "c"};
+  options.columns = {{"a", "{a}"}, {"b", "{b}"}, {"c", "{c}"}, {"v", "value"}};
+  options.key = {"c", "a", "b"};
+  const auto sink = MakeSink(options);
+  ExpectOpen(*sink);
+  std::vector<Change> changes;
+  std::set<std::vector<std::string>> wanted;
+  for (int i = 0; i < 60; ++i) {
+    Change change = ValueOf(std::to_string(100 + i), "x");
+    change.segments = {std::string("\x00\xff\"\\", 4) + std::to_string(i % 7),
+                       std::to_string(i % 5 - 2), fmt::format("it's \"{}\", {{}} NULL", i)};
+    wanted.insert(change.segments);
+    changes.push_back(std::move(change));
+  }
+  ExpectOk(sink->Write(BatchOf(changes, 0, 1)));
+  for (const size_t most : {1, 7, 60, 1000}) {
+    std::set<std::vector<std::string>> found;
+    std::string place;
+    for (;;) {
+      const auto rows = sink->RowsBehind(place, most);
+      ASSERT_TRUE(rows.has_value()) << rows.error().message;
+      if (rows->empty()) break;
+      EXPECT_LE(rows->size(), most);
+      for (const RowKey& row : *rows) {
+        EXPECT_FALSE(row.key.has_value());
+        EXPECT_TRUE(found.insert(row.segments).second);
+      }
+      place = rows->back().place;
+    }
+    EXPECT_EQ(found, wanted);
+  }
+  Table("listed_theirs", "id bigint PRIMARY KEY, likes text");
+  Server().Ask("INSERT INTO listed_theirs VALUES (1, 'x')");
+  PgSinkOptions theirs = LikesOptions(Server(), "listed_theirs");
+  theirs.adopt = config::ProjectionAdopt::kOverwrite;
+  const auto adopted = MakeSink(theirs);
+  ExpectOpen(*adopted);
+  EXPECT_TRUE(adopted->RowsBehind("", 10)->empty());
+}
+
 // Goal:   several connections come to the same as one.
 TEST(PgSink, DividesABatchByLineage) {
   const ToyLog log(5, 3000, 200);

@@ -74,7 +74,8 @@ void Projector::TakeOrders() {
 uint64_t Projector::Work(uint64_t now_us) {
   const bool stuck = paused_ && pending_ && !pending_->order;
   if (broken_ || !open_ || copier_ != nullptr || stuck || orders_end_) RefuseOrder();
-  if (broken_ || orders_end_) {
+  // Paused, it may be behind for ever.
+  if (broken_ || orders_end_ || paused_ || (!open_ && verifier_ == nullptr)) {
     EndVerify(Fail(Code::kUnavailable, "the projection cannot do that now; ask again"));
   }
   if (broken_) return now_us + kIdleUs;
@@ -140,13 +141,17 @@ Status Projector::GoOn(const Position& position) {
   const auto step = at_.find(kSteps);
   const bool copying = step != at_.end() && step->second.value % 2 == 1;
   if (anew_ || at_.empty()) return BeginCopy(anew_);
+  // Until the place is found, the log keeps all.
+  began_ = std::max(began_.load(), done_.load());
   done_ = 0;
   if (copying) {
     SLUICE_ASSIGN(copier_, Copier::Begin(source_));
     return Ok();
   }
   copier_.reset();
-  return tail_.Begin(position);
+  SLUICE_TRY(tail_.Begin(position));
+  done_ = tail_.lsn().value;
+  return Ok();
 }
 
 // The batch is the next step: odd while the state is copied.

@@ -81,6 +81,37 @@ TEST(Projector, EndsInTheStateHoweverTheSinkFails) {
   }
 }
 
+// Goal:   a tail begins near its place, however long the log is, and lacks nothing.
+// Method: a long log; from any position of a sink, begin, and read on to the state.
+TEST(Projector, BeginsNearItsPlace) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    TestNode node(seed);
+    MemorySink::Medium at;  // what a sink has
+    const Source source = node.source();
+    Tail writer(source);
+    ASSERT_TRUE(writer.Begin({}).ok());
+    for (int round = 0; round < 30; ++round) {
+      for (int i = 0; i < 100; ++i) node.WriteAny(30);
+      ASSERT_TRUE(writer.Fill(10'000, 1 << 20, model::Lsn(node.log.next().value - 50)).has_value());
+      Batch taken = writer.Take();
+      for (const Change& change : taken.changes) ApplyChange(change, at.rows);
+      for (const Place& place : taken.to) at.position[place.lineage.value] = place.seq.value;
+      Position position;
+      for (const auto& [lineage, seq] : at.position) {
+        position.push_back({model::Lineage(lineage), model::ShardSeq(seq)});
+      }
+      Tail tail(source);
+      ASSERT_TRUE(tail.Begin(position).ok());
+      EXPECT_GE(tail.lsn().value + 200, node.log.next().value) << "round " << round;
+      Rows rows = at.rows;
+      while (tail.Fill(10'000, 1 << 20).value()) {
+      }
+      for (const Change& change : tail.Take().changes) ApplyChange(change, rows);
+      ASSERT_EQ(rows, node.rows) << "seed " << seed << ", round " << round;
+    }
+  }
+}
+
 // Goal:   deltas come exactly once.
 // Method: the same, with counters only and a sink that adds.
 TEST(Projector, AddsEachIncrementOnce) {
@@ -333,12 +364,9 @@ TEST(Projector, VerifiesWhileWritesGoOn) {
     for (int i = 0; i < 50; ++i) node.WriteAny(30);
     node.Increment("likes:1000", 1);
     ASSERT_TRUE(bench.CatchUp());
-    for (const bool harmed : {false, true}) {
-      std::string broken;
-      if (harmed) {
-        broken = "likes:1000";
-        bench.medium->rows[broken].value = "77";
-      }
+    for (const std::string broken : {"", "likes:never", "elsewhere:1", "likes:1000"}) {
+      const bool harmed = !broken.empty();
+      if (harmed) bench.medium->rows[broken].value = "77";
       std::optional<Verdict> verdict;
       ASSERT_TRUE(bench.projector().Verify([&](const auto& v) { verdict = v.value(); }).ok());
       for (int i = 0; i < 2'000 && !verdict; ++i) {
@@ -349,6 +377,7 @@ TEST(Projector, VerifiesWhileWritesGoOn) {
       EXPECT_EQ(verdict->differing > 0, harmed) << "seed " << seed;
       for (const Difference& difference : verdict->differences) EXPECT_EQ(difference.key, broken);
       EXPECT_GE(verdict->compared, node.rows.size() / 2);
+      bench.medium->rows.erase(broken);
     }
   }
 }

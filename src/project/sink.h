@@ -83,6 +83,13 @@ struct Difference {
   std::string what;  // for people: "likes is 7 and should be 9", "there is no such row"
 };
 
+// A row that is there, by its key.
+struct RowKey {
+  std::string place;                  // to go on behind it
+  std::optional<std::string> key;     // none: `segments` say it
+  std::vector<std::string> segments;  // of its template, in order
+};
+
 // What is there, for people.
 struct SinkReport {
   std::vector<std::string> notes;  // what slows each batch: indexes, foreign keys, triggers
@@ -129,6 +136,16 @@ class Sink {
     static_cast<void>(expected);
     return Fail(Code::kInvalid, "this sink cannot be compared");
   }
+
+  // The next rows that are there, in an order of the sink's own, behind the row at `place` (empty:
+  // from the first); none at the end. Without those that may be somebody else's.
+  //   kInvalid  this sink cannot tell
+  virtual Result<std::vector<RowKey>> RowsBehind(const std::string& place, size_t most) {
+    static_cast<void>(place), static_cast<void>(most);
+    return Fail(Code::kInvalid, "this sink cannot be compared");
+  }
+  // Whether it leaves the row of a key whose time came.
+  virtual bool keeps_expired() const { return false; }
 
   virtual SinkReport report() const = 0;
   // Ends a call that is under way, soon, with kUnavailable.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "project/change.h"
+#include "project/collapser.h"
 
 namespace sluice::project {
 namespace {
@@ -82,29 +83,57 @@ Result<std::vector<Change>> Verifier::Later() {
 }
 
 Result<bool> Verifier::Step(Sink& sink, const Position& position, model::Lsn done,
-                            const std::function<bool(const std::string&)>& has_letter) {
+                            const HasLetter& has_letter) {
   if (!caught_up_) {
     if (!Covers(position)) return false;
     SLUICE_TRY(CatchUp(done));
     caught_up_ = true;
   }
+  if (!keys_) return CompareRows(sink, has_letter);
+  SLUICE_TRY(CompareKeys(sink, has_letter));
+  return false;
+}
+
+Status Verifier::CompareKeys(Sink& sink, const HasLetter& has_letter) {
   const bool later = copied_;
   SLUICE_ASSIGN(std::vector<Change> expected, later ? Later() : Expected());
-  if (later && (since_.empty() || last_ == since_.rbegin()->first) && expected.empty()) return true;
+  if (later && (since_.empty() || last_ == since_.rbegin()->first) && expected.empty()) {
+    keys_ = false;
+    return Ok();
+  }
   // What becomes of the row of a key that ended by its time is the projection's setting.
   std::erase_if(expected,
                 [](const Change& change) { return change.kind == Change::Kind::kExpired; });
   const size_t before = expected.size();
   std::erase_if(expected, [&](const Change& change) { return has_letter(change.key); });
   verdict_.letters += before - expected.size();
-  SLUICE_ASSIGN(const std::vector<Difference> differences, sink.Compare(expected));
+  SLUICE_ASSIGN(std::vector<Difference> differences, sink.Compare(expected));
   verdict_.compared += expected.size();
-  verdict_.differing += differences.size();
-  for (const Difference& difference : differences) {
-    if (verdict_.differences.size() == kDifferencesMax) break;
-    verdict_.differences.push_back(difference);
+  for (Difference& difference : differences) Note(std::move(difference));
+  return Ok();
+}
+
+// What the sink was told since the snapshot was compared with the keys.
+Result<bool> Verifier::CompareRows(Sink& sink, const HasLetter& has_letter) {
+  SLUICE_ASSIGN(const std::vector<RowKey> rows, sink.RowsBehind(place_, kVerifyRows));
+  for (const RowKey& row : rows) {
+    place_ = row.place;
+    const std::string key = row.key ? *row.key : KeyOf(source_.keyspace, row.segments);
+    if (has_letter(key) || since_.contains(key)) continue;
+    SLUICE_ASSIGN(const bool there, copier_->Has(key));
+    if (there) continue;
+    Note({key, sink.keeps_expired() ? "there is a row, and no such key; of one that expired, "
+                                      "on_expire = \"keep\" leaves the row"
+                                    : "there is a row, and no such key"});
   }
-  return false;
+  return rows.empty();
+}
+
+void Verifier::Note(Difference difference) {
+  ++verdict_.differing;
+  if (verdict_.differences.size() < kDifferencesMax) {
+    verdict_.differences.push_back(std::move(difference));
+  }
 }
 
 }  // namespace sluice::project

@@ -1,8 +1,8 @@
 // Verifier compares what a sink holds with the state, key by key, while writes go on.
 //
 // The state is what the store holds at one moment, with all that the sink was told since on top of
-// it. So it begins once the sink is past that moment, and then goes through the keys in ranges.
-// Rows of keys that the store never had are not looked for.
+// it. So it begins once the sink is past that moment, and then goes through the keys in ranges, and
+// at last through the sink's rows, for those of which there is no key.
 //
 // Owns:     a snapshot of the store, and the changes since.
 // Threads:  none; the projection's own. Reads from disk, and asks the sink.
@@ -38,26 +38,33 @@ class Verifier {
   static Result<std::unique_ptr<Verifier>> Begin(const Source& source);
 
   // `position` and `done`: where the sink is, and the LSN up to which it has all. True at the end.
+  using HasLetter = std::function<bool(const std::string&)>;
   Result<bool> Step(Sink& sink, const Position& position, model::Lsn done,
-                    const std::function<bool(const std::string&)>& has_letter);
+                    const HasLetter& has_letter);
   // The sink was told this since the last step.
   Status Written(const std::vector<Change>& changes);
   const Verdict& verdict() const { return verdict_; }
 
  private:
-  explicit Verifier(const Source& source) : tail_(source) {}
+  explicit Verifier(const Source& source) : source_(source), tail_(source) {}
   bool Covers(const Position& position) const;
   Status CatchUp(model::Lsn done);
   Status Merge(const std::vector<Change>& changes);
   Result<std::vector<Change>> Expected();
   Result<std::vector<Change>> Later();
+  Status CompareKeys(Sink& sink, const HasLetter& has_letter);
+  Result<bool> CompareRows(Sink& sink, const HasLetter& has_letter);
+  void Note(Difference difference);
 
+  const Source& source_;
   std::unique_ptr<Copier> copier_;
   Tail tail_;
   bool caught_up_ = false, copied_ = false;
   std::map<std::string, Change> since_;  // by key: what the sink was told behind the snapshot
   size_t since_bytes_ = 0;
-  std::string last_;  // of since_, that was compared
+  std::string last_;   // of since_, that was compared
+  bool keys_ = true;   // else the sink's rows
+  std::string place_;  // of them
   Verdict verdict_;
 };
 

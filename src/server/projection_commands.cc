@@ -136,6 +136,22 @@ Answer VerifyProjection(Call& call, project::Projector& projector) {
   return {.now = false};
 }
 
+Answer PauseProjection(Call& call, project::Projector& projector, bool paused) {
+  auto then = [later = Later(call), version = call.client.version](const Status& kept) {
+    std::string bytes;
+    resp::Reply reply(bytes, version);
+    if (kept.ok()) {
+      reply.Simple("OK");
+    } else {
+      reply.Error("ERR done, but the next start will not know of it: " + kept.error().message);
+    }
+    later(bytes);
+  };
+  const Status taken = call.context.projections->SetPaused(projector, paused, std::move(then));
+  if (!taken.ok()) return Refuse(call, "ERR " + taken.error().message);
+  return {.now = false};
+}
+
 }  // namespace
 
 Answer ListProjections(Call& call) {
@@ -157,9 +173,8 @@ Answer OrderProjection(Call& call) {
   project::Projector* projector = Find(call, call.args[3]);
   if (projector == nullptr) return {};
   if (verb == "verify") return VerifyProjection(call, *projector);
-  if (verb == "pause") projector->Pause();
-  if (verb == "resume") projector->Resume();
-  if (verb == "rebuild") projector->Rebuild();
+  if (verb != "rebuild") return PauseProjection(call, *projector, verb == "pause");
+  projector->Rebuild();
   return Okay(call);
 }
 

@@ -14,6 +14,7 @@
 namespace sluice::server {
 
 inline constexpr size_t kProjectionWaitsMax = 10'000;  // at once; one more is refused
+inline constexpr size_t kProjectionOrdersMax = 100;    // of PAUSE and RESUME; the same
 
 class Projections {
  public:
@@ -25,6 +26,11 @@ class Projections {
   //   kUnavailable  kProjectionWaitsMax wait already, or the node stops; `then` is not called
   virtual Status Wait(const project::Projector& projector, model::Lsn lsn, uint64_t timeout_ms,
                       std::function<void(bool)> then) = 0;
+  // It stops, or goes on, at once; calls `then` on some thread when a restart will not change that.
+  // An error: it will.
+  //   kUnavailable  kProjectionOrdersMax wait already, or the node stops: nothing was changed
+  virtual Status SetPaused(project::Projector& projector, bool paused,
+                           std::function<void(const Status&)> then) = 0;
 };
 
 }  // namespace sluice::server

@@ -18,7 +18,11 @@ Carrier::Carrier(const config::Config& config, Scene& scene, log::Log& log, stor
         keyspace,
         {},
         [&committer](model::Lineage lineage) { return committer.next_seq(lineage); },
-        [&committer] { return committer.appended(); }};
+        [&committer] { return committer.appended(); },
+        [&router, id = keyspace.id](std::string_view key, std::string* token) {
+          const auto placed = router.Place(key, token);
+          return placed.has_value() && placed->keyspace->id == id;
+        }};
     const auto [first, last] = router.map().OfKeyspace(keyspace.id);
     for (size_t i = first; i < last; ++i) {
       source.shards.push_back({router.map().shards()[i].id, router.map().shards()[i].lineage});
@@ -70,6 +74,13 @@ Status Carrier::Wait(const project::Projector& projector, model::Lsn lsn, uint64
   const uint64_t deadline_us =
       timeout_ms == 0 ? 0 : scene_.world.clock.MonotonicUs() + timeout_ms * 1'000;
   waiters_.push_back({&projector, lsn, deadline_us, std::move(then)});
+  return Ok();
+}
+
+Status Carrier::SetPaused(project::Projector& projector, bool paused,
+                          std::function<void(const Status&)> then) {
+  paused ? projector.Pause() : projector.Resume();
+  then(Ok());
   return Ok();
 }
 

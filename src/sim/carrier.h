@@ -33,6 +33,8 @@ class Carrier final : public server::Projections {
   const std::vector<project::Projector*>& All() const override { return all_; }
   Status Wait(const project::Projector& projector, model::Lsn lsn, uint64_t timeout_ms,
               std::function<void(bool)> then) override;
+  Status SetPaused(project::Projector& projector, bool paused,
+                   std::function<void(const Status&)> then) override;
 
  private:
   struct One {

@@ -155,9 +155,11 @@ def test_a_server_that_is_down_at_first(start_sluice, postgres, sluice_bin):
         return done.stdout
 
     assert "compared 200 · differing 0" in verify(0)
-    postgres.run("UPDATE orders SET amount = -1 WHERE id = '17'; DELETE FROM orders WHERE id = '9'")
+    postgres.run("UPDATE orders SET amount = -1 WHERE id = '17'; DELETE FROM orders WHERE id = '9';"
+                 "INSERT INTO orders VALUES ('nobody', 'new', 1)")
     said = verify(1)
-    assert "row order:17" in said and "row order:9" in said and "differing 2" in said
+    assert "row order:17" in said and "row order:9" in said and "differing 3" in said
+    assert "row order:nobody · what there is a row, and no such key" in said
 
 
 def test_a_poison_row(start_sluice, postgres):

@@ -102,6 +102,27 @@ def test_waiting_has_an_end(archived):
         assert client.execute_command("SLUICE", "DEAD", "archive", "PURGE") == 0
 
 
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_pause_outlasts_a_restart(archived, kill):
+    """Goal: who is paused stays so until RESUME, whatever becomes of the process."""
+    server, directory = archived
+    with server.client() as client:
+        client.incr("likes:1")
+        caught_up(server, client)
+        assert client.execute_command("SLUICE", "PROJECTION", "PAUSE", "archive") == b"OK"
+    server.restart(kill=kill)
+    with server.client() as client:
+        client.incr("likes:1")
+        assert client.execute_command("SLUICE", "WAIT", "archive", 300) == 0
+        assert projection(server)["state"] == "paused"
+        assert archive.rows(directory) == {b"likes:1": b"1"}
+        assert client.execute_command("SLUICE", "PROJECTION", "RESUME", "archive") == b"OK"
+    server.restart(kill=kill)
+    with server.client() as client:
+        caught_up(server, client)
+    assert archive.rows(directory) == {b"likes:1": b"2"}
+
+
 def kill_rounds(server, directory, rounds):
     """Increments from several connections and kill -9, again and again: none is lost or doubled."""
     acknowledged, unknown, keys = [0] * 6, [0] * 6, [f"likes:{i}".encode() for i in range(6)]
