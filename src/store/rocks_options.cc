@@ -43,8 +43,8 @@ rocksdb::BlockBasedTableOptions RunTable(const std::shared_ptr<rocksdb::Cache>& 
   return table;
 }
 
-// Of merged tables there are more than memory holds filters of. In pieces, a filter costs a key that
-// finds it gone one block to read; whole, some megabytes.
+// Of merged tables there are more than memory holds filters of. In pieces, a filter costs a key
+// that finds it gone one block to read; whole, some megabytes.
 rocksdb::BlockBasedTableOptions MergedTable(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table = RunTable(cache);
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
