@@ -113,17 +113,21 @@ void OrderHolds(Flow& flow) {
 }
 
 // Runs the command's own code over the facts. The reply is appended to `reply`.
-void Decide(Flow& flow, uint64_t now_ms, std::string& reply) {
+void Decide(Lane& lane, Flow& flow, std::string& reply) {
   std::vector<command::KeyFact> facts;
   std::vector<const model::Policy*> policies;
   for (const Key& key : flow.keys) {
     const shard::Shards::Fact& fact = flow.keys[key.same].fact;
     facts.push_back({fact.type, fact.value});
     policies.push_back(&key.policy);
+    if (flow.looks && !Writes(flow)) {
+      lane.shards().CountRead(fact.type != command::KeyFact::Type::kNone);
+    }
   }
   const resp::Version version = HasOnce(flow) ? resp::Version::k2 : flow.command.version;
   resp::Reply writer(reply, version);
-  command::MultiCall call{flow.command.args, facts, policies, flow.changes, now_ms, writer};
+  command::MultiCall call{flow.command.args,      facts, policies, flow.changes,
+                          lane.shards().now_ms(), writer};
   flow.command.spec->multi(call);
 }
 
@@ -206,7 +210,7 @@ void Conclude(Lane& lane, const FlowPtr& flow) {
   } else if (!flow->refusal.empty()) {
     resp::Reply(reply, flow->command.version).Error(flow->refusal);
   } else {
-    Decide(*flow, lane.shards().now_ms(), reply);
+    Decide(lane, *flow, reply);
     MakeWrites(*flow, lane.shards(), PlaceOf(lane, flow->keys[0]), reply);
   }
   if (flow->writes.empty()) {
@@ -351,7 +355,7 @@ bool RunInPlace(Lane& lane, Flow& flow, std::string& reply, shard::Gate* gate) {
       return true;
     }
   }
-  Decide(flow, lane.shards().now_ms(), reply);
+  Decide(lane, flow, reply);
   if (flow.changes.empty()) return true;
   MakeWrites(flow, lane.shards(), {}, reply);
   lane.shards().Write(flow.writes, [](size_t) { return true; });

@@ -107,6 +107,42 @@ TEST_F(Commands, RepliesCanBeTurnedOff) {
   EXPECT_EQ(Ask({"GET", "a"}), "$1\r\n2\r\n");
 }
 
+// Goal:   INFO counts each key that a command which only reads asked for once, wherever it lies; a
+//         command that writes counts for neither.
+// Method: every kind of read, on keys of two lanes of which one in two is there; sums after each.
+// Broken: MGET counted where it looks counts a key again when another lane must be asked.
+TEST_F(Commands, InfoCountsWhatReadsMet) {
+  struct Step {
+    std::string request;
+    uint64_t hits, misses;
+  };
+  const std::vector<Step> steps = {{Request({"SET", "a", "1"}), 0, 0},
+                                   {Request({"HSET", "h", "f", "v"}), 0, 0},
+                                   {Request({"INCR", "n"}), 0, 0},
+                                   {Request({"GET", "a"}), 1, 0},
+                                   {Request({"GET", "none"}), 0, 1},
+                                   {Request({"SETNX", "a", "2"}), 0, 0},
+                                   {Request({"STRLEN", "a"}), 1, 0},
+                                   {Request({"HGET", "h", "none"}), 1, 0},
+                                   {Request({"HGETALL", "none"}), 0, 1},
+                                   {Request({"EXISTS", "a", "h", "n", "none", "a"}), 4, 1},
+                                   {Request({"MGET", "a", "b", "n"}), 2, 1},
+                                   {Request({"TTL", "b"}), 0, 1},
+                                   {Request({"DEL", "a", "none"}), 0, 0},
+                                   {Request({"GET", "a"}), 0, 1},
+                                   {Request({"MSETNX", "n", "1"}), 0, 0},
+                                   {Request({"TYPE", "h"}), 1, 0}};
+  uint64_t hits = 0, misses = 0;
+  for (const Step& step : steps) {
+    node_.Ask(id_, step.request);
+    hits += step.hits;
+    misses += step.misses;
+    EXPECT_THAT(Text({"INFO", "stats"}),
+                HasSubstr(fmt::format("keyspace_hits:{}\r\nkeyspace_misses:{}\r\n", hits, misses)))
+        << step.request;
+  }
+}
+
 // Goal:   INFO walks the shards only for what needs it, once a second, and a database with keys
 //         never shows as empty.
 // Method: keys in write buffers only; the walk is seen in whether the reply is there at once.

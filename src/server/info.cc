@@ -134,7 +134,7 @@ void PersistenceSection(const Facts& facts, std::string& to) {
 }
 
 void StatsSection(const Facts& facts, std::string& to) {
-  uint64_t commands = 0, read = 0, written = 0, errors = 0, expired = 0;
+  uint64_t commands = 0, read = 0, written = 0, errors = 0, expired = 0, hits = 0, misses = 0;
   for (Connections* connections : facts.context.connections) {
     commands += connections->rates().commands.per_second();
     read += connections->rates().read_bytes.per_second();
@@ -142,7 +142,10 @@ void StatsSection(const Facts& facts, std::string& to) {
     for (size_t i = 0; i < kErrorWords.size(); ++i) errors += connections->counts().errors(i);
   }
   for (ingest::Lane* lane : facts.context.node.lanes) {
-    expired += lane->shards().meters().expired.value();
+    const shard::Meters& meters = lane->shards().meters();
+    expired += meters.expired.value();
+    hits += meters.hits.value();
+    misses += meters.misses.value();
   }
   Line(to, "total_connections_received:{}", facts.Total(&Meters::opened));
   Line(to, "total_commands_processed:{}", facts.Total(&Meters::commands));
@@ -158,6 +161,8 @@ void StatsSection(const Facts& facts, std::string& to) {
   Line(to, "expired_keys:{}", expired);
   Line(to, "evicted_keys:0");
   Line(to, "evicted_clients:0");
+  Line(to, "keyspace_hits:{}", hits);
+  Line(to, "keyspace_misses:{}", misses);
   Line(to, "pubsub_channels:0");
   Line(to, "pubsub_patterns:0");
   Line(to, "latest_fork_usec:0");

@@ -17,6 +17,7 @@ void KeyView::Begin(const KeyPlace& place, model::Turn turn, uint64_t now_ms, Fe
   effects_.clear();
   error_.reset();
   row_known_ = false;
+  met_.reset();
   value_key_ = place.value_key;
   field_values_.clear();
   if (!missing_.empty()) missing_ = Fetch();
@@ -66,12 +67,14 @@ command::View::Have KeyView::FindRow(std::string_view key, model::RowView* row) 
     row_ = {have == Have::kYes, bytes};
     row_known_ = true;
   }
+  met_ = false;
   if (!row_.exists) return Have::kNo;
   if (!model::DecodeRow(row_.bytes, row)) {
     error_ = Error{Code::kCorrupt, "a stored row is not a row"};
     return Have::kNo;
   }
-  return row->expire_at_ms != 0 && row->expire_at_ms <= now_ms_ ? Have::kNo : Have::kYes;
+  met_ = row->expire_at_ms == 0 || row->expire_at_ms > now_ms_;
+  return *met_ ? Have::kYes : Have::kNo;
 }
 
 command::View::Have KeyView::FindField(std::string_view key, const model::RowView& row,

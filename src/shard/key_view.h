@@ -57,6 +57,8 @@ class KeyView final : public command::View {
   std::string_view effects() const { return effects_; }  // encoded, in order
   // A read failed: the command's reply and effects count for nothing.
   const std::optional<Error>& error() const { return error_; }
+  // Whether the key was there; nothing: nobody asked.
+  std::optional<bool> met() const { return met_; }
   // What was cold, to be fetched before the command runs again.
   Fetch TakeMissing();
 
@@ -75,6 +77,7 @@ class KeyView final : public command::View {
   Fetch missing_;
   size_t missing_bytes_ = 0;  // of the rows it names
   std::optional<Error> error_;
+  std::optional<bool> met_;
   std::string effects_;
   bool row_known_ = false;  // row_ is the key's current row
   KnownRow row_;

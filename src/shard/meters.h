@@ -15,6 +15,10 @@ struct Meters : meter::Set {
                            {.unit = meter::Unit::kBytes}};
   meter::Counter cold_reads{*this, "sluice_shard_cold_reads_total",
                             "Commands parked for a row that was on disk only."};
+  meter::Counter hits{*this, "sluice_shard_read_hits_total",
+                      "Keys that commands which only read asked for and found."};
+  meter::Counter misses{*this, "sluice_shard_read_misses_total",
+                        "Keys that commands which only read asked for and did not find."};
   meter::Counter expired{*this, "sluice_shard_expired_total", "Keys ended by their time to live."};
   meter::Counter once_replays{*this, "sluice_shard_once_replays_total",
                               "Retried writes answered with their first reply."};

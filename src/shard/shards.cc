@@ -94,6 +94,7 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
     writer.Error(ReadError(*view_.error()));
     return {true, turns_.GateOf(view_.wait())};
   }
+  if ((command.spec->flags & command::kWrite) == 0 && view_.met()) CountRead(*view_.met());
   if (once && reply[begin] != '-') {  // refusals are not remembered
     view_.Emit(OnceEffect(command.once, place, std::string_view(reply).substr(begin)));
     if (command.version == resp::Version::k3) {

@@ -116,6 +116,8 @@ class Shards {
     command::KeyFact::Type type = command::KeyFact::Type::kNone;
     std::string value;
   };
+  // A command that only reads met this key, or did not. Run counts its own.
+  void CountRead(bool met) { (met ? meters_.hits : meters_.misses).Add(); }
   // done = false: cold, as in Run.
   Result<Outcome> Look(const KeyPlace& place, bool with_value, Fetch* fetch, Fact* fact);
   // The first reply to a once token, if this is not its first time; kNone when it is.
