@@ -46,10 +46,21 @@ Status Tail::Begin(const Position& position, model::Lsn from) {
   if (from == model::Lsn()) {
     SLUICE_ASSIGN(from, FindStart(starts, appended));
   }
-  const model::Lsn first = std::max(from, source_.log.first());
-  lsn_ = model::Lsn(first.value - 1);
-  SLUICE_ASSIGN(reader_, source_.log.Read(first));
-  return Ok();
+  return ReadFrom(std::max(from, source_.log.first()));
+}
+
+// Whether something is missing there, Enter and CheckEnds will see.
+Status Tail::ReadFrom(model::Lsn first) {
+  for (int again = 0;; ++again) {
+    auto reader = source_.log.Read(first);
+    const bool trimmed = !reader.has_value() && reader.error().code == Code::kNotFound;
+    if (!trimmed || again == kReopensMax) {
+      SLUICE_ASSIGN(reader_, std::move(reader));
+      lsn_ = model::Lsn(first.value - 1);
+      return Ok();
+    }
+    first = std::max(first, source_.log.first());
+  }
 }
 
 // `starts` and `appended` were asked for before ends_: records that came since lie behind both.
@@ -62,8 +73,10 @@ Result<model::Lsn> Tail::FindStart(const std::vector<model::Lsn>& starts,
   while (high - low > 1) {
     const size_t middle = low + (high - low) / 2;
     const model::Lsn until = middle + 1 < starts.size() ? starts[middle + 1] : kNoEnd;
-    SLUICE_ASSIGN(const bool late_enough, LacksNothingBefore(starts[middle], until));
-    (late_enough ? low : high) = middle;
+    const auto late_enough = LacksNothingBefore(starts[middle], until);
+    const bool trimmed = !late_enough.has_value() && late_enough.error().code == Code::kNotFound;
+    if (!trimmed) SLUICE_TRY(late_enough);
+    (trimmed || *late_enough ? low : high) = middle;
   }
   return starts[low];
 }
@@ -114,8 +127,8 @@ Result<bool> Tail::NextGroup() {
   for (int reopened = 0; group_ == nullptr;) {
     const Result<const log::GroupView*> next = reader_->Next();
     if (!next.has_value() && next.error().code == Code::kNotFound && reopened++ < kReopensMax) {
-      // All that it had read was forgotten under it; what comes next may be there.
-      SLUICE_ASSIGN(reader_, source_.log.Read(lsn_.Next()));
+      // Trimming that began before this place was known may go over it: over what the sink has.
+      SLUICE_TRY(ReadFrom(std::max(lsn_.Next(), source_.log.first())));
       continue;
     }
     SLUICE_TRY(next);

@@ -86,6 +86,7 @@ class Tail {
   };
   // Where to begin reading: no record that is lacking lies before.
   Result<model::Lsn> FindStart(const std::vector<model::Lsn>& starts, model::Lsn appended) const;
+  Status ReadFrom(model::Lsn first);
   Result<bool> LacksNothingBefore(model::Lsn from, model::Lsn until) const;
   Result<bool> NextGroup();
   Status Enter(const log::GroupView& group);

@@ -129,8 +129,11 @@ void Expiry::Check(Asker& ask) {
     }
     // Whether a lost PERSIST happened is not seen in the value.
     if (before.busy && before.kind == Kind::kPersist && seen) {
-      key.now = {*seen, static_cast<uint64_t>(
-                            std::max<int64_t>(0, ask.Ask({"PEXPIRETIME", KeyOf(at)}).number))};
+      const int64_t ends_ms = ask.Ask({"PEXPIRETIME", KeyOf(at)}).number;
+      const bool ended = ends_ms == -2;  // since it was seen
+      if (ended && !MayBeGone(before.now)) scene_.Broken(KeyOf(at) + " ended before its time");
+      if (ended) key.now = {};
+      if (!ended) key.now = {*seen, static_cast<uint64_t>(std::max<int64_t>(0, ends_ms))};
     }
   }
 }
