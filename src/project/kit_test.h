@@ -43,7 +43,7 @@ class TestNode {
   }
 
   Source source() {
-    return {log,
+    return {*read_through,
             *store,
             keyspace,
             shards_,
@@ -181,6 +181,7 @@ class TestNode {
   env::SimWorld world;
   Prng prng;
   log::MemoryLog log{model::LogId(1)};
+  log::Log* read_through = &log;  // by projections
   std::unique_ptr<store::MemoryStore> store;
   const model::Keyspace keyspace = LikesKeyspace();
   Rows rows;  // what the keys are

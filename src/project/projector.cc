@@ -168,6 +168,7 @@ void Projector::StampStep(Batch& batch, bool copying) {
 
 Status Projector::BeginCopy(bool anew) {
   // Nothing that the store lacks may be trimmed from now on: what it has now is a lower bound.
+  done_ = 0;
   SLUICE_ASSIGN(copier_, Copier::Begin(source_));
   Pending begin;
   begin.batch.anew = anew;

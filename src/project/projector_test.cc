@@ -55,6 +55,37 @@ class Bench {
   std::unique_ptr<Projector> projector_;
 };
 
+// A log of which a trim goes on just before it is read the `moment`th time.
+class TrimmedUnderWay final : public log::Log {
+ public:
+  TrimmedUnderWay(log::Log& log, model::Lsn below, uint64_t moment)
+      : log_(log), below_(below), moment_(moment) {}
+
+  Result<std::unique_ptr<log::Reader>> Read(model::Lsn from) override {
+    if (reads_++ == moment_) static_cast<void>(log_.Trim(below_));
+    return log_.Read(from);
+  }
+  Status Append(model::Lsn first, model::Term term, const log::GroupToWrite& group) override {
+    return log_.Append(first, term, group);
+  }
+  Status Seal(model::Term term) override { return log_.Seal(term); }
+  Status Trim(model::Lsn below) override { return log_.Trim(below); }
+  model::LogId id() const override { return log_.id(); }
+  model::Term term() const override { return log_.term(); }
+  model::Lsn first() const override { return log_.first(); }
+  model::Lsn next() const override { return log_.next(); }
+  model::LogTime time() const override { return log_.time(); }
+  uint64_t bytes() const override { return log_.bytes(); }
+  uint64_t bytes_after(model::Lsn lsn) const override { return log_.bytes_after(lsn); }
+  std::vector<model::Lsn> starts() const override { return log_.starts(); }
+
+ private:
+  log::Log& log_;
+  const model::Lsn below_;
+  const uint64_t moment_;
+  uint64_t reads_ = 0;
+};
+
 MemorySink::Fate Draw(Prng& prng) {
   if (!prng.OneIn(4)) return MemorySink::Fate::kDone;
   return static_cast<MemorySink::Fate>(1 + prng.Below(3));
@@ -225,6 +256,23 @@ TEST(Projector, IsBrokenWhereTheLogEnds) {
     bench.projector().Rebuild();
     ASSERT_TRUE(bench.CatchUp()) << bench.projector().report().why;
     EXPECT_EQ(bench.medium->rows, node.rows);
+  }
+}
+
+// Goal:   a trim of what the sink has does not make its projection believe that it lacks something.
+// Method: it goes on before each of the reads with which a projection finds its place again.
+TEST(Projector, IsNotMisledByATrim) {
+  for (uint64_t moment = 0; moment < 12; ++moment) {
+    TestNode node(moment);
+    Bench bench(node);
+    for (int i = 0; i < 50; ++i) node.WriteAny(10);
+    ASSERT_TRUE(bench.CatchUp());
+    TrimmedUnderWay log(node.log, node.log.next(), moment);
+    node.read_through = &log;
+    for (int i = 0; i < 20; ++i) node.WriteAny(10);
+    bench.Restart();
+    ASSERT_TRUE(bench.CatchUp()) << moment << ": " << bench.projector().report().why;
+    EXPECT_EQ(bench.medium->rows, node.rows) << moment;
   }
 }
 

@@ -38,8 +38,8 @@ def postgres():
         yield server
 
 
-def start(start_sluice, postgres, *, keep="1GiB", on_full="stop"):
-    return start_sluice(CONFIG.format(url=postgres.url, keep=keep, on_full=on_full))
+def start(start_sluice, postgres, *, keep="1GiB", on_full="stop", url=None):
+    return start_sluice(CONFIG.format(url=url or postgres.url, keep=keep, on_full=on_full))
 
 
 def seen(server):
@@ -249,3 +249,29 @@ def test_a_dump_that_is_restored_under_way(start_sluice, postgres):
         postgres.as_owner("psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", dump, postgres.url)
         client.execute_command("SLUICE", "PROJECTION", "RESUME", "likes")
     expect_equal(server, postgres)
+
+
+def test_another_server_takes_over(start_sluice, postgres):
+    """Goal: where `to` names two servers and the other one, which lacks the last commits, takes
+    over, the projection goes on there. Method: a dump restored into a server of its own, with
+    another system identifier.
+    """
+    other = Postgres()
+    try:
+        both = f"127.0.0.1:{postgres.port},127.0.0.1:{other.port}"
+        url = postgres.url.replace(f"127.0.0.1:{postgres.port}", both)
+        server = start(start_sluice, postgres, url=url)
+        with server.client() as client:
+            write(client, 0, 200, "old ")
+            catch_up(client)
+            dump = postgres.directory / "dump.sql"
+            postgres.as_owner("pg_dump", "-f", dump, postgres.url)
+            write(client, 100, 300, "new ")
+            catch_up(client)
+        postgres.stop()
+        other.start()
+        other.as_owner("psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", dump, other.url)
+        expect_equal(server, other)
+        assert new_rows(other) == 300
+    finally:
+        other.remove()
