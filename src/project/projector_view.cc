@@ -131,6 +131,12 @@ bool Projector::TakeOrder() {
   }
   std::sort(pending.batch.changes.begin(), pending.batch.changes.end(),
             [](const auto& a, const auto& b) { return a.key < b.key; });
+  // Letters are what the sink lacks at this place, and at no other.
+  for (const auto& [lineage, seq] : at_) {
+    if (lineage == kSteps) continue;
+    pending.batch.from.push_back({model::Lineage(lineage), seq});
+    pending.batch.to.push_back({model::Lineage(lineage), seq});
+  }
   StampStep(pending.batch, false);
   pending.lsn = done();
   pending.order = std::move(order);

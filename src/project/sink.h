@@ -69,7 +69,7 @@ struct DeadLetter {
 // One step of a sink. Any part may be empty.
 struct Batch {
   Position from;      // where the sink must be, of the lineages that `to` names (absent there: new)
-  Position to;        // where it is afterwards; only lineages that moved
+  Position to;        // where it is afterwards; only lineages that moved, or have to be there
   bool anew = false;  // a rebuild: first all rows, places and letters that the projection has go
   std::vector<Change> changes;    // by key, each once
   std::vector<DeadLetter> dead;   // to be kept beside the position; replaces one of the same id
