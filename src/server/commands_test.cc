@@ -110,7 +110,7 @@ TEST_F(Commands, RepliesCanBeTurnedOff) {
 // Goal:   INFO counts each key that a command which only reads asked for once, wherever it lies; a
 //         command that writes counts for neither.
 // Method: every kind of read, on keys of two lanes of which one in two is there; sums after each.
-// Broken: MGET counted where it looks counts a key again when another lane must be asked.
+// Broken: counting what commands that write look at, too.
 TEST_F(Commands, InfoCountsWhatReadsMet) {
   struct Step {
     std::string request;
