@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
+#include <string_view>
 
 #include "config/read.h"
 #include "config/settings.h"
@@ -136,6 +138,19 @@ ProjectionConfig AsWritten(ProjectionConfig projection) {
   return projection;
 }
 
+// user:password@host, and …?password=…&sslpassword=…
+void HidePasswords(std::string* url) {
+  constexpr std::string_view kParameter = "password=", kHidden = "...";
+  const size_t scheme = url->find("://");
+  if (scheme == std::string::npos) return;
+  for (size_t at = url->find('?'); (at = url->find(kParameter, at)) != std::string::npos;) {
+    at += kParameter.size();
+    url->replace(at, std::min(url->find('&', at), url->size()) - at, kHidden);
+  }
+  const size_t colon = url->find(':', scheme + 3), host = url->rfind('@');
+  if (host != std::string::npos && colon < host) url->replace(colon + 1, host - colon - 1, kHidden);
+}
+
 }  // namespace
 
 std::string ValueOf(const Setting<ServerConfig>& setting, const ServerConfig& from) {
@@ -150,10 +165,7 @@ std::string ValueOf(const Setting<KeyspaceConfig>& setting, const KeyspaceConfig
 
 std::string ValueOf(const Setting<ProjectionConfig>& setting, const ProjectionConfig& from) {
   ProjectionConfig shown = AsWritten(from);
-  // user:password@host
-  const size_t user = shown.to.find("://"), at = shown.to.rfind('@');
-  const size_t colon = user == std::string::npos ? user : shown.to.find(':', user + 3);
-  if (at != std::string::npos && colon < at) shown.to.replace(colon + 1, at - colon - 1, "...");
+  HidePasswords(&shown.to);
   return ValueIn(setting, shown);
 }
 
