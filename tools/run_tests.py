@@ -194,6 +194,7 @@ class Runner:
         suite = Suite(program.name)
         limit = self.seconds(PROGRAM_SECONDS, PROGRAM_SECONDS_LONG)
         with tempfile.TemporaryDirectory(prefix="sluice-test-") as scratch:
+            os.chmod(scratch, 0o711)  # PostgreSQL, which is not run as root, has its files in there
             report = Path(scratch) / "report.xml"
             if not program.is_file():
                 suite.fail(program.name, "not built")

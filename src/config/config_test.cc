@@ -277,7 +277,7 @@ TEST(Config, ReadsProjections) {
   }
 }
 
-// Goal:   no password of a projection's server is shown, wherever libpq lets it stand in the url, and
+// Goal:   no password of a projection's server is shown, wherever libpq lets it stand in the url;
 //         all else is.
 // Broken: without the parameters.
 TEST(Config, HidesPasswordsOfProjections) {
