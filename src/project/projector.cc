@@ -72,11 +72,18 @@ void Projector::TakeOrders() {
 }
 
 uint64_t Projector::Work(uint64_t now_us) {
+  const std::string_view hindrance = Hindrance();
   const bool stuck = paused_ && pending_ && !pending_->order;
-  if (broken_ || !open_ || copier_ != nullptr || stuck || orders_end_) RefuseOrder();
+  if (!hindrance.empty()) {
+    RefuseOrder(hindrance);
+  } else if (stuck) {
+    RefuseOrder("the projection was paused with a batch on its way; resume it first");
+  }
   // Paused, it may be behind for ever.
-  if (broken_ || orders_end_ || paused_ || (!open_ && verifier_ == nullptr)) {
-    EndVerify(Fail(Code::kUnavailable, "the projection cannot do that now; ask again"));
+  if (paused_) {
+    EndVerify(Fail(Code::kUnavailable, "the projection is paused; resume it first"));
+  } else if (broken_ || orders_end_ || (!open_ && verifier_ == nullptr)) {
+    EndVerify(Fail(Code::kUnavailable, std::string(hindrance)));
   }
   if (broken_) return now_us + kIdleUs;
   if (!open_ && now_us < retry_at_us_) return std::min(retry_at_us_, now_us + kIdleUs);

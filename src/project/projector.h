@@ -153,7 +153,8 @@ class Projector {
   Status SetAside();
   void MergeLetters();
   bool TakeOrder();
-  void RefuseOrder();
+  std::string_view Hindrance() const;
+  void RefuseOrder(std::string_view why);
   void VerifySome();
   void EndVerify(const Result<Verdict>& verdict);
   void Finish(std::optional<Order>& order, const Result<uint64_t>& result);

@@ -45,6 +45,7 @@ class Bench {
   }
 
   std::shared_ptr<MemorySink::Medium> medium = std::make_shared<MemorySink::Medium>();
+  bool away = false;  // read by sinks that can be
 
  private:
   TestNode& node_;
@@ -455,6 +456,51 @@ TEST(Projector, PurgesLetters) {
   EXPECT_EQ(replayed, 0u);
   EXPECT_EQ(bench.projector().dead().size(), 3u);
   EXPECT_EQ(bench.medium->dead.size(), 3u);
+}
+
+// Goal:   who gives an order that cannot be carried out hears at once what is in the way.
+// Method: each hindrance in turn; the answer to a purge, to a replay and to a comparison.
+TEST(Projector, SaysWhatIsInTheWayOfAnOrder) {
+  struct Case {
+    std::function<void(Bench&)> begin;
+    std::string_view why;
+  };
+  const Case cases[] = {
+      {[](Bench& bench) { bench.projector().EndOrders(); }, "the node stops"},
+      {[](Bench& bench) { bench.projector().GiveUp("the log is full"); }, "BROKEN"},
+      {[](Bench& bench) { bench.projector().Rebuild(); }, "being copied"},
+      {[](Bench& bench) { bench.away = true, bench.Restart(); }, "waits for its sink"},
+  };
+  for (const Case& each : cases) {
+    for (const int order : {0, 1, 2}) {
+      TestNode node(7);
+      Bench* self = nullptr;
+      MemorySink::Options options;
+      options.fate = [&self] {
+        return self->away ? MemorySink::Fate::kRefused : MemorySink::Fate::kDone;
+      };
+      Bench bench(node, options, {.rows_max = 10});
+      self = &bench;
+      for (int i = 0; i < 2'000; ++i) node.Increment("likes:" + std::to_string(i), 1);
+      node.StoreAll();
+      ASSERT_TRUE(bench.CatchUp());
+      each.begin(bench);
+      bench.Step();
+      std::string heard;
+      const auto then = [&heard](const auto& result) {
+        heard = result.has_value() ? "done" : result.error().message;
+      };
+      Projector& projector = bench.projector();
+      ASSERT_TRUE((order == 0   ? projector.Purge({}, then)
+                   : order == 1 ? projector.Replay({}, then)
+                                : projector.Verify(then))
+                      .ok());
+      for (int i = 0; i < 2 && heard.empty(); ++i) bench.Step();
+      // A comparison waits for the end of a copy: it takes as long.
+      if (order == 2 && each.why == "being copied") continue;
+      EXPECT_THAT(heard, testing::HasSubstr(each.why)) << order;
+    }
+  }
 }
 
 }  // namespace

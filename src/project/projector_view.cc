@@ -62,14 +62,23 @@ void Projector::Finish(std::optional<Order>& order, const Result<uint64_t>& resu
   order.reset();
 }
 
+// Why neither an order nor a comparison can be done now; empty: nothing is in the way.
+std::string_view Projector::Hindrance() const {
+  if (orders_end_) return "the node stops";
+  if (broken_) return "the projection is BROKEN";
+  if (copier_ != nullptr) return "the state is being copied to the sink; ask again behind it";
+  if (!open_) return "the projection waits for its sink; ask again";
+  return {};
+}
+
 // An order never waits for the sink: who gave it is told to ask again.
-void Projector::RefuseOrder() {
+void Projector::RefuseOrder(std::string_view why) {
   std::optional<Order> order;
   {
     const std::lock_guard lock(mutex_);
     order = std::exchange(order_, {});
   }
-  Finish(order, Fail(Code::kUnavailable, "the projection cannot do that now; ask again"));
+  Finish(order, Fail(Code::kUnavailable, std::string(why)));
 }
 
 Status Projector::Verify(ThenVerdict then) {
