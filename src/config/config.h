@@ -16,6 +16,7 @@
 
 #include "base/status.h"
 #include "config/key_template.h"
+#include "config/rate.h"
 #include "config/shard_spec.h"
 
 namespace sluice::config {
@@ -70,6 +71,24 @@ struct RegionConfig {
   std::vector<SplitPoint> split_points;
 };
 
+// What is served first when there is not enough for all.
+enum class Priority : uint8_t { kCritical, kNormal, kLow };
+// What a limit does: refuse, or only count what it would have refused.
+enum class LimitMode : uint8_t { kEnforce, kObserve };
+
+inline constexpr std::string_view kNoLimit = "none";
+
+// One limit for each value of a segment.
+struct LimitByConfig {
+  std::string segment, rate;  // as written; both empty: no such limit
+
+  // What these mean.
+  uint16_t index = 0;  // of the segment in the template
+  Rate meaning;
+
+  bool operator==(const LimitByConfig&) const = default;
+};
+
 struct KeyspaceConfig {
   std::string name;
   std::string key;      // the template as written; empty for `default`
@@ -83,6 +102,13 @@ struct KeyspaceConfig {
   std::string unknown_region;         // empty: refuse; else a region's name
   uint64_t ttl_ms = 0;                // 0: none
   bool append_only = false;
+  std::string priority, limit, client_limit, limit_mode;  // as written
+  LimitByConfig limit_by;
+
+  // What these mean.
+  Priority priority_class = Priority::kNormal;
+  Rate rate, client_rate;
+  LimitMode limit_acts = LimitMode::kEnforce;
 };
 
 struct UserConfig {

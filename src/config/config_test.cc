@@ -67,6 +67,11 @@ split_points = [1000, "2000", ["3000", "7"]]
 ack = "memory"
 ttl = "30d"
 append_only = true
+priority = "critical"
+limit = "50000/s burst 100000"
+client_limit = "600/m"
+limit_by = { segment = "order_id", rate = "2000/s" }
+limit_mode = "observe"
 [keyspace.likes]
 key = "likes:{post_id}"
 shard = "hash(post_id)"
@@ -107,6 +112,12 @@ TEST(Config, ReadsEverySetting) {
   EXPECT_EQ(orders.ack, Ack::kMemory);
   EXPECT_EQ(orders.ttl_ms, 30u * 86'400'000);
   EXPECT_TRUE(orders.append_only);
+  EXPECT_EQ(orders.priority_class, Priority::kCritical);
+  EXPECT_EQ(orders.rate, (Rate{50'000, 1, 100'000}));
+  EXPECT_EQ(orders.client_rate, (Rate{600, 60, 10}));
+  EXPECT_EQ(orders.limit_by.index, 1u);
+  EXPECT_EQ(orders.limit_by.meaning, (Rate{2'000, 1, 2'000}));
+  EXPECT_EQ(orders.limit_acts, LimitMode::kObserve);
   EXPECT_EQ(config.keyspaces[1].name, "likes");
   EXPECT_EQ(config.keyspaces[1].shards, 3u);
   const KeyspaceConfig& profiles = config.keyspaces[2];
@@ -310,7 +321,6 @@ TEST(Config, HidesPasswordsOfProjections) {
 TEST(Config, NamesMistakesOfKeyspaces) {
   ExpectMistakes({
       {kLikes + "hot_key = \"off\"", "f.toml:3:1: keyspace.likes.hot_key is not available yet"},
-      {kLikes + "limit_by = { segment = \"a\", rate = \"1/s\" }", "limit_by is not available yet"},
       {kLikes + "ack = \"replicated\"",
        "f.toml:3:7: keyspace.likes.ack = \"replicated\" is not "
        "available yet"},

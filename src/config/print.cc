@@ -54,6 +54,10 @@ std::string Value(const SettingFacts&, const std::vector<SplitPoint>& points) {
 std::string Value(const SettingFacts&, const BatchConfig& batch) {
   return "{ " + Assignments(BatchSettings(), batch, ", ") + " }";
 }
+std::string Value(const SettingFacts&, const LimitByConfig& by) {
+  if (by.segment.empty()) return QuoteToml(kNoLimit);
+  return "{ " + Assignments(LimitBySettings(), by, ", ") + " }";
+}
 std::string Value(const SettingFacts&, const Columns& columns) {
   std::string list;
   for (const auto& [column, from] : columns) {

@@ -253,6 +253,16 @@ class SettingReader {
   }
 
   void ReadValue(const SettingFacts&, const std::string& path, const toml::node& node,
+                 LimitByConfig& to) {
+    if (node.is_string() && node.as_string()->get() == kNoLimit) return;
+    if (!node.is_table() || node.as_table()->empty()) {
+      return Expected(node, path,
+                      "a table of both, like { segment = \"tenant\", rate = \"2000/s\" }");
+    }
+    ReadTable(*node.as_table(), path, "limit_by", LimitBySettings(), to);
+  }
+
+  void ReadValue(const SettingFacts&, const std::string& path, const toml::node& node,
                  Columns& to) {
     if (!node.is_table()) {
       return Expected(node, path, "a table of columns, like { post_id = \"{post_id}\" }");

@@ -64,10 +64,19 @@ one holds no `:`. A key belongs to the one keyspace whose template matches it: t
 with an example of such a key, and so is a template that can match keys beginning with `sluice:`, which are reserved.
 
 A key that no template matches belongs to keyspace `default`, which is sharded by the hash of the whole key, or of what stands
-between its first `{` and the next `}` when that is not empty. `[keyspace.default]` takes `shards`, `ack`, `ttl` and `append_only`.
+between its first `{` and the next `}` when that is not empty. `[keyspace.default]` takes no `key`, `shard`, `split_points`,
+`regions`, `unknown_region` and `limit_by`.
 
 In `range`, a segment of at most 20 digits is a number; numbers come before all others, equal numbers (`7`, `07`) and all else go
-by bytes. A keyspace that is taken out of the file stays in the data, with the default policy.)";
+by bytes. A keyspace that is taken out of the file stays in the data, with the default policy.
+
+A rate is a whole number of writes and `/s`, `/m` or `/h`, `"50000/s"`; behind it may stand how many may come at once,
+`"50000/s burst 100000"`, which is otherwise one second of the rate and one write at least. Rates go from 1 to 10000000, and a
+burst is at most what the rate gives in a day. A rate of 0 is refused: `"none"` is no limit. How to choose them, and what a
+refusal says: [limits](../guides/limits.md).)";
+
+constexpr std::string_view kLimitByIntro =
+    R"(A limit for each value of a segment: each tenant, seller or post has a bucket of its own. `limit_by = "none"` takes it away.)";
 
 constexpr std::string_view kRegionIntro =
     R"(The regions of a keyspace with `geo(…)`: `regions = { IN = { shards = 2 }, EU = { match = ["DE", "FR"], shards = 3 } }`. A write
@@ -97,6 +106,7 @@ std::string ReferenceText() {
   text += Table("[log]", "How writes become durable.", LogSettings());
   text += Table("[keyspace.NAME]", kKeyspaceIntro, KeyspaceSettings());
   text += Table("keyspace.NAME.regions", kRegionIntro, RegionSettings());
+  text += Table("keyspace.NAME.limit_by", kLimitByIntro, LimitBySettings());
   text += Table("[projection.NAME]", kProjectionIntro, ProjectionSettings());
   text += Table("projection.NAME.batch", "How a projection gathers rows.", BatchSettings());
   text += Table("[user.NAME]", kUserIntro, UserSettings());

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "config/nearest.h"
+#include "config/resolve_limits.h"
 #include "config/resolve_projection.h"
 
 namespace sluice::config {
@@ -272,7 +273,10 @@ void CheckServer(const Config& config, Problems& problems) {
 void Resolve(Config& config, Problems& problems) {
   CheckServer(config, problems);
   for (UserConfig& user : config.users) ResolveUser(user, problems);
-  for (KeyspaceConfig& keyspace : config.keyspaces) KeyspaceResolver(keyspace, problems).Resolve();
+  for (KeyspaceConfig& keyspace : config.keyspaces) {
+    KeyspaceResolver(keyspace, problems).Resolve();
+    ResolveLimits(keyspace, problems);
+  }
   CheckOverlaps(config.keyspaces, problems);
   ResolveKeep(config.log, problems);
   ResolveProjections(config, problems);

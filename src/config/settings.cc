@@ -111,6 +111,29 @@ constexpr Setting<K> kKeyspace[] = {
     {{"append_only", Type::kFlag, "false", 0, 0, Change::kLive,
       "Refuses deleting and overwriting."},
      &K::append_only},
+    {{"priority", Type::kText, R"("normal")", 0, 0, Change::kLive,
+      "What is served first when there is not enough for all: `critical`, `normal`, then `low`. A "
+      "connection may lower its own (`SLUICE PRIORITY`)."},
+     &K::priority},
+    {{"limit", Type::kText, R"("none")", 0, 0, Change::kLive,
+      "Writes of the whole keyspace: `50000/s`, `600/m burst 50`."},
+     &K::limit},
+    {{"client_limit", Type::kText, R"("none")", 0, 0, Change::kLive,
+      "Writes of each user, or of each address where there is no user with a password."},
+     &K::client_limit},
+    {{"limit_by", Type::kLimitBy, R"("none")", 0, 0, Change::kLive,
+      "Writes for each value of one segment: `{ segment = \"tenant\", rate = \"2000/s\" }`."},
+     &K::limit_by},
+    {{"limit_mode", Type::kText, R"("enforce")", 0, 0, Change::kLive,
+      "`enforce`: writes past a limit are refused. `observe`: they are only counted."},
+     &K::limit_mode},
+};
+
+using Y = LimitByConfig;
+constexpr Setting<Y> kLimitBy[] = {
+    {{"segment", Type::kText, "", 0, 0, Change::kLive, "A segment of the keyspace's template."},
+     &Y::segment},
+    {{"rate", Type::kText, "", 0, 0, Change::kLive, "Writes for each of its values."}, &Y::rate},
 };
 
 using R = RegionConfig;
@@ -210,10 +233,9 @@ constexpr Setting<U> kUser[] = {
 };
 
 constexpr Later kLater[] = {
-    {"keyspace", "priority"}, {"keyspace", "limit"},    {"keyspace", "client_limit"},
-    {"keyspace", "limit_by"}, {"keyspace", "capacity"}, {"keyspace", "split_at"},
-    {"keyspace", "hot_key"},  {"keyspace", "history"},  {"projection", "set"},
-    {"projection", "where"},  {"projection", "every"},  {"projection", "route"},
+    {"keyspace", "capacity"}, {"keyspace", "split_at"}, {"keyspace", "hot_key"},
+    {"keyspace", "history"},  {"projection", "set"},    {"projection", "where"},
+    {"projection", "every"},  {"projection", "route"},
 };
 
 }  // namespace
@@ -229,6 +251,9 @@ std::span<const Setting<KeyspaceConfig>> KeyspaceSettings() {
 }
 std::span<const Setting<RegionConfig>> RegionSettings() {
   return kRegion;
+}
+std::span<const Setting<LimitByConfig>> LimitBySettings() {
+  return kLimitBy;
 }
 std::span<const Setting<ProjectionConfig>> ProjectionSettings() {
   return kProjection;

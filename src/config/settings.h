@@ -36,14 +36,16 @@ enum class Type : uint8_t {
   kSplitPoints,  // an array of values, or of arrays of values
   kBatch,        // a table: rows and every
   kColumns,      // a table of strings
+  kLimitBy,      // a table: segment and rate; or "none"
 };
 
 // One setting of a section S, with where it is kept. A setting that is not available yet has no
 // place.
 template <class S>
-using Slot = std::variant<std::monostate, Address S::*, uint64_t S::*, bool S::*, std::string S::*,
-                          std::vector<std::string> S::*, Ack S::*, std::vector<RegionConfig> S::*,
-                          std::vector<SplitPoint> S::*, BatchConfig S::*, Columns S::*>;
+using Slot =
+    std::variant<std::monostate, Address S::*, uint64_t S::*, bool S::*, std::string S::*,
+                 std::vector<std::string> S::*, Ack S::*, std::vector<RegionConfig> S::*,
+                 std::vector<SplitPoint> S::*, BatchConfig S::*, Columns S::*, LimitByConfig S::*>;
 
 struct SettingFacts {
   std::string_view name;
@@ -64,7 +66,8 @@ struct Setting : SettingFacts {
 std::span<const Setting<ServerConfig>> ServerSettings();
 std::span<const Setting<LogConfig>> LogSettings();
 std::span<const Setting<KeyspaceConfig>> KeyspaceSettings();
-std::span<const Setting<RegionConfig>> RegionSettings();  // in keyspace.NAME.regions.REGION
+std::span<const Setting<RegionConfig>> RegionSettings();    // in keyspace.NAME.regions.REGION
+std::span<const Setting<LimitByConfig>> LimitBySettings();  // in keyspace.NAME.limit_by
 std::span<const Setting<ProjectionConfig>> ProjectionSettings();
 std::span<const Setting<BatchConfig>> BatchSettings();  // in projection.NAME.batch
 std::span<const Setting<UserConfig>> UserSettings();

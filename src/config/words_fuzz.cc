@@ -1,4 +1,6 @@
 // The small languages inside a configuration: sizes, durations, addresses, shard specs, templates.
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
 
@@ -6,6 +8,7 @@
 #include "base/fuzz_test.h"
 #include "config/key_template.h"
 #include "config/quantity.h"
+#include "config/rate.h"
 #include "config/read.h"
 #include "config/shard_spec.h"
 
@@ -21,6 +24,18 @@ void CheckQuantities(std::string_view text) {
     const auto again = ParseAddress(address->Text());
     SLUICE_CHECK(again.has_value() && *again == *address);
   }
+}
+
+// What is accepted is within its bounds, and is written in one way only.
+void CheckRate(std::string_view text) {
+  const auto rate = ParseRate(text);
+  if (!rate.has_value()) return;
+  SLUICE_CHECK(rate->writes >= 1 && rate->writes <= kRateWritesMost && rate->burst >= 1);
+  SLUICE_CHECK(rate->burst == 1 ||
+               rate->burst * rate->period_s <= rate->writes * kBurstSecondsMost);
+  const auto unit = rate->period_s == 1 ? 's' : rate->period_s == 60 ? 'm' : 'h';
+  const auto again = ParseRate(fmt::format("{}/{} burst {}", rate->writes, unit, rate->burst));
+  SLUICE_CHECK(again.has_value() && *again == *rate);
 }
 
 void CheckSpec(std::string_view text) {
@@ -52,6 +67,7 @@ SLUICE_FUZZ(config_words) {
   using namespace sluice;
   using namespace sluice::config;
   CheckQuantities(bytes);
+  CheckRate(bytes);
   CheckSpec(bytes);
   Reader reader(bytes);
   const std::string_view one = TakePiece(reader, 30), other = TakePiece(reader, 30);

@@ -15,14 +15,13 @@ constexpr size_t kReplyBytesMax = 4 << 20;  // to other lanes in one turn, and o
 // longer, and leave the other threads that read idle.
 constexpr size_t kFetchesTogether = 32;
 
-constexpr std::string_view kLogFull =
-    "NOSPACE the disk of the log is full; nothing was applied; reads go on";
-constexpr std::string_view kStoreFull =
-    "NOSPACE the disk of the store is full; nothing was applied; reads go on";
-constexpr std::string_view kProjectionsFull =
-    "OVERLOADED reason=projection class=normal retry_ms=1000 applied=no";
-constexpr std::string_view kStoreRefuses =
-    "OVERLOADED reason=store class=normal retry_ms=1000 applied=no";
+constexpr admit::Refusal kLogFull = {
+    .text = "NOSPACE the disk of the log is full; nothing was applied; reads go on", .reason = {}};
+constexpr admit::Refusal kStoreFull = {
+    .text = "NOSPACE the disk of the store is full; nothing was applied; reads go on",
+    .reason = {}};
+constexpr admit::Refusal kProjectionsFull = {.text = {}, .reason = "projection", .retry_ms = 1000};
+constexpr admit::Refusal kStoreRefuses = {.text = {}, .reason = "store", .retry_ms = 1000};
 
 }  // namespace
 
@@ -395,7 +394,7 @@ bool Lane::StoreBehind() const {
   return (frozen > 1 && shards_.WantsFreeze(log_bytes_)) || (frozen > 0 && shards_.Overfull());
 }
 
-std::string_view Lane::WhyNoWrites() const {
+admit::Refusal Lane::WhyNoWrites() const {
   if (node_.committer->no_space()) return kLogFull;
   if (node_.projections_full.load(std::memory_order_relaxed)) return kProjectionsFull;
   if (!StoreBehind()) return {};
@@ -406,7 +405,7 @@ std::string_view Lane::WhyNoWrites() const {
 
 bool Lane::Crowded() {
   const bool log = node_.committer->full() && !node_.committer->no_space();
-  const bool store = StoreBehind() && shards_.refusal().empty();
+  const bool store = StoreBehind() && shards_.refusal().none();
   const bool lane = node_.fabric.Crowded(id_) || node_.lanes_full.load() > 0;
   if (log) meters_.crowded[Behind::kLog].Add();
   if (store) meters_.crowded[Behind::kStore].Add();
@@ -415,7 +414,7 @@ bool Lane::Crowded() {
 }
 
 bool Lane::Strained() const {
-  return !shards_.refusal().empty() || node_.committer->full() || StoreBehind() || TurnFull();
+  return !shards_.refusal().none() || node_.committer->full() || StoreBehind() || TurnFull();
 }
 
 void Lane::PublishFull() {

@@ -115,7 +115,7 @@ class Lane {
   }
   // No more commands in this turn: its records or the write buffer reached their bound.
   bool TurnFull() const {
-    return shards_.BatchFull() || (shards_.Overfull() && shards_.refusal().empty());
+    return shards_.BatchFull() || (shards_.Overfull() && shards_.refusal().none());
   }
   // Sockets should rest: other lanes, the log or the store are behind. Not while that lasts until
   // somebody makes room on a disk: then writes are refused and reads go on.
@@ -202,7 +202,7 @@ class Lane {
   void DeliverReady();
   void MaybeFreeze();
   bool StoreBehind() const;
-  std::string_view WhyNoWrites() const;
+  admit::Refusal WhyNoWrites() const;
   void PublishFull();
   store::Run Freeze(model::Lsn last);
 

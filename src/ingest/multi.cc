@@ -36,7 +36,7 @@ struct Flow {
   size_t value_bytes = 0;          // of the facts
   bool looks = false;              // at what its keys are
   bool answered = false;           // by a once token, or an error: nothing is written
-  std::string_view refusal;        // why a lane that it came through takes no writes
+  admit::Refusal refusal;          // why a lane that it came through takes no writes
   std::string answer;
   std::string reply;  // what a once token remembers lies here until the last lane has applied it
   std::vector<command::KeyChange> changes;
@@ -191,8 +191,15 @@ std::vector<model::LaneId> LanesOf(const Flow& flow) {
   return lanes;
 }
 
+// Of the lowest class that it is of.
+std::string RefusalOf(const Flow& flow) {
+  model::Priority lowest = model::Priority::kCritical;
+  for (const Key& key : flow.keys) lowest = std::max(lowest, flow.command.ClassIn(key.policy));
+  return flow.refusal.TextFor(lowest);
+}
+
 void NoteRefusal(const Lane& lane, Flow& flow) {
-  if (Writes(flow) && flow.refusal.empty()) flow.refusal = lane.shards().refusal();
+  if (Writes(flow) && flow.refusal.none()) flow.refusal = lane.shards().refusal();
 }
 
 // Home again, with every key held and looked at.
@@ -207,8 +214,8 @@ void Conclude(Lane& lane, const FlowPtr& flow) {
   NoteRefusal(lane, *flow);
   if (flow->answered) {
     reply = flow->answer;
-  } else if (!flow->refusal.empty()) {
-    resp::Reply(reply, flow->command.version).Error(flow->refusal);
+  } else if (!flow->refusal.none()) {
+    resp::Reply(reply, flow->command.version).Error(RefusalOf(*flow));
   } else {
     Decide(lane, *flow, reply);
     MakeWrites(*flow, lane.shards(), PlaceOf(lane, flow->keys[0]), reply);
@@ -248,8 +255,8 @@ bool LookAtHeld(Lane& lane, const FlowPtr& flow) {
   shard::Gate gate;
   NoteRefusal(lane, *flow);
   if (HasOnce(*flow) && flow->keys[0].same == index && !flow->answered) {
-    const auto seen = lane.shards().FindOnce(flow->command.once, place, flow->command.version,
-                                             &flow->fetch, flow->answer, &gate);
+    const auto seen =
+        lane.shards().FindOnce(flow->command, place, &flow->fetch, flow->answer, &gate);
     cold = seen == shard::Shards::Seen::kCold;
     flow->answered = seen == shard::Shards::Seen::kYes;
   }
@@ -375,8 +382,8 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   flow->command = command;
   flow->origin = origin;
   NoteRefusal(lane, *flow);
-  if (!flow->refusal.empty() && !HasOnce(*flow)) {
-    resp::Reply(reply, command.version).Error(flow->refusal);
+  if (!flow->refusal.none() && !HasOnce(*flow)) {
+    resp::Reply(reply, command.version).Error(RefusalOf(*flow));
     return {true, {}, submitted.ack};
   }
   flow->looks = NeedsFacts(*flow);

@@ -29,6 +29,7 @@ void Packet::AddCommand(const shard::Command& command, const Origin& origin) {
   AppendOrigin(bytes_, origin);
   AppendLe(bytes_, reinterpret_cast<uintptr_t>(command.spec));
   bytes_.push_back(static_cast<char>(command.version));
+  bytes_.push_back(static_cast<char>(command.priority));
   bytes_.push_back(static_cast<char>(command.once.kind));
   if (command.once.kind != shard::Once::Kind::kNone) {
     AppendSized(bytes_, command.once.user);
@@ -72,6 +73,7 @@ bool Packet::Deliver(Handler& handler) {
         shard::Command command;
         command.spec = reinterpret_cast<const command::Spec*>(reader.Le<uintptr_t>());
         command.version = static_cast<resp::Version>(reader.Le<uint8_t>());
+        command.priority = static_cast<model::Priority>(reader.Le<uint8_t>());
         command.once.kind = static_cast<shard::Once::Kind>(reader.Le<uint8_t>());
         if (command.once.kind != shard::Once::Kind::kNone) {
           command.once.user = reader.Sized();

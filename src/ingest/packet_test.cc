@@ -20,6 +20,7 @@ class Notes final : public Packet::Handler {
       note += fmt::format(" once {} {} {} {}", command.once.user, command.once.token,
                           command.once.seq, command.once.digest);
     }
+    note += fmt::format(" {}", static_cast<int>(command.priority));
     Add(std::move(note));
   }
   void OnReply(const Origin& origin, std::string_view bytes, model::Lsn gate) override {
@@ -70,6 +71,8 @@ TEST(Packet, DeliversInOrderInAnyPortions) {
           command.once = {shard::Once::Kind::kProducer, "user", "token", prng(), prng()};
           note += fmt::format(" once user token {} {}", command.once.seq, command.once.digest);
         }
+        command.priority = static_cast<model::Priority>(prng.Below(4));
+        note += fmt::format(" {}", static_cast<int>(command.priority));
         packet.AddCommand(command, origin);
         expected.push_back(std::move(note));
       }

@@ -54,14 +54,39 @@ enum class Ack : uint8_t {
   kReplicated = 2
 };  // ordered: stronger is greater
 
+// Who is served first; ordered: what comes later is served later. Background work says kBackground
+// of itself; no keyspace can.
+enum class Priority : uint8_t { kCritical = 0, kNormal = 1, kLow = 2, kBackground = 3 };
+
 struct Policy {
   Ack ack = Ack::kDurable;
   uint64_t ttl_ms = 0;  // for keys written without one; 0: none
   bool append_only = false;
-  bool projected = false;        // a projection reads it: values are logged whole
-  bool increments_only = false;  // one that is told deltas: all else is refused
+  bool projected = false;                 // a projection reads it: values are logged whole
+  bool increments_only = false;           // one that is told deltas: all else is refused
+  Priority priority = Priority::kNormal;  // a connection may lower its own
+  bool limited = false;                   // WriteLimits says how
 
   bool operator==(const Policy&) const = default;
+};
+
+// So many writes in so many seconds, of which `burst` may come at once.
+struct Rate {
+  uint64_t writes = 0;  // 0: no limit
+  uint64_t period_s = 1;
+  uint64_t burst = 0;
+
+  bool operator==(const Rate&) const = default;
+};
+
+// The limits of a keyspace's writes.
+struct WriteLimits {
+  Rate all, client, segment;
+  uint16_t segment_index = 0;  // in Template::segments
+  bool observe = false;        // nothing is refused, only counted
+
+  bool any() const { return all.writes > 0 || client.writes > 0 || segment.writes > 0; }
+  bool operator==(const WriteLimits&) const = default;
 };
 
 // The bytes that the token at the start of `bytes` takes. Zero if it is malformed.

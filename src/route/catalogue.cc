@@ -58,12 +58,38 @@ config::KeyTemplate PiecesOf(const model::Template& key) {
   return {key.literals, key.segments};
 }
 
+model::Rate RateOf(const config::Rate& rate) {
+  return {rate.writes, rate.period_s, rate.burst};
+}
+
+model::WriteLimits WriteLimitsOf(const config::KeyspaceConfig& wanted) {
+  return {RateOf(wanted.rate), RateOf(wanted.client_rate), RateOf(wanted.limit_by.meaning),
+          wanted.limit_by.index, wanted.limit_acts == config::LimitMode::kObserve};
+}
+
 model::Policy PolicyOf(const config::KeyspaceConfig& wanted) {
   model::Policy policy;
   policy.ack = wanted.ack == config::Ack::kMemory ? model::Ack::kMemory : model::Ack::kDurable;
   policy.ttl_ms = wanted.ttl_ms;
   policy.append_only = wanted.append_only;
+  policy.priority = static_cast<model::Priority>(wanted.priority_class);  // the same numbers
+  policy.limited = WriteLimitsOf(wanted).any();
   return policy;
+}
+
+// What each stored keyspace's configuration means, by keyspace id; the default without one.
+template <class Meaning, class Of>
+std::vector<Meaning> ById(const std::vector<model::Keyspace>& catalogue,
+                          const std::vector<config::KeyspaceConfig>& wanted, Of of) {
+  std::vector<Meaning> meanings;
+  for (const model::Keyspace& stored : catalogue) {
+    const auto found = std::find_if(wanted.begin(), wanted.end(), [&](const auto& keyspace) {
+      return keyspace.name == stored.name;
+    });
+    meanings.resize(std::max<size_t>(meanings.size(), stored.id.value + size_t{1}));
+    if (found != wanted.end()) meanings[stored.id.value] = of(*found);
+  }
+  return meanings;
 }
 
 // Which region a value of the geo segment leads to; empty: refused.
@@ -394,15 +420,12 @@ Result<CatalogueChange> Reconcile(const TopologyContent& now,
 
 std::vector<model::Policy> PoliciesOf(const std::vector<model::Keyspace>& catalogue,
                                       const std::vector<config::KeyspaceConfig>& wanted) {
-  std::vector<model::Policy> policies;
-  for (const model::Keyspace& stored : catalogue) {
-    const auto found = std::find_if(wanted.begin(), wanted.end(), [&](const auto& keyspace) {
-      return keyspace.name == stored.name;
-    });
-    policies.resize(std::max<size_t>(policies.size(), stored.id.value + size_t{1}));
-    if (found != wanted.end()) policies[stored.id.value] = PolicyOf(*found);
-  }
-  return policies;
+  return ById<model::Policy>(catalogue, wanted, PolicyOf);
+}
+
+std::vector<model::WriteLimits> LimitsOf(const std::vector<model::Keyspace>& catalogue,
+                                         const std::vector<config::KeyspaceConfig>& wanted) {
+  return ById<model::WriteLimits>(catalogue, wanted, WriteLimitsOf);
 }
 
 std::vector<model::Policy> PoliciesOf(const std::vector<model::Keyspace>& catalogue,

@@ -52,6 +52,10 @@ std::vector<model::Policy> PoliciesOf(const std::vector<model::Keyspace>& catalo
 std::vector<model::Policy> PoliciesOf(const std::vector<model::Keyspace>& catalogue,
                                       const config::Config& config);
 
+// The limits of those keyspaces, by keyspace id.
+std::vector<model::WriteLimits> LimitsOf(const std::vector<model::Keyspace>& catalogue,
+                                         const std::vector<config::KeyspaceConfig>& wanted);
+
 // The token of a range split point: where the shard behind it begins. Without the region's number.
 std::string CutOf(const config::SplitPoint& point);
 

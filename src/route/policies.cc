@@ -11,6 +11,8 @@ void Policies::Change(const std::vector<model::Policy>& policies) {
   for (size_t id = 0; id < count_; ++id) {
     const model::Policy policy = id < policies.size() ? policies[id] : model::Policy{};
     cells_[id].ack.store(policy.ack, std::memory_order_relaxed);
+    cells_[id].priority.store(policy.priority, std::memory_order_relaxed);
+    cells_[id].limited.store(policy.limited, std::memory_order_relaxed);
     cells_[id].append_only.store(policy.append_only, std::memory_order_relaxed);
     cells_[id].projected.store(policy.projected, std::memory_order_relaxed);
     cells_[id].increments_only.store(policy.increments_only, std::memory_order_relaxed);
@@ -24,6 +26,8 @@ model::Policy Policies::Of(model::KeyspaceId id) const {
   model::Policy policy;
   policy.ack = cell.ack.load(std::memory_order_relaxed);
   policy.ttl_ms = cell.ttl_ms.load(std::memory_order_relaxed);
+  policy.priority = cell.priority.load(std::memory_order_relaxed);
+  policy.limited = cell.limited.load(std::memory_order_relaxed);
   policy.append_only = cell.append_only.load(std::memory_order_relaxed);
   policy.projected = cell.projected.load(std::memory_order_relaxed);
   policy.increments_only = cell.increments_only.load(std::memory_order_relaxed);

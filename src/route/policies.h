@@ -24,7 +24,8 @@ class Policies {
  private:
   struct Cell {
     std::atomic<model::Ack> ack;
-    std::atomic<bool> append_only, projected, increments_only;
+    std::atomic<model::Priority> priority;
+    std::atomic<bool> limited, append_only, projected, increments_only;
     std::atomic<uint64_t> ttl_ms;
   };
   const size_t count_;

@@ -15,7 +15,8 @@ TEST(Policies, ChangeAsAWhole) {
       Policies policies(std::vector<model::Policy>(before, {model::Ack::kMemory, 7, true}));
       std::vector<model::Policy> next;
       for (size_t i = 0; i < after; ++i)
-        next.push_back({model::Ack::kReplicated, i + 1, i % 2 == 0});
+        next.push_back({model::Ack::kReplicated, i + 1, i % 2 == 0, i % 3 == 0, i % 2 == 1,
+                        model::Priority::kLow, i % 2 == 0});
       policies.Change(next);
       for (size_t i = 0; i < kMost + 2; ++i) {
         const bool said = i < before && i < after;

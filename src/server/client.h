@@ -23,7 +23,8 @@ struct Client {
   bool authenticated = false;
   bool no_evict = false, no_touch = false;
   resp::Version version = resp::Version::k2;
-  model::Ack ack = model::Ack::kMemory;  // at least; a keyspace may ask for more
+  model::Ack ack = model::Ack::kMemory;                   // at least; a keyspace may ask for more
+  model::Priority priority = model::Priority::kCritical;  // at most; a keyspace may have less
   Replies replies = Replies::kOn;
   uint64_t opened_us = 0, active_us = 0;  // monotonic
   const command::Spec* last = nullptr;    // the last command, and its subcommand

@@ -20,8 +20,8 @@ constexpr std::string_view kReadLost =
     "ERR the log failed before this reply could be given; nothing is known to be wrong with the "
     "data";
 
-constexpr std::string_view kTooMuchUnsent =
-    "-OVERLOADED reason=unread_replies class=normal retry_ms=100 applied=no\r\n";
+constexpr std::string_view kUnreadReplies = "unread_replies";
+constexpr uint64_t kUnreadRetryMs = 100;
 
 // Calls `visit` with each key of the command until it answers false; answers what it answered last.
 template <class Visit>
@@ -88,6 +88,7 @@ void Session::Reset() {
   client_.name.clear();
   client_.version = resp::Version::k2;
   client_.ack = model::Ack::kMemory;
+  client_.priority = model::Priority::kCritical;
   if (client_.replies != Replies::kSkipThis) client_.replies = Replies::kOn;
   client_.no_evict = client_.no_touch = false;
   Welcome();
@@ -280,7 +281,7 @@ Answer Session::Dispatch(const ingest::Ahead& command, std::string& to) {
 
 Answer Session::Submit(const command::Spec& spec, command::Args args, const shard::Once& once,
                        std::string& to, const ingest::Ahead* foreseen) {
-  const shard::Command command{&spec, args, client_.version, once};
+  const shard::Command command{&spec, args, client_.version, once, client_.priority};
   const ingest::Submitted submitted = lane_.Submit(command, origin(), to, foreseen);
   return {
       submitted.done,
@@ -324,7 +325,13 @@ void Session::Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& g
   // How large the replies of other lanes are is known when they come. With a read's, nothing is
   // lost.
   const bool fits = replies_.bytes() + bytes.size() <= kOutputBytesMax;
-  if (!fits && !replies_.AwaitsWrite(slot)) bytes = kTooMuchUnsent;
+  std::string refusal;
+  if (!fits && !replies_.AwaitsWrite(slot)) {
+    resp::Reply(refusal, client_.version)
+        .Error(admit::Overloaded(
+            kUnreadReplies, std::max(client_.priority, model::Priority::kNormal), kUnreadRetryMs));
+    bytes = refusal;
+  }
   if (bytes.starts_with('-')) counts_.CountError(bytes);
   replies_.Fulfil(slot, bytes, gate);
   lane_.Await(replies_.TakeAwaited());

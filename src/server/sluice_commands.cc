@@ -40,7 +40,8 @@ Answer Range(Call& call) {
     call.session.Deny(call.reply, auth::kNoPermKeys);
     return {};
   }
-  const shard::Command command{&call.spec, call.args.subspan(1), call.client.version, {}};
+  const shard::Command command{
+      &call.spec, call.args.subspan(1), call.client.version, {}, call.client.priority};
   const ingest::Submitted submitted =
       ingest::SubmitRange(call.lane, command, call.session.origin(), call.reply.bytes());
   return {submitted.done, submitted.gate, {.ack = std::max(call.client.ack, submitted.ack)}};

@@ -20,8 +20,7 @@ void AppendKept(std::string_view kept, resp::Version version, std::string& reply
 
 constexpr uint64_t kHeldMs = 100;  // until a sweep looks at a key again that was held
 
-constexpr std::string_view kOnceFull =
-    "OVERLOADED reason=once_bytes class=normal retry_ms=1000 applied=no";
+constexpr admit::Refusal kOnceFull = {.text = {}, .reason = "once_bytes", .retry_ms = 1000};
 
 }  // namespace
 
@@ -57,7 +56,7 @@ Outcome Shards::Run(const Command& command, const KeyPlace& place, Fetch* fetch,
   view_.Begin(place, turns_.current(), now_ms_, fetch);
   if (command.once.kind != Once::Kind::kNone) {
     Gate gate;
-    switch (FindOnce(command.once, place, command.version, fetch, reply, &gate)) {
+    switch (FindOnce(command, place, fetch, reply, &gate)) {
       case Seen::kYes:
         return {true, gate};
       case Seen::kCold:
@@ -66,8 +65,8 @@ Outcome Shards::Run(const Command& command, const KeyPlace& place, Fetch* fetch,
         break;
     }
   }
-  if (!refusal_.empty() && (command.spec->flags & command::kWrite)) {
-    resp::Reply(reply, command.version).Error(refusal_);
+  if (!refusal_.none() && (command.spec->flags & command::kWrite)) {
+    resp::Reply(reply, command.version).Error(refusal_.TextFor(command.ClassIn(place.policy)));
     return {true, {}};
   }
   if (place.policy.increments_only && (command.spec->flags & command::kWrite) &&
@@ -124,8 +123,9 @@ Result<Outcome> Shards::Look(const KeyPlace& place, bool with_value, Fetch* fetc
   return Outcome{true, turns_.GateOf(view_.wait())};
 }
 
-Shards::Seen Shards::FindOnce(const Once& once, const KeyPlace& place, resp::Version version,
-                              Fetch* fetch, std::string& reply, Gate* gate) {
+Shards::Seen Shards::FindOnce(const Command& command, const KeyPlace& place, Fetch* fetch,
+                              std::string& reply, Gate* gate) {
+  const Once& once = command.once;
   view_.Begin(place, turns_.current(), now_ms_, fetch);
   const bool by_token = once.kind == Once::Kind::kToken;
   if (by_token) {
@@ -137,7 +137,7 @@ Shards::Seen Shards::FindOnce(const Once& once, const KeyPlace& place, resp::Ver
   std::string_view bytes;
   const command::View::Have have = view_.FindOther(key_, &bytes);
   if (have == command::View::Have::kCold) return Seen::kCold;
-  resp::Reply writer(reply, version);
+  resp::Reply writer(reply, command.version);
   *gate = turns_.GateOf(view_.wait());
   if (view_.error()) {
     writer.Error(ReadError(*view_.error()));
@@ -149,7 +149,7 @@ Shards::Seen Shards::FindOnce(const Once& once, const KeyPlace& place, resp::Ver
   if (!kept) {
     if (!by_token || once_bytes() < limits_.once_bytes) return Seen::kNo;
     meters_.once_refused.Add();
-    writer.Error(kOnceFull);
+    writer.Error(kOnceFull.TextFor(command.ClassIn(place.policy)));
     return Seen::kYes;
   }
   meters_.once_replays.Add();
@@ -161,7 +161,7 @@ Shards::Seen Shards::FindOnce(const Once& once, const KeyPlace& place, resp::Ver
     writer.Error(by_token ? "TOKENMISMATCH this token was used with other arguments"
                           : "TOKENMISMATCH this sequence number was used with other arguments");
   } else {
-    AppendKept(row.reply, version, reply);
+    AppendKept(row.reply, command.version, reply);
   }
   return Seen::kYes;
 }

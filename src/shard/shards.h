@@ -11,6 +11,7 @@
 // Failure:  a command whose row cannot be read replies an error and changes nothing.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "admit/refusal.h"
 #include "command/command.h"
 #include "model/shard_map.h"
 #include "shard/applier.h"
@@ -55,6 +57,12 @@ struct Command {
   command::Args args;
   resp::Version version = resp::Version::k2;
   Once once;
+  model::Priority priority = model::Priority::kCritical;  // of its connection
+
+  // What it is served as: the lower of the connection's priority and the keyspace's.
+  model::Priority ClassIn(const model::Policy& policy) const {
+    return std::max(priority, policy.priority);
+  }
 };
 
 struct Limits {
@@ -88,10 +96,10 @@ class Shards {
          uint64_t seed);
 
   void BeginTurn(uint64_t wall_ms);
-  // From now on writes are refused with this error before they run; empty: no more. A write that
-  // is known by its token still gets its first reply.
-  void RefuseWrites(std::string_view error) { refusal_ = error; }
-  std::string_view refusal() const { return refusal_; }
+  // From now on writes are refused for this before they run; none: no more. A write that is known
+  // by its token still gets its first reply.
+  void RefuseWrites(const admit::Refusal& refusal) { refusal_ = refusal; }
+  const admit::Refusal& refusal() const { return refusal_; }
   // The turn's records reached kTurnBytesMax.
   bool BatchFull() const { return batch_.bytes().size() >= kTurnBytesMax; }
   // The write buffer has outgrown its size, or all buffers theirs: by large rows, or because they
@@ -122,8 +130,8 @@ class Shards {
   Result<Outcome> Look(const KeyPlace& place, bool with_value, Fetch* fetch, Fact* fact);
   // The first reply to a once token, if this is not its first time; kNone when it is.
   enum class Seen : uint8_t { kNo, kYes, kCold };
-  Seen FindOnce(const Once& once, const KeyPlace& place, resp::Version version, Fetch* fetch,
-                std::string& reply, Gate* gate);
+  Seen FindOnce(const Command& command, const KeyPlace& place, Fetch* fetch, std::string& reply,
+                Gate* gate);
   // The effect that remembers `reply` for a once token.
   model::Effect OnceEffect(const Once& once, const KeyPlace& place, std::string_view reply) const;
 
@@ -199,7 +207,7 @@ class Shards {
   TurnBatch batch_;
   Turns turns_;
   std::string key_;
-  std::string_view refusal_;
+  admit::Refusal refusal_;
   uint64_t buffer_began_ = 0;  // log bytes when the active buffer was new
   Meters meters_;
 };

@@ -1,0 +1,86 @@
+#include "config/resolve_limits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/nearest.h"
+
+namespace sluice::config {
+namespace {
+
+class LimitResolver {
+ public:
+  LimitResolver(KeyspaceConfig& keyspace, Problems& problems)
+      : keyspace_(keyspace), problems_(problems), path_("keyspace." + keyspace.name) {}
+
+  void Resolve() {
+    Choose("priority", keyspace_.priority, {"critical", "normal", "low"}, keyspace_.priority_class);
+    Choose("limit_mode", keyspace_.limit_mode, {"enforce", "observe"}, keyspace_.limit_acts);
+    Read("limit", keyspace_.limit, keyspace_.rate);
+    Read("client_limit", keyspace_.client_limit, keyspace_.client_rate);
+    ResolveSegment();
+  }
+
+ private:
+  void Problem(std::string_view setting, std::string_view what) {
+    const std::string path = fmt::format("{}.{}", path_, setting);
+    problems_.At(path, fmt::format("{}: {}", path, what));
+  }
+
+  // The words stand in the order of the enum.
+  template <class Enum>
+  void Choose(std::string_view setting, const std::string& text,
+              std::initializer_list<std::string_view> words, Enum& to) {
+    const auto* const found = std::find(words.begin(), words.end(), text);
+    if (found != words.end()) {
+      to = static_cast<Enum>(found - words.begin());
+      return;
+    }
+    Problem(setting, fmt::format("there is no \"{}\"; {}", text,
+                                 Suggest(text, std::vector<std::string_view>(words))));
+  }
+
+  void Read(std::string_view setting, const std::string& text, Rate& to) {
+    to = {};
+    if (text == kNoLimit) return;
+    if (const auto rate = ParseRate(text)) {
+      to = *rate;
+    } else {
+      Problem(setting, rate.error().message);
+    }
+  }
+
+  void ResolveSegment() {
+    LimitByConfig& by = keyspace_.limit_by;
+    if (by == LimitByConfig{}) return;
+    const auto& segments = keyspace_.pieces.segments;
+    const std::string path = path_ + ".limit_by";
+    if (!problems_.WasSaid(path + ".segment") || !problems_.WasSaid(path + ".rate")) {
+      return Problem("limit_by", "needs both, like { segment = \"tenant\", rate = \"2000/s\" }");
+    }
+    Read("limit_by.rate", by.rate, by.meaning);
+    const auto found = std::find(segments.begin(), segments.end(), by.segment);
+    if (found != segments.end()) {
+      by.index = static_cast<uint16_t>(found - segments.begin());
+    } else if (keyspace_.name == kDefaultName) {
+      Problem("limit_by", "keyspace default has no template, and no segments");
+    } else if (!segments.empty()) {
+      const std::vector<std::string_view> names(segments.begin(), segments.end());
+      Problem("limit_by.segment", fmt::format("key \"{}\" has no segment \"{}\"; {}", keyspace_.key,
+                                              by.segment, Suggest(by.segment, names)));
+    }
+  }
+
+  KeyspaceConfig& keyspace_;
+  Problems& problems_;
+  const std::string path_;
+};
+
+}  // namespace
+
+void ResolveLimits(KeyspaceConfig& keyspace, Problems& problems) {
+  LimitResolver(keyspace, problems).Resolve();
+}
+
+}  // namespace sluice::config
