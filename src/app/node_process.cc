@@ -100,7 +100,8 @@ Status NodeProcess::OpenStoreAndLog(const config::Config& config) {
                     "Bring it back, or restore a backup");
   }
   if (first_start) wanted_.node = log_->id().value;
-  committer_limits_ = {config.log.group_bytes, config.log.group_delay_us, plan.queue_bytes};
+  committer_limits_ = {config.log.group_bytes, config.log.group_delay_us,
+                       config.log.latency_target_us, plan.queue_bytes};
   return Ok();
 }
 
@@ -210,7 +211,8 @@ Status NodeProcess::Start(std::function<void()> on_progress, std::function<model
 
 void NodeProcess::Adopt(const config::Config& config) {
   policies_->Change(route::PoliciesOf(router_->keyspaces(), config));
-  committer_->LimitGroups(config.log.group_bytes, config.log.group_delay_us);
+  committer_->LimitGroups(config.log.group_bytes, config.log.group_delay_us,
+                          config.log.latency_target_us);
   for (const auto& lane : lanes_) {
     fabric_->Post(lane->id(), [window_ms = config.server.once_window_ms](ingest::Lane& there) {
       there.shards().RememberOnceFor(window_ms);

@@ -52,6 +52,7 @@ struct ServerConfig {
 struct LogConfig {
   uint64_t group_bytes = 0;
   uint64_t group_delay_us = 0;
+  uint64_t latency_target_us = 0;  // 0: none
   uint64_t segment_bytes = 0;
   std::string keep;           // as written: "25%" or a size
   uint64_t keep_percent = 0;  // the same, taken apart; 0: keep_bytes

@@ -61,7 +61,7 @@ TEST(Live, ExactlyLiveSettingsChange) {
     expected[item.name] = value.value;
     EXPECT_EQ(ValuesOf(*next), expected) << item.name;
   }
-  EXPECT_EQ(changed, 3 + 3 * 8u) << "three of server and log, eight of each keyspace";
+  EXPECT_EQ(changed, 4 + 3 * 8u) << "four of server and log, eight of each keyspace";
 }
 
 // Goal:   a value that is none, a combination that is none and a name that is none are refused.

@@ -64,6 +64,17 @@ constexpr Setting<L> kLog[] = {
       "Or this long after its first record; 0ms: as soon as the disk is free.",
       {"1us", "1ms", "50ms"}},
      &L::group_delay_us},
+    {{"latency_target",
+      Type::kMicros,
+      R"("0ms")",
+      0,
+      1'000'000,
+      Change::kLive,
+      "How long a write may wait to be durable so that fewer syncs pay for more writes: a group "
+      "stays open as long as this leaves beside the measured time of a sync, and while more "
+      "comes. Then `group_delay` is only a bound, unless it is 0ms. 0ms: no target.",
+      {"1us", "5ms", "50ms"}},
+     &L::latency_target_us},
     {{"segment",
       Type::kSize,
       R"("128MiB")",

@@ -18,6 +18,7 @@ Committer::Committer(Log& log, env::Clock& clock, CommitterLimits limits,
       queue_bytes_max_(limits.queue_bytes_max),
       group_bytes_(limits.group_bytes),
       group_delay_us_(limits.group_delay_us),
+      target_us_(limits.latency_target_us),
       durable_(log.next().value - 1),
       appended_(log.next().value - 1),
       patient_from_(kNever) {
@@ -40,8 +41,9 @@ Committer::Group& Committer::OpenGroup() {
   group->records = 0;
   group->time = {};
   group->number = next_number_++;
-  group->since_us = clock_.MonotonicUs();
-  group->by_bytes = group->full = group->awaited = false;
+  group->times = {};
+  group->times.since_us = group->times.last_us = clock_.MonotonicUs();
+  group->by_bytes = group->full = group->awaited = group->window_opened = false;
   groups_.push_back(std::move(group));
   news_ = true;
   return *groups_.back();
@@ -77,6 +79,8 @@ Result<Placed> Committer::Append(const Batch& batch) {
     CountShards(group, batch.shards);
     group.buffer.AddBatch(batch.bytes, batch.records, batch.time);
     group.records += batch.records;
+    ++group.times.arrivals;
+    if (target_us_ > 0) group.times.last_us = clock_.MonotonicUs();
     group.time = std::max(group.time, batch.time);
     const size_t bytes = kBatchHeadBytes + batch.bytes.size();
     const size_t size = group.buffer.batches().size();
@@ -112,21 +116,41 @@ Committer::Group* Committer::TakeDue(uint64_t now_us, uint64_t* wait_until) {
   if (groups_.empty()) return nullptr;
   Group& group = *groups_.front();
   if (writing_) return &group;  // again, after the disk was full
-  const uint64_t delay_us =
-      group.awaited ? group_delay_us_ : std::max(group_delay_us_, kPatienceUs);
-  const uint64_t due_us = group.since_us + delay_us;
-  if (group.by_bytes) {
-    meters_.closes[Close::kBytes].Add();
-  } else if (delay_us == 0 || closing_) {
-    meters_.closes[Close::kIdle].Add();
-  } else if (now_us >= due_us) {
-    meters_.closes[Close::kDelay].Add();
-  } else {
-    *wait_until = due_us;
+  const std::optional<log::Close> close = CloseOf(group, now_us);
+  if (!close) {
+    *wait_until = group.times.due_us;
     return nullptr;
   }
+  meters_.closes[*close].Add();
   writing_ = true;
   return &group;
+}
+
+// Why the group is to be written now; nothing: it stays open until its due_us.
+std::optional<log::Close> Committer::CloseOf(Group& group, uint64_t now_us) {
+  GroupTimes& times = group.times;
+  times.due_us = now_us;
+  if (group.by_bytes) return Close::kBytes;
+  if (closing_) return Close::kIdle;
+  uint64_t delay_us = group_delay_us_;
+  auto reason = Close::kDelay;
+  uint64_t quiet_us = kNever;
+  if (target_us_ > 0 && group.awaited) {
+    const uint64_t bound_us = group_delay_us_ > 0 ? group_delay_us_ : target_us_;
+    if (!group.window_opened) {
+      times.window_us = window_.Open(now_us, target_us_, bound_us);
+      group.window_opened = true;
+      meters_.window_us.Set(static_cast<int64_t>(times.window_us));
+    }
+    delay_us = times.window_us;
+    if (delay_us < bound_us) reason = Close::kTarget;
+    quiet_us = times.last_us + window_.quiet_us();
+  }
+  if (!group.awaited) delay_us = std::max(delay_us, kPatienceUs);
+  if (delay_us == 0) return Close::kIdle;
+  times.due_us = std::min(times.since_us + delay_us, quiet_us);
+  if (now_us < times.due_us) return std::nullopt;
+  return times.due_us == quiet_us ? Close::kQuiet : reason;
 }
 
 uint64_t Committer::Pump() {
@@ -177,12 +201,14 @@ uint64_t Committer::WriteGroup(Group& group) {
   meters_.records.Add(group.records);
   meters_.bytes.Add(bytes);
   meters_.group_bytes.Record(bytes);
-  meters_.wait.Record(clock_.MonotonicUs() - group.since_us);
+  group.times.durable_us = clock_.MonotonicUs();
+  meters_.wait.Record(group.times.durable_us - group.times.since_us);
   bool more;
   {
     const std::lock_guard lock(mutex_);
     pending_bytes_ -= bytes;
     durable_ = group.first.value + group.records - 1;
+    if (target_us_ > 0) window_.Learn(group.times);
     no_space_ = false;
     writing_ = false;
     if (idle_.size() < kIdleBuffersMax && group.buffer.capacity() <= kIdleBufferBytesMax) {
@@ -276,11 +302,12 @@ void Committer::Close() {
   work_.notify_one();
 }
 
-void Committer::LimitGroups(size_t bytes, uint64_t delay_us) {
+void Committer::LimitGroups(size_t bytes, uint64_t delay_us, uint64_t target_us) {
   {
     const std::lock_guard lock(mutex_);
     group_bytes_ = bytes;
     group_delay_us_ = delay_us;
+    target_us_ = target_us;
     news_ = true;  // the open group may be due now
   }
   work_.notify_one();
@@ -292,7 +319,7 @@ void Committer::OnProgress(std::function<void()> hook) {
 
 uint64_t Committer::oldest_waiting_us() const {
   const std::lock_guard lock(mutex_);
-  return groups_.empty() ? 0 : clock_.MonotonicUs() - groups_.front()->since_us;
+  return groups_.empty() ? 0 : clock_.MonotonicUs() - groups_.front()->times.since_us;
 }
 
 model::ShardSeq Committer::next_seq(model::Lineage lineage) const {

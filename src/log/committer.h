@@ -4,7 +4,8 @@
 //   Pump()    the log's own thread writes the open group, syncs it, and publishes durable().
 //
 // A group closes because the disk is idle (Pump takes what is there), because it reached
-// group_bytes, or group_delay after its first record. One that no reply waits for is left open for
+// group_bytes, or group_delay after its first record; with a latency target, GroupWindow says how
+// long it stays open, group_delay at most. One that no reply waits for is left open for
 // kPatienceUs, unless somebody comes to wait for it (Hurry). The next group fills while this one
 // syncs; while the disk is that busy it may pass group_bytes, kGroupGrowth times, so that a slow
 // sync pays for more. A turn's batch is never divided between groups, so a group may pass its bound
@@ -27,6 +28,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +37,7 @@
 
 #include "env/env.h"
 #include "log/group_buffer.h"
+#include "log/group_window.h"
 #include "log/log.h"
 #include "log/meters.h"
 #include "model/ids.h"
@@ -60,6 +63,9 @@ struct Placed {
 struct CommitterLimits {
   size_t group_bytes = 256 << 10;  // a group closes at this size, if the disk is free
   uint64_t group_delay_us = 0;     // or this long after its first record; 0: when the disk is free
+  // From a record's arrival to its being durable, for nearly all; 0: no target. Then a group stays
+  // open as long as that allows and more comes, and group_delay is the bound, if it is not 0.
+  uint64_t latency_target_us = 0;
   size_t queue_bytes_max =
       64 << 20;  // not yet synced; lanes stop reading sockets above it (full())
 };
@@ -93,7 +99,7 @@ class Committer {
   void Hurry(model::Lsn lsn);
 
   // Changes when groups close, from the next batch on. Any thread.
-  void LimitGroups(size_t bytes, uint64_t delay_us);
+  void LimitGroups(size_t bytes, uint64_t delay_us, uint64_t target_us);
 
   // Writes and syncs one group if one should close now (or the witness, or after Close() the clean
   // stop). Returns when it wants to be called next, in monotonic microseconds; 0: at once; ~0: when
@@ -134,10 +140,11 @@ class Committer {
     uint32_t records = 0;
     model::LogTime time;
     uint64_t number = 0;
-    uint64_t since_us = 0;  // when its first record came
+    GroupTimes times;
     bool by_bytes = false;  // it reached group_bytes: due at once
     bool awaited = false;   // some reply waits for it
     bool full = false;      // it takes no more
+    bool window_opened = false;
   };
   // Where a lineage stands: its next number, and its place in the shard table of the open group.
   struct Counter {
@@ -149,6 +156,7 @@ class Committer {
   Group& OpenGroup();                                                 // requires the lock
   void CountShards(Group& group, std::span<const ShardSpan> shards);  // requires the lock
   Group* TakeDue(uint64_t now_us, uint64_t* wait_until);
+  std::optional<log::Close> CloseOf(Group& group, uint64_t now_us);  // requires the lock
   uint64_t WriteGroup(Group& group);
   uint64_t WriteMark(uint16_t flags);
   uint64_t PumpIdle(uint64_t now_us);
@@ -172,7 +180,8 @@ class Committer {
   bool woken_ = false;
   bool closing_ = false;
   size_t group_bytes_;
-  uint64_t group_delay_us_;
+  uint64_t group_delay_us_, target_us_;
+  GroupWindow window_;
 
   // The log thread's own.
   uint64_t last_group_us_ = 0;

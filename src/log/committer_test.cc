@@ -319,10 +319,10 @@ TEST(Committer, TakesNewBoundsWhileItRuns) {
   Bench bench(limits);
   ASSERT_TRUE(bench.Append("a").has_value());
   EXPECT_EQ(bench.committer.Pump(), bench.clock.MonotonicUs() + 1'000'000);
-  bench.committer.LimitGroups(100, 0);
+  bench.committer.LimitGroups(100, 0, 0);
   bench.committer.Pump();
   EXPECT_EQ(bench.committer.durable(), model::Lsn(1));
-  bench.committer.LimitGroups(100, 1'000'000);
+  bench.committer.LimitGroups(100, 1'000'000, 0);
   ASSERT_TRUE(bench.Append(std::string(50, 'b')).has_value());
   bench.committer.Pump();
   EXPECT_EQ(bench.committer.durable(), model::Lsn(1)) << "below the size, before the delay";

@@ -9,9 +9,12 @@
 
 namespace sluice::log {
 
-// What closed a group. Witnesses, and the mark of a clean stop, are groups without records.
-enum class Close : uint8_t { kIdle, kBytes, kDelay, kWitness };
-inline constexpr meter::Label<Close, 4> kClose{"reason", {"idle", "bytes", "delay", "witness"}};
+// What closed a group: the disk was free, a bound, or the end of the window that the latency target
+// left (kTarget), or that nothing more came (kQuiet). Witnesses, and the mark of a clean stop, are
+// groups without records.
+enum class Close : uint8_t { kIdle, kBytes, kDelay, kTarget, kQuiet, kWitness };
+inline constexpr meter::Label<Close, 6> kClose{
+    "reason", {"idle", "bytes", "delay", "target", "quiet", "witness"}};
 
 struct LogMeters : meter::Set {
   meter::Per<meter::Counter, kClose> closes{*this, "sluice_log_group_closes_total",
@@ -32,6 +35,11 @@ struct LogMeters : meter::Set {
                         "sluice_log_wait_seconds",
                         "Time from a group's first record to its being durable.",
                         {.unit = meter::Unit::kMicroseconds}};
+  meter::Gauge window_us{*this,
+                         "sluice_log_group_window_seconds",
+                         "How long the last group with records stayed open for more at most, to "
+                         "meet log.latency_target.",
+                         {.unit = meter::Unit::kMicroseconds}};
   meter::Histogram group_bytes{*this,
                                "sluice_log_group_bytes",
                                "Bytes of batches in a group with records.",

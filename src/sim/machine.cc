@@ -127,7 +127,8 @@ Status Machine::Boot() {
   const config::LogConfig& config = options_.config.log;
   committer_ = std::make_unique<log::Committer>(
       *log_, scene_.world.clock,
-      log::CommitterLimits{config.group_bytes, config.group_delay_us, options_.queue_bytes},
+      log::CommitterLimits{config.group_bytes, config.group_delay_us, config.latency_target_us,
+                           options_.queue_bytes},
       recovery_->NextSeq());
   node_->committer = committer_.get();
   carrier_ = std::make_unique<Carrier>(options_.config, scene_, *log_, *store_, *router_,
