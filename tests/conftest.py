@@ -1,6 +1,7 @@
 """Fixtures and markers of every end-to-end test; the servers themselves are in servers.py."""
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ __all__ = ["RedisServer", "ServerDied", "Sluice"]
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))  # postgres.py
+import postgres  # noqa: E402  (found by the line before)
 
 TEST_SECONDS = 60  # for one test; @pytest.mark.timeout(seconds) gives another
 SANITIZER_SLOWDOWN = 5
@@ -56,6 +58,15 @@ def sluice_bin():
     path = Path(os.environ.get("SLUICE_BIN") or ROOT / "build/release/sluice").resolve()
     assert path.is_file(), f"{path} does not exist: ./dev build"
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def postgres_template():
+    """A new database is made once, by the first test that needs one, and copied from then on."""
+    directory = postgres.new_directory()
+    postgres.Postgres.template = directory / "template"
+    yield
+    shutil.rmtree(directory)
 
 
 @pytest.fixture

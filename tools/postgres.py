@@ -35,27 +35,42 @@ def free_port():
         return port
 
 
+def new_directory():
+    """Temporary, and the server's user's."""
+    directory = Path(tempfile.mkdtemp(prefix="sluice_pg_"))
+    directory.chmod(ANY_USER)
+    if os.geteuid() == 0:
+        shutil.chown(directory, "postgres")
+    return directory
+
+
 class Postgres:
     """.url .port .data   .start() .stop() .kill()   .run(sql) -> rows of text, NULL as None
 
     `settings` are added to the server's own: ["deadlock_timeout=200ms"].
     """
 
+    # The path of new files: made by the first that needs them, and copied from then on.
+    template = None
+
     def __init__(self, settings=()):
         self.settings = list(settings)
-        self.directory = Path(tempfile.mkdtemp(prefix="sluice_pg_"))
-        self.directory.chmod(ANY_USER)
-        if os.geteuid() == 0:
-            shutil.chown(self.directory, "postgres")
+        self.directory = new_directory()
         self.data = self.directory / "data"
         self.port = free_port()
         self.url = f"postgresql://sluice@127.0.0.1:{self.port}/postgres"
         try:
-            self.as_owner("initdb", "-D", self.data, "-U", "sluice", "-A", "trust", "-E", "UTF8",
-                          "--locale=C.UTF-8", "--no-instructions")
+            self.make(self.template or self.data)
+            if self.template:
+                subprocess.run(["cp", "-a", self.template, self.data], check=True)
         except BaseException:
             self.remove()
             raise
+
+    def make(self, data):
+        if not data.exists():
+            self.as_owner("initdb", "-D", data, "-U", "sluice", "-A", "trust", "-E", "UTF8",
+                          "--locale=C.UTF-8", "--no-instructions", "--no-sync")
 
     def __enter__(self):
         return self.start()

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from lossy_proxy import LossyProxy
+from proxy import LossyProxy
 from servers import wait_for
 from wire import Closed, Error, Wire
 

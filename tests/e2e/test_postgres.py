@@ -7,7 +7,7 @@ import threading
 import pytest
 import redis
 
-from commit_proxy import CommitProxy
+from proxy import CommitProxy
 from postgres import Postgres
 from servers import wait_for
 
