@@ -114,6 +114,7 @@ Result<std::string> Face::ProjectionsJson() {
                            {"batch_rows", report.batch_rows},
                            {"errors", report.errors},
                            {"copied", report.copied},
+                           {"seeded", report.seeded},
                            {"dead", report.dead},
                            {"notes", report.notes}});
   }

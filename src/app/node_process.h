@@ -58,6 +58,10 @@ class NodeProcess {
   Status Start(std::function<void()> on_progress, std::function<model::Lsn()> hold);
   // Takes over what may change while running. Any thread, between Start and Stop.
   void Adopt(const config::Config& config);
+  // Clients' writes to the keyspace are refused, or taken again. Any thread.
+  void SetSeeding(model::KeyspaceId keyspace, bool seeding) {
+    policies_->SetSeeding(keyspace, seeding);
+  }
   void Stop();
 
   ingest::Node& node() { return *node_; }

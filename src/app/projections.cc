@@ -89,18 +89,19 @@ Projections::Readings::Readings(const project::Projector& projector) {
   add("sluice_project_batch_rows_most", "Rows that a batch may have now.",
       [](const project::Report& report) { return static_cast<double>(report.batch_rows); });
   add("sluice_project_state",
-      "0 waiting for the sink, 1 copying the state, 2 running, 3 paused, 4 BROKEN.",
+      "0 waiting for the sink, 1 copying the state, 2 running, 3 paused, 4 BROKEN, 5 seeding.",
       [](const project::Report& report) { return static_cast<double>(report.state); });
 }
 
 Result<std::unique_ptr<Projections>> Projections::Open(const config::Config& config,
                                                        NodeProcess& node) {
   std::unique_ptr<Projections> projections(new Projections(config.log, node));
+  if (!config.projections.empty()) SLUICE_TRY(projections->seeded_.Read());
   for (const config::ProjectionConfig& one : config.projections) {
     SLUICE_TRY(projections->Add(one));
   }
   if (projections->ones_.empty()) return projections;
-  SLUICE_ASSIGN(const PausedNames paused, projections->paused_file_.Read());
+  SLUICE_ASSIGN(const Names paused, projections->paused_file_.Read());
   for (project::Projector* one : projections->all_) {
     if (!paused.contains(one->name())) continue;
     one->Pause();
@@ -115,13 +116,29 @@ Projections::~Projections() {
   Stop();
 }
 
+// What the log has beside that which the store lacks, but for a segment that is not trimmed yet and
+// the one that is written, was kept for projections by processes before this one.
+model::Lsn Projections::HeldAtStart() const {
+  const log::FileLog& log = node_.log();
+  const model::Lsn before(log.first().value - 1);
+  const uint64_t all = log.bytes_after(before);
+  const uint64_t stores = log.bytes_after(model::Lsn(node_.replayed().from.value - 1));
+  return all - stores > 2 * log_.segment_bytes ? before : model::Lsn(log.next().value - 1);
+}
+
 Status Projections::Add(const config::ProjectionConfig& config) {
   const model::Keyspace& keyspace = *node_.node().router->FindKeyspace(config.from);
   One one;
   SLUICE_ASSIGN(one.sink, SinkOf(config, keyspace, node_));
   const project::Pace pace{config.batch.rows, config.batch.every_us, config.rows_per_second};
-  one.projector = std::make_unique<project::Projector>(config.name, SourceOf(node_, keyspace),
-                                                       *one.sink, node_.env().clock, pace,
+  project::Source source = SourceOf(node_, keyspace);
+  source.held = HeldAtStart();
+  if (config.adopts == config::ProjectionAdopt::kSeed) {
+    one.seed = std::make_unique<SeedRoad>(node_, keyspace.id, config.name, seeded_);
+    source.seed = one.seed.get();
+  }
+  one.projector = std::make_unique<project::Projector>(config.name, std::move(source), *one.sink,
+                                                       node_.env().clock, pace,
                                                        config.sets == config::ProjectionMode::kAdd);
   one.readings = std::make_unique<Readings>(*one.projector);
   one.blocks = config.when_full == config::ProjectionOnFull::kBlock;

@@ -15,8 +15,9 @@
 #include <thread>
 #include <vector>
 
+#include "app/names_file.h"
 #include "app/node_process.h"
-#include "app/paused.h"
+#include "app/seed_road.h"
 #include "meter/registry.h"
 #include "project/projector.h"
 #include "project/sink.h"
@@ -57,6 +58,7 @@ class Projections final : public server::Projections {
   };
   struct One {
     std::unique_ptr<project::Sink> sink;
+    std::unique_ptr<SeedRoad> seed;  // of adopt = "seed"
     std::unique_ptr<project::Projector> projector;
     std::unique_ptr<Readings> readings;
     bool blocks = false;  // on_full
@@ -76,8 +78,12 @@ class Projections final : public server::Projections {
   };
 
   Projections(const config::LogConfig& log, NodeProcess& node)
-      : node_(node), log_(log), paused_file_(node.env().files, node.dir()) {}
+      : node_(node),
+        log_(log),
+        seeded_(NamesFile(node.env().files, node.dir(), "seeded")),
+        paused_file_(node.env().files, node.dir(), "paused") {}
   Status Add(const config::ProjectionConfig& config);
+  model::Lsn HeldAtStart() const;
   void Run(project::Projector& projector);
   void Watch();
   void AnswerWaiters(uint64_t now_us);
@@ -86,8 +92,9 @@ class Projections final : public server::Projections {
 
   NodeProcess& node_;
   const config::LogConfig log_;
-  PausedFile paused_file_;
-  PausedNames paused_;  // of those that are configured; Watch's own from the start on
+  Seeded seeded_;
+  NamesFile paused_file_;
+  Names paused_;  // of those that are configured; Watch's own from the start on
   uint64_t keep_bytes_ = 0;
   std::vector<One> ones_;
   std::vector<project::Projector*> all_;

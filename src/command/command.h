@@ -87,6 +87,7 @@ enum Flags : uint32_t {
   kUnavailable = 128,  // arrives with a later version: refused with an error that says so
   kAlone = 256,        // runs when all that its connection sent before is answered
   kIncrements = 512,   // a write that only adds to numbers
+  kSeeds = 1024,       // the node's own, while a keyspace is seeded
 };
 
 // Who carries a command out.
@@ -112,6 +113,9 @@ struct Spec {
 
 // The one table, by name.
 std::span<const Spec> AllCommands();
+// Runs the write of one key that `args` calls (SET key value, HSET key field value …) if there is
+// no such key; else replies 0. Not in the table: the node's own, when it seeds a keyspace.
+const Spec& IfAbsent();
 // Case-insensitive; nullptr for an unknown command.
 const Spec* FindCommand(std::string_view name);
 // A command that Redis has and Sluice does not offer: the alternative to name in the error; else

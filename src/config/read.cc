@@ -187,8 +187,14 @@ class SettingReader {
     to = node.as_boolean()->get();
   }
 
-  void ReadValue(const SettingFacts&, const std::string& path, const toml::node& node,
+  void ReadValue(const SettingFacts& setting, const std::string& path, const toml::node& node,
                  std::string& to) {
+    if (setting.name == "to" && node.is_array()) {
+      return problems_.At(PlaceOf(node.source()),
+                          fmt::format("{}: a list of servers is not available yet in this version; "
+                                      "one server, like \"postgresql://app@127.0.0.1/app\"",
+                                      path));
+    }
     if (!node.is_string()) return Expected(node, path, "a string");
     to = node.as_string()->get();
   }

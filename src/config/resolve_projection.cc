@@ -47,11 +47,6 @@ class ProjectionResolver {
       }
       return;
     }
-    if (projection_.adopts == ProjectionAdopt::kSeed) {
-      Problem("adopt",
-              "\"seed\" is not available yet in this version; bring the rows in with "
-              "`sluice load`, and say \"overwrite\"");
-    }
     if (ResolveTable() && ResolveColumns() && ResolveKey()) CheckAdding();
   }
 
@@ -222,6 +217,9 @@ class ProjectionResolver {
       }
       return;
     }
+    if (projection_.adopts == ProjectionAdopt::kSeed) {
+      Problem("adopt", "\"seed\" takes mode = \"set\"");
+    }
     if (projection_.expires == ProjectionOnExpire::kDelete) {
       Problem("on_expire",
               "rows that get deltas are never deleted: with mode = \"add\" it is keep");
@@ -245,9 +243,18 @@ class ProjectionResolver {
 }  // namespace
 
 void ResolveProjections(Config& config, Problems& problems) {
+  std::map<std::string, std::string> seeds;                           // of a keyspace
   std::map<std::pair<std::string, std::string>, std::string> owners;  // of a table or directory
   for (ProjectionConfig& projection : config.projections) {
     ProjectionResolver(projection, config.keyspaces, problems).Resolve();
+    if (projection.adopts == ProjectionAdopt::kSeed && projection.sink != ProjectionSink::kFiles) {
+      const auto [seed, is_first] = seeds.emplace(projection.from, projection.name);
+      const std::string path = fmt::format("projection.{}.adopt", projection.name);
+      if (!is_first) {
+        problems.At(path, fmt::format("{}: {} is seeded by projection {} already", path,
+                                      projection.from, seed->second));
+      }
+    }
     const bool files = projection.sink == ProjectionSink::kFiles;
     const auto [owner, first] = owners.emplace(
         std::pair(files ? projection.dir : projection.to, projection.table), projection.name);

@@ -209,7 +209,7 @@ constexpr Setting<P> kProjection[] = {
      &P::mode},
     {{"adopt", Type::kText, R"("refuse")", 0, 0, Change::kRestart,
       "A table with rows and without this projection's position: `refuse` it, `overwrite` rows, "
-      "`add` to them, or `seed` (not available yet)."},
+      "`add` to them, or `seed`: read them into the keyspace first."},
      &P::adopt},
     {{"on_expire", Type::kText, R"("keep")", 0, 0, Change::kRestart,
       "What the end of a key's life does to its row: `keep` or `delete`."},

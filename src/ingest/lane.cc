@@ -300,7 +300,9 @@ void Lane::OnRemoteCommand(const shard::Command& command, const Origin& origin) 
 }
 
 void Lane::Finish(const Origin& origin, std::string_view bytes, const shard::Gate& gate) {
-  if (origin.lane == id_) {
+  if (origin.connection == kOwnConnection) {
+    own_.extract(origin.slot).mapped()(bytes);
+  } else if (origin.lane == id_) {
     ready_.push_back({origin, std::string(bytes), gate});
   } else {
     out_[origin.lane.value]->AddReply(origin, bytes, gate);
@@ -447,7 +449,7 @@ shard::KeyPlace Lane::Locate(std::string_view value_key) {
 }
 
 void Lane::MaybeFreeze() {
-  wants_freeze_ = shards_.WantsFreeze(log_bytes_);
+  wants_freeze_ = shards_.WantsFreeze(log_bytes_) || !store_soon_.empty();
   if (position_holds_ > 0) return;
   for (Task& task : after_freeze_) Later(std::move(task));
   after_freeze_.clear();
@@ -456,11 +458,13 @@ void Lane::MaybeFreeze() {
   if (shards_.state().frozen() > 1) return;  // sockets rest meanwhile (Crowded)
   const model::Lsn last = node_.committer->appended();
   store::Run run = Freeze(last);
-  node_.background.Store(id_, run, last, [run, last](Lane& lane) {
-    lane.shards_.state().Flushed(run);
-    ++lane.flushes_;
-    lane.stored_lsn_.store(last.value, std::memory_order_release);
-  });
+  node_.background.Store(id_, run, last,
+                         [run, last, soon = std::exchange(store_soon_, {})](Lane& lane) {
+                           lane.shards_.state().Flushed(run);
+                           ++lane.flushes_;
+                           lane.stored_lsn_.store(last.value, std::memory_order_release);
+                           for (const Task& task : soon) task(lane);
+                         });
 }
 
 // Requires: no record of this lane's shards up to `last` is still to be applied here.

@@ -26,6 +26,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "ingest/ahead.h"
@@ -148,6 +149,13 @@ class Lane {
   void Later(Task task) { later_.push_back(std::move(task)); }
   // Brings a reply to its connection, wherever that is.
   void Finish(const Origin& origin, std::string_view bytes, const shard::Gate& gate);
+  // Runs a command that no connection sent, on a key of this lane. `then` gets its reply, in this
+  // turn or in a later one; what it says may not be durable yet.
+  using Answered = std::function<void(std::string_view reply)>;
+  void RunOwn(const shard::Command& command, Answered then);
+  // Freezes the buffer at the end of the turn, or as soon as it can; `then` runs once the store has
+  // it.
+  void StoreSoon(Task then) { store_soon_.push_back(std::move(then)); }
   // Runs `work` off the lanes, then `then` here.
   void Offload(std::function<void(store::Store&)> work, Task then);
 
@@ -174,6 +182,7 @@ class Lane {
   bool ClearedBehind(model::Lsn lsn) const { return lsn < cleared_at_; }
 
  private:
+  static constexpr uint64_t kOwnConnection = ~uint64_t{0};  // of what no connection sent
   class Inbox;
   struct Ready {
     Origin origin;
@@ -231,9 +240,12 @@ class Lane {
   uint64_t clears_ = 0;
   uint64_t flushes_ = 0;  // runs that reached the store
   int position_holds_ = 0;
-  bool wants_freeze_ = false;       // at the end of the last turn
-  std::vector<Task> after_freeze_;  // begin once the buffer is frozen
-  model::Lsn cleared_at_;           // of the last FLUSHALL's record, or a later one of its turn
+  bool wants_freeze_ = false;                   // at the end of the last turn
+  std::vector<Task> after_freeze_;              // begin once the buffer is frozen
+  std::vector<Task> store_soon_;                // begin once it is stored
+  std::unordered_map<uint64_t, Answered> own_;  // commands of RunOwn, by slot
+  uint64_t own_slot_ = 0;
+  model::Lsn cleared_at_;  // of the last FLUSHALL's record, or a later one of its turn
   Meters meters_;
   Sweeper sweeper_{*this};
   std::atomic<uint64_t> stored_lsn_{0};

@@ -199,7 +199,11 @@ std::string RefusalOf(const Flow& flow) {
 }
 
 void NoteRefusal(const Lane& lane, Flow& flow) {
-  if (Writes(flow) && flow.refusal.none()) flow.refusal = lane.shards().refusal();
+  if (!Writes(flow) || !flow.refusal.none()) return;
+  flow.refusal = lane.shards().refusal();
+  const bool seeding = std::any_of(flow.keys.begin(), flow.keys.end(),
+                                   [](const Key& key) { return key.policy.seeding; });
+  if (flow.refusal.none() && seeding) flow.refusal = shard::kSeeding;
 }
 
 // Home again, with every key held and looked at.

@@ -66,6 +66,7 @@ struct Policy {
   bool increments_only = false;           // one that is told deltas: all else is refused
   Priority priority = Priority::kNormal;  // a connection may lower its own
   bool limited = false;                   // WriteLimits says how
+  bool seeding = false;  // rows of a table are read into it first: clients' writes are refused
 
   bool operator==(const Policy&) const = default;
 };

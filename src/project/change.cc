@@ -58,6 +58,11 @@ void MergeChange(Change& older, Change&& newer) {
   older = std::move(newer);
 }
 
+void SortByKey(std::vector<Change>& changes) {
+  std::sort(changes.begin(), changes.end(),
+            [](const auto& a, const auto& b) { return a.key < b.key; });
+}
+
 size_t BytesOf(const Change& change) {
   size_t bytes = kChangeBytes + change.key.size() + change.value.size();
   for (const FieldChange& field : change.fields) {

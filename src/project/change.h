@@ -16,6 +16,9 @@ void FoldFields(std::vector<FieldChange>& fields);
 // Makes `older` what it and then `newer`, on the same key, come to.
 void MergeChange(Change& older, Change&& newer);
 
+// As a batch has them.
+void SortByKey(std::vector<Change>& changes);
+
 // About what it holds in memory, and costs to send.
 size_t BytesOf(const Change& change);
 

@@ -100,6 +100,22 @@ class TestNode {
     Write({effect}, ShardOf(key));
   }
 
+  // The key is new, and becomes this.
+  void Put(const std::string& key, const MemoryRow& row) {
+    rows[key] = row;
+    model::Effect effect = Effect(model::EffectKind::kPutValue, key);
+    effect.value = row.value;
+    std::vector<model::Field> fields;
+    if (row.is_hash) {
+      effect.kind = model::EffectKind::kPutFields;
+      effect.generation = generations_[key] = model::Generation(++generation_);
+      for (const auto& [name, value] : row.fields) fields.push_back({name, value});
+      effect.fields = fields;
+      effect.count = fields.size();
+    }
+    Write({effect}, ShardOf(key));
+  }
+
   // Some write that a command could make of one of `keys` keys.
   void WriteAny(size_t keys) {
     const std::string key = "likes:" + std::to_string(prng.Below(keys));

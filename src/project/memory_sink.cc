@@ -143,4 +143,21 @@ Result<std::vector<RowKey>> MemorySink::RowsBehind(const std::string& place, siz
   return rows;
 }
 
+Result<std::vector<Row>> MemorySink::ReadRows(const std::string& place, size_t most) {
+  SLUICE_TRY(Check({}));
+  if (Next() != Fate::kDone) {
+    open_ = false;
+    return Fail(Code::kUnavailable, "the sink is away");
+  }
+  SLUICE_ASSIGN(const std::vector<RowKey> keys, RowsBehind(place, most));
+  std::vector<Row> rows;
+  for (const RowKey& key : keys) {
+    const MemoryRow& found = medium_->rows[*key.key];
+    Row& row = rows.emplace_back(Row{key, {}, {}});
+    if (!found.is_hash) row.value = found.value;
+    row.fields.assign(found.fields.begin(), found.fields.end());
+  }
+  return rows;
+}
+
 }  // namespace sluice::project

@@ -44,7 +44,8 @@ class MemorySink final : public Sink {
     std::function<Fate()> fate;  // of Open and Write; empty: always kDone
     // Why a change is refused for what it is; empty: it is not.
     std::function<std::string(const Change&)> poison;
-    bool adds = false;  // rows get deltas
+    bool adds = false;   // rows get deltas
+    bool seeds = false;  // rows that are there without a position are read into the state first
   };
 
   explicit MemorySink(std::shared_ptr<Medium> medium) : MemorySink(std::move(medium), Options()) {}
@@ -58,6 +59,10 @@ class MemorySink final : public Sink {
   Result<std::vector<DeadLetter>> Dead() override;
   Result<std::vector<Difference>> Compare(const std::vector<Change>& expected) override;
   Result<std::vector<RowKey>> RowsBehind(const std::string& place, size_t most) override;
+  bool wants_seed() const override {
+    return options_.seeds && medium_->position.empty() && !medium_->rows.empty();
+  }
+  Result<std::vector<Row>> ReadRows(const std::string& place, size_t most) override;
   SinkReport report() const override { return {}; }
   void Cancel() override {}
 

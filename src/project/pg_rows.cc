@@ -312,23 +312,38 @@ std::vector<std::string> PgRowWriter::ComparedColumns() const {
   return names;
 }
 
-PgStatement PgRowWriter::KeysBehind(const std::vector<std::optional<std::string>>& behind,
-                                    size_t most) const {
+PgStatement PgRowWriter::RowsBehind(const std::vector<std::optional<std::string>>& behind,
+                                    size_t most, bool whole) const {
   PgStatement statement;
   std::vector<std::string> printed, names, values;
   for (size_t i = 0; i < mapping_.key_columns; ++i) {
-    names.push_back(QuotedName(mapping_.columns[i].name));
+    // Without "t." it would be the printed column, and the order that of texts.
+    names.push_back("t." + QuotedName(mapping_.columns[i].name));
     printed.push_back(names.back() + "::text");
     values.push_back(fmt::format("${}::{}", i + 1, types_[i].element));
+  }
+  if (whole) {
+    for (const std::string& name : ComparedColumns())
+      printed.push_back("t." + QuotedName(name) + "::text");
   }
   std::string where;
   if (!behind.empty()) {
     where = fmt::format("WHERE ({}) > ({}) ", fmt::join(names, ", "), fmt::join(values, ", "));
     statement.values = behind;
   }
-  statement.sql = fmt::format("SELECT {} FROM {} {}ORDER BY {} LIMIT {}", fmt::join(printed, ", "),
-                              table_, where, fmt::join(names, ", "), most);
+  statement.sql =
+      fmt::format("SELECT {} FROM {} AS t {}ORDER BY {} LIMIT {}", fmt::join(printed, ", "), table_,
+                  where, fmt::join(names, ", "), most);
   return statement;
+}
+
+PgStatement PgRowWriter::FindNullKey() const {
+  std::vector<std::string> nulls;
+  for (size_t i = 0; i < mapping_.key_columns; ++i) {
+    nulls.push_back(QuotedName(mapping_.columns[i].name) + " IS NULL");
+  }
+  return {.sql = fmt::format("SELECT EXISTS (SELECT 1 FROM {} WHERE {})", table_,
+                             fmt::join(nulls, " OR "))};
 }
 
 RowKey PgRowWriter::KeyOf(const PgRow& row) const {
@@ -347,6 +362,21 @@ RowKey PgRowWriter::KeyOf(const PgRow& row) const {
     }
   }
   found.place = place.Take();
+  return found;
+}
+
+Row PgRowWriter::RowOf(const PgRow& row) const {
+  Row found{KeyOf(row), {}, {}};
+  size_t at = mapping_.key_columns;
+  for (const size_t i : ComparedNumbers()) {
+    const std::optional<std::string>& printed = row[at++];
+    if (!printed.has_value()) continue;
+    std::string text = *printed;
+    if (types_[i].form == Form::kBytes) text = ParsePgBytes(text).value_or("");
+    const PgSource& source = mapping_.columns[i].source;
+    if (source.kind == Kind::kValue) found.value = std::move(text);
+    if (source.kind == Kind::kField) found.fields.emplace_back(source.field, std::move(text));
+  }
   return found;
 }
 

@@ -52,11 +52,16 @@ class PgRowWriter {
   PgStatement Comparison(std::span<const Change* const> changes) const;
   std::vector<std::string> ComparedColumns() const;
 
-  // The key columns of the next `most` rows, in their order; `behind`: those of the last one known,
-  // as they were printed, or empty.
-  PgStatement KeysBehind(const std::vector<std::optional<std::string>>& behind, size_t most) const;
-  // Such a row's key.
+  // The key columns of the next `most` rows, in their order, and behind them, if `whole`, all
+  // others that are part of the state; `behind`: those of the last one known, as they were printed,
+  // or empty.
+  PgStatement RowsBehind(const std::vector<std::optional<std::string>>& behind, size_t most,
+                         bool whole) const;
+  // Such a row's key, and all of a whole one.
   RowKey KeyOf(const PgRow& row) const;
+  Row RowOf(const PgRow& row) const;
+  // One row: whether a row's key has a NULL in it. Such a row is no key's.
+  PgStatement FindNullKey() const;
 
  private:
   enum class Part : char { kValue = 'v', kDefault = 'd', kUntouched = '-' };

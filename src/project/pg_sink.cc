@@ -47,9 +47,19 @@ Seqs SeqsOf(const Position& position) {
   return seqs;
 }
 
-Status CheckAdopt(const PgSinkOptions& options) {
+Status CheckAdopt(const PgSinkOptions& options, const PgMapping& mapping) {
   using config::ProjectionAdopt;
   using config::ProjectionMode;
+  if (options.adopt == ProjectionAdopt::kSeed) {
+    if (options.mode == ProjectionMode::kAdd) {
+      return Fail(Code::kInvalid, "adopt = \"seed\" needs mode = \"set\"");
+    }
+    if (mapping.has_value == mapping.has_fields) {
+      return Fail(Code::kInvalid,
+                  "adopt = \"seed\" needs columns that are the value or fields of a key, and not "
+                  "both: else nobody knows what a row was");
+    }
+  }
   if (options.adopt == ProjectionAdopt::kOverwrite && options.mode == ProjectionMode::kAdd) {
     return Fail(Code::kInvalid,
                 "adopt = \"overwrite\" needs mode = \"set\"; to add to the rows "
@@ -67,7 +77,7 @@ Result<std::unique_ptr<PgSink>> PgSink::Make(PgSinkOptions options, env::Clock& 
   SLUICE_TRY(CheckPgUrl(options.url));
   SLUICE_ASSIGN(PgTableName table, ParsePgTableName(options.table));
   SLUICE_ASSIGN(PgMapping mapping, ParsePgMapping(options));
-  SLUICE_TRY(CheckAdopt(options));
+  SLUICE_TRY(CheckAdopt(options, mapping));
   if (options.connections < 1 || options.connections > kPgConnectionsMax) {
     return Fail(Code::kInvalid, fmt::format("connections: 1 to {}", kPgConnectionsMax));
   }
@@ -115,10 +125,15 @@ Result<Position> PgSink::Take(PgConnection& connection, uint64_t epoch) {
   SLUICE_ASSIGN(const PgOwner owner, TakeOwner(connection, table, epoch));
   PgResult<Position> position = ledger_->TakePlaces(connection, epoch);
   if (!position.has_value()) return Fail(OpenError(position.error()));
+  const bool begins = owner.adopted && position->empty();
+  if (begins && options_.adopt == config::ProjectionAdopt::kRefuse)
+    return Fail(RowsOfOthers(table));
 
   quoted_table_ = table.QuotedPath();
   writer_.emplace(mapping_, std::move(types), quoted_table_,
                   options_.on_expire == config::ProjectionOnExpire::kDelete);
+  wants_seed_ = begins && options_.adopt == config::ProjectionAdopt::kSeed;
+  if (wants_seed_) SLUICE_TRY(CheckSeed(connection));
   std::vector<PgStatement> last = writer_->Probes();
   last.push_back({.sql = "COMMIT"});
   if (auto done = connection.Run(last); !done.has_value()) return Fail(OpenError(done.error()));
@@ -187,23 +202,35 @@ Result<PgOwner> PgSink::TakeOwner(PgConnection& connection, const PgTable& table
                             "FROM {2}.sluice_projections WHERE projection = '{0}'",
                             *writer, table.name, table.schema));
   }
-  using config::ProjectionAdopt;
-  if (!table.empty && options_.adopt == ProjectionAdopt::kRefuse) {
-    return Fail(
-        Code::kInvalid,
-        fmt::format("adopt: {} has rows, and no position of projection {}; say \"overwrite\" "
-                    "(keys written to Sluice replace their rows), or \"add\" (increments "
-                    "are added to them)",
-                    table.name, options_.name));
-  }
-  if (!table.empty && options_.adopt == ProjectionAdopt::kSeed) {
-    return Fail(Code::kInvalid, "adopt: \"seed\" is not offered yet by PostgreSQL");
+  if (!table.empty && options_.adopt == config::ProjectionAdopt::kRefuse) {
+    return Fail(RowsOfOthers(table));
   }
   const PgOwner taken{.epoch = epoch, .target = table.name, .adopted = !table.empty};
   if (auto added = ledger_->AddOwner(connection, taken); !added.has_value()) {
     return Fail(OpenError(added.error()));
   }
   return taken;
+}
+
+Error PgSink::RowsOfOthers(const PgTable& table) const {
+  return {
+      Code::kInvalid,
+      fmt::format("adopt: {} has rows, and no position of projection {}; say \"seed\" (its rows "
+                  "are read into Sluice first), \"overwrite\" (keys written to Sluice replace "
+                  "their rows), or \"add\" (increments are added to them)",
+                  table.name, options_.name)};
+}
+
+// A row that is no key's would be left behind in silence.
+Status PgSink::CheckSeed(PgConnection& connection) {
+  const PgStatement find = writer_->FindNullKey();
+  auto found = connection.Run({&find, 1});
+  if (!found.has_value()) return Fail(OpenError(found.error()));
+  if (found->front().rows.front()[0] != "t") return Ok();
+  return Fail(Code::kInvalid,
+              fmt::format("adopt: {} has rows with NULL in a column of key, which can be no keys; "
+                          "change or delete them",
+                          quoted_table_));
 }
 
 bool PgSink::CanDivide(const Batch& batch) const {

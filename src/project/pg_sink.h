@@ -68,6 +68,8 @@ class PgSink final : public Sink {
   Result<std::vector<DeadLetter>> Dead() override;
   Result<std::vector<Difference>> Compare(const std::vector<Change>& expected) override;
   Result<std::vector<RowKey>> RowsBehind(const std::string& place, size_t most) override;
+  bool wants_seed() const override { return wants_seed_; }
+  Result<std::vector<Row>> ReadRows(const std::string& place, size_t most) override;
   bool keeps_expired() const override {
     return options_.on_expire == config::ProjectionOnExpire::kKeep;
   }
@@ -93,10 +95,13 @@ class PgSink final : public Sink {
 
   Result<Position> Take(PgConnection& connection, uint64_t epoch);
   Result<PgTable> FindTable(PgConnection& connection);
+  Error RowsOfOthers(const PgTable& table) const;
+  Status CheckSeed(PgConnection& connection);
   Status CheckDeclaredTypes(PgConnection& connection, const PgTable& table);
   Result<PgOwner> TakeOwner(PgConnection& connection, const PgTable& table, uint64_t epoch);
   void Close();
 
+  Result<PgRows> AskRows(const std::string& place, size_t most, bool whole);
   bool CanDivide(const Batch& batch) const;
   std::vector<Part> PartsOf(const Batch& batch) const;
   Part WholeOf(const Batch& batch) const;
@@ -123,6 +128,7 @@ class PgSink final : public Sink {
   std::string quoted_table_;
   uint64_t epoch_ = 0;
   bool adopted_ = false;
+  bool wants_seed_ = false;
   bool undivided_ = false;  // parts of a batch waited for each other, which nobody can resolve
   std::vector<std::string> notes_;
 };

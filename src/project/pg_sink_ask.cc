@@ -163,20 +163,30 @@ Result<std::vector<Difference>> PgSink::Compare(const std::vector<Change>& expec
   return differences;
 }
 
-Result<std::vector<RowKey>> PgSink::RowsBehind(const std::string& place, size_t most) {
+Result<PgRows> PgSink::AskRows(const std::string& place, size_t most, bool whole) {
   if (connections_.empty()) return NotOpen();
+  const PgElements behind = ParsePgArray(place.empty() ? "{}" : place);
+  SLUICE_CHECK(behind.has_value());
+  const PgStatement statement = writer_->RowsBehind(*behind, most, whole);
+  auto found = connections_.front()->Run({&statement, 1});
+  if (found.has_value()) return std::move(found->front());
+  if (found.error().lost()) Close();
+  return Fail(Code::kUnavailable, found.error().message);
+}
+
+Result<std::vector<RowKey>> PgSink::RowsBehind(const std::string& place, size_t most) {
   std::vector<RowKey> rows;
   // What was there before the projection is not its to judge.
   if (adopted_) return rows;
-  const PgElements behind = ParsePgArray(place.empty() ? "{}" : place);
-  SLUICE_CHECK(behind.has_value());
-  const PgStatement statement = writer_->KeysBehind(*behind, most);
-  auto found = connections_.front()->Run({&statement, 1});
-  if (!found.has_value()) {
-    if (found.error().lost()) Close();
-    return Fail(Code::kUnavailable, found.error().message);
-  }
-  for (const PgRow& row : found->front().rows) rows.push_back(writer_->KeyOf(row));
+  SLUICE_ASSIGN(const PgRows found, AskRows(place, most, false));
+  for (const PgRow& row : found.rows) rows.push_back(writer_->KeyOf(row));
+  return rows;
+}
+
+Result<std::vector<Row>> PgSink::ReadRows(const std::string& place, size_t most) {
+  std::vector<Row> rows;
+  SLUICE_ASSIGN(const PgRows found, AskRows(place, most, true));
+  for (const PgRow& row : found.rows) rows.push_back(writer_->RowOf(row));
   return rows;
 }
 

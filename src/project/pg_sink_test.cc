@@ -256,8 +256,6 @@ TEST(PgSink, AdoptsOnlyWhatItWasTold) {
   Server().Ask("INSERT INTO taken VALUES (1, 1)");
   PgSinkOptions options = LikesOptions(Server(), "taken");
   ExpectRefusedToOpen(options, "adopt: taken has rows");
-  options.adopt = ProjectionAdopt::kSeed;
-  ExpectRefusedToOpen(options, "not offered");
   options.adopt = ProjectionAdopt::kOverwrite;
   const auto sink = MakeSink(options);
   ExpectOpen(*sink);
@@ -281,6 +279,57 @@ TEST(PgSink, AdoptsOnlyWhatItWasTold) {
   ExpectOk(sink->Write(anew));
   EXPECT_EQ(Server().Lines("SELECT * FROM taken ORDER BY id"), (Lines{"1|1", "2|2", "3|3"}));
   ExpectOpen(*sink, {{model::Lineage(7), model::ShardSeq(9)}}, 2);
+}
+
+// Goal:   rows of others are read for a seed: each once, as PostgreSQL prints it; until the sink
+//         has a position, and no longer.
+// Method: numbers whose order is not that of their texts, NULLs, bytes; several page sizes.
+TEST(PgSink, ReadsRowsForASeed) {
+  Table("sown", "a int, b bigint, paid boolean, raw bytea, unmapped text, UNIQUE (a, b)");
+  Server().Ask(
+      "INSERT INTO sown SELECT i % 3, i, CASE WHEN i % 2 = 0 THEN i % 4 = 0 END, "
+      "CASE WHEN i % 3 > 0 THEN '\\x00ff'::bytea END, 'x' FROM generate_series(-5, 120) i");
+  PgSinkOptions options = LikesOptions(Server(), "sown");
+  options.segments = {"b", "a"};
+  options.columns = {{"a", "{a}"}, {"b", "{b}"}, {"paid", "field(paid)"}, {"raw", "bytes"}};
+  options.key = {"a", "b"};
+  options.adopt = ProjectionAdopt::kSeed;
+  Server().Ask("INSERT INTO sown (b) VALUES (1)");
+  ExpectRefusedToOpen(options, "NULL in a column of key");
+  Server().Ask("DELETE FROM sown WHERE a IS NULL");
+  const auto sink = MakeSink(options);
+  ExpectOpen(*sink);
+  EXPECT_TRUE(sink->wants_seed());
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  std::map<std::vector<std::string>, Fields> wanted;
+  for (int i = -5; i <= 120; ++i) {
+    Fields& fields = wanted[{std::to_string(i), std::to_string(i % 3)}];
+    if (i % 2 == 0) fields.emplace_back("paid", i % 4 == 0 ? "true" : "false");
+    if (i % 3 > 0) fields.emplace_back("bytes", std::string("\0\xff", 2));
+  }
+  for (const size_t most : {1, 7, 1000}) {
+    std::map<std::vector<std::string>, Fields> found;
+    std::string place;
+    for (;;) {
+      const auto rows = sink->ReadRows(place, most);
+      ASSERT_TRUE(rows.has_value()) << rows.error().message;
+      if (rows->empty()) break;
+      for (const Row& row : *rows) {
+        EXPECT_FALSE(row.value.has_value());
+        EXPECT_TRUE(found.emplace(row.segments, row.fields).second);
+      }
+      place = rows->back().place;
+    }
+    EXPECT_EQ(found, wanted) << most;
+  }
+  // What was begun is not taken for the projection's own.
+  options.adopt = ProjectionAdopt::kRefuse;
+  ExpectRefusedToOpen(options, "adopt: sown has rows");
+  options.adopt = ProjectionAdopt::kSeed;
+  ExpectOk(sink->Write(BatchOf({}, 0, 4)));
+  const auto again = MakeSink(options);
+  ExpectOpen(*again, {{model::Lineage(7), model::ShardSeq(4)}});
+  EXPECT_FALSE(again->wants_seed());
 }
 
 TEST(PgSink, MakesItsTable) {

@@ -14,11 +14,6 @@ namespace {
 
 constexpr uint64_t kSecondUs = 1'000'000;
 
-void SortByKey(std::vector<Change>& changes) {
-  std::sort(changes.begin(), changes.end(),
-            [](const auto& a, const auto& b) { return a.key < b.key; });
-}
-
 // At a rate, rows come in pieces of kRatePieces a second, and not all at once.
 Pace Even(Pace pace) {
   if (pace.rate != 0) {
@@ -39,7 +34,7 @@ Projector::Projector(std::string name, Source source, Sink& sink, env::Clock& cl
       adds_(adds),
       tail_(source_),
       goal_(std::max(std::min(pace_.rows_max, kBatchRowsLeast), pace_.rows_max / 4)),
-      began_(source_.log.next().value - 1) {}
+      began_(source_.held.value) {}
 
 uint64_t Projector::Step() {
   const uint64_t now_us = clock_.MonotonicUs();
@@ -82,12 +77,18 @@ uint64_t Projector::Work(uint64_t now_us) {
   // Paused, it may be behind for ever.
   if (paused_) {
     EndVerify(Fail(Code::kUnavailable, "the projection is paused; resume it first"));
-  } else if (broken_ || orders_end_ || (!open_ && verifier_ == nullptr)) {
+  } else if (broken_ || orders_end_ || seeding_ || (!open_ && verifier_ == nullptr)) {
     EndVerify(Fail(Code::kUnavailable, std::string(hindrance)));
   }
   if (broken_) return now_us + kIdleUs;
   if (!open_ && now_us < retry_at_us_) return std::min(retry_at_us_, now_us + kIdleUs);
   if (!open_) return OpenSink(now_us);
+  if (seeding_) {
+    if (paused_) return now_us + kIdleUs;
+    if (const Status seeded = Seed(); !seeded.ok()) return BreakOrRetry(now_us, seeded.error());
+    return now_us + (seeder_->why().empty() ? kSeedPollUs : kSeedBusyUs);
+  }
+  EndSeed();
   verify_now_ = !verify_now_;
   if (verify_now_ && !pending_) VerifySome();
   if (!pending_ && !TakeOrder()) {
@@ -145,6 +146,13 @@ uint64_t Projector::OpenSink(uint64_t now_us) {
 }
 
 Status Projector::GoOn(const Position& position) {
+  seeding_ = sink_.wants_seed() && source_.seed != nullptr && !(seeder_ && seeder_->done());
+  if (seeding_) {
+    let_go_ = false;
+    source_.seed->Hold();
+    if (!seeder_) seeder_ = std::make_unique<Seeder>(source_, *source_.seed);
+    return Ok();
+  }
   const auto step = at_.find(kSteps);
   const bool copying = step != at_.end() && step->second.value % 2 == 1;
   if (anew_ || at_.empty()) return BeginCopy(anew_);
@@ -169,60 +177,6 @@ void Projector::StampStep(Batch& batch, bool copying) {
   if (step != 0 && !batch.anew) batch.from.push_back({model::Lineage(kSteps), now->second});
   batch.to.push_back(
       {model::Lineage(kSteps), model::ShardSeq(step + (odd_comes == copying ? 1 : 2))});
-}
-
-// --- Copying the state. ---
-
-Status Projector::BeginCopy(bool anew) {
-  // Nothing that the store lacks may be trimmed from now on: what it has now is a lower bound.
-  done_ = 0;
-  SLUICE_ASSIGN(copier_, Copier::Begin(source_));
-  Pending begin;
-  begin.batch.anew = anew;
-  begin.lsn = model::Lsn(copier_->next().value - 1);
-  begin.batch.to = copier_->position();
-  if (adds_) {
-    SLUICE_TRY(CopyAtOnce(std::move(begin.batch)));
-    pending_->lsn = begin.lsn;
-    return Ok();
-  }
-  StampStep(begin.batch, true);
-  pending_ = std::move(begin);
-  return Ok();
-}
-
-// Deltas must not come twice, so they come all or none.
-Status Projector::CopyAtOnce(Batch batch) {
-  SLUICE_ASSIGN(batch.changes, copier_->Step(kCopyAtOnceMax + 1, kBatchBytesMax * 16));
-  SLUICE_ASSIGN(const auto more, copier_->Step(1, 1));
-  if (batch.changes.size() > kCopyAtOnceMax || !more.empty()) {
-    return Fail(Code::kInvalid,
-                fmt::format("with mode = \"add\" the keys that are there must fit in one "
-                            "transaction, and there are more than {}: begin with mode = \"set\"",
-                            kCopyAtOnceMax));
-  }
-  for (Change& change : batch.changes) {
-    const auto number = [](const std::string& text, int64_t* to) { return ParseInt(text, to); };
-    change.added = change.kind == Change::Kind::kValue && number(change.value, &change.delta);
-    for (FieldChange& field : change.fields) field.added = number(*field.value, &field.delta);
-  }
-  SortByKey(batch.changes);
-  StampStep(batch, false);
-  pending_.emplace();
-  pending_->batch = std::move(batch);
-  return Ok();
-}
-
-// The next rows of the copy, or its end.
-Status Projector::Copy() {
-  Pending next;
-  next.lsn = done();
-  SLUICE_ASSIGN(next.batch.changes, copier_->Step(goal_, kBatchBytesMax));
-  const bool ended = next.batch.changes.empty();
-  SortByKey(next.batch.changes);
-  StampStep(next.batch, !ended);
-  pending_ = std::move(next);
-  return Ok();
 }
 
 // --- Batches. ---

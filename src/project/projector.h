@@ -11,6 +11,8 @@
 // a copy that was cut short, the position stays and the rows are copied again: writes behind it
 // that they have already are written once more, and end in the same rows.
 //
+// A sink that has rows of its own may have them read into the state before all that (seeder.h).
+//
 // A change that the sink refuses for what it is becomes a letter, and the rest goes on. There is
 // one letter per key: later changes of the key are merged with it and tried together, so that a
 // letter is always all that the sink lacks of its key.
@@ -40,6 +42,7 @@
 #include "env/env.h"
 #include "project/copier.h"
 #include "project/meters.h"
+#include "project/seeder.h"
 #include "project/sink.h"
 #include "project/tail.h"
 #include "project/verifier.h"
@@ -56,6 +59,8 @@ inline constexpr uint64_t kRetryMostUs = 2'000'000;
 inline constexpr uint64_t kPollUs = 10'000;      // the log, while it has nothing new
 inline constexpr uint64_t kLookUs = 2'000'000;   // a sink that is told nothing is looked at
 inline constexpr uint64_t kIdleUs = 100'000;     // while nothing can be done
+inline constexpr uint64_t kSeedPollUs = 1'000;   // the lanes, while they write rows,
+inline constexpr uint64_t kSeedBusyUs = 50'000;  // or take none
 inline constexpr uint64_t kRetryDeadMs = 1'000;  // until a key that was refused is tried again
 inline constexpr size_t kDeadMost = 10'000;
 inline constexpr size_t kDeadBytesMax = 64 << 20;
@@ -67,7 +72,7 @@ struct Pace {
   uint64_t rate = 0;           // rows a second; 0: as fast as it goes
 };
 
-enum class State : uint8_t { kWaiting, kCopying, kRunning, kPaused, kBroken };
+enum class State : uint8_t { kWaiting, kCopying, kRunning, kPaused, kBroken, kSeeding };
 std::string_view StateName(State state);  // "waiting for the sink", "BROKEN"
 
 struct Report {
@@ -79,6 +84,7 @@ struct Report {
   uint64_t rows_per_second = 0;                // in the last ten seconds, about
   uint64_t batch_rows = 0;                     // that batches may have now
   uint64_t copied = 0;                         // keys, of a copy under way
+  uint64_t seeded = 0;                         // rows, of a seed under way
   uint64_t dead = 0;
   Position position;
   std::vector<std::string> notes;  // of the sink
@@ -116,11 +122,11 @@ class Projector {
   // All records up to here are in the sink, or not of this keyspace. 0: not known.
   model::Lsn done() const { return model::Lsn(done_.load()); }
   // What the log must keep: all behind it.
-  model::Lsn needs() const { return lost_ ? model::Lsn(UINT64_MAX) : done(); }
+  model::Lsn needs() const { return lost_ || seeding_ ? model::Lsn(UINT64_MAX) : done(); }
   // What log.keep is measured against: how far behind it is; of a copy, or of a place that is not
   // known yet, how much was written since that began.
   model::Lsn behind() const {
-    return lost_ ? needs() : std::max(done(), model::Lsn(began_.load()));
+    return lost_ || seeding_ ? needs() : std::max(done(), model::Lsn(began_.load()));
   }
   const Meters& meters() const { return meters_; }
 
@@ -143,8 +149,11 @@ class Projector {
   uint64_t Work(uint64_t now_us);
   uint64_t OpenSink(uint64_t now_us);
   Status GoOn(const Position& position);
+  Status Seed();
+  void EndSeed();
   Status BeginCopy(bool anew);
   Status Copy();
+  Status LeaveOutEqual(std::vector<Change>& changes);
   Status CopyAtOnce(Batch batch);
   uint64_t Gather(uint64_t now_us);
   uint64_t Look(uint64_t now_us);
@@ -182,6 +191,8 @@ class Projector {
   bool open_ = false;
   std::map<uint64_t, model::ShardSeq> at_;  // the sink's position, by lineage
   std::unique_ptr<Copier> copier_;          // while the state is copied
+  std::unique_ptr<Seeder> seeder_;          // until the sink has a position
+  bool let_go_ = false;                     // nothing is seeded, and clients may write
   std::optional<Pending> pending_;
   uint64_t goal_;  // rows of a batch
   uint64_t gathers_since_us_ = 0;
@@ -202,7 +213,8 @@ class Projector {
   bool verify_now_ = false;  // else the projection's own work comes first
 
   std::atomic<bool> paused_{false}, resume_{false}, rebuild_{false}, orders_end_{false};
-  std::atomic<bool> lost_{false};  // the log lacks what the sink needs
+  std::atomic<bool> lost_{false};     // the log lacks what the sink needs
+  std::atomic<bool> seeding_{false};  // it needs nothing of the log
   std::atomic<uint64_t> done_{0}, began_{0};
   mutable std::mutex mutex_;  // guards what follows
   std::optional<Order> order_;

@@ -24,6 +24,8 @@ std::string_view StateName(State state) {
       return "paused";
     case State::kBroken:
       return "BROKEN";
+    case State::kSeeding:
+      return "seeding";
   }
   return "?";
 }
@@ -66,6 +68,7 @@ void Projector::Finish(std::optional<Order>& order, const Result<uint64_t>& resu
 std::string_view Projector::Hindrance() const {
   if (orders_end_) return "the node stops";
   if (broken_) return "the projection is BROKEN";
+  if (seeding_) return "the sink's rows are being read into the state; ask again behind it";
   if (copier_ != nullptr) return "the state is being copied to the sink; ask again behind it";
   if (!open_) return "the projection waits for its sink; ask again";
   return {};
@@ -155,7 +158,7 @@ bool Projector::TakeOrder() {
 
 // How far behind it is, if that can be told.
 void Projector::FillLag(Report& report) const {
-  if (broken_ || copier_ != nullptr) return;
+  if (broken_ || seeding_ || copier_ != nullptr) return;
   uint64_t first_ms = pending_ ? pending_->first_ms : 0;
   if (first_ms == 0 && !tail_.empty()) first_ms = tail_.first_ms();
   const uint64_t wall_ms = clock_.WallMs();
@@ -183,6 +186,7 @@ void Projector::Publish(uint64_t now_us) {
   report.state = broken_              ? State::kBroken
                  : paused_            ? State::kPaused
                  : !open_             ? State::kWaiting
+                 : seeding_           ? State::kSeeding
                  : copier_ != nullptr ? State::kCopying
                                       : State::kRunning;
   FillLag(report);
@@ -192,6 +196,7 @@ void Projector::Publish(uint64_t now_us) {
   report.rows_per_second = rows_per_second_;
   report.batch_rows = goal_;
   report.copied = copier_ ? copier_->copied() : 0;
+  report.seeded = seeder_ ? seeder_->rows() : 0;
   report.dead = dead_.size();
   report.position = WholePosition();
   if (open_) report.notes = sink_.report().notes;

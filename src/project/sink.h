@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -90,6 +91,12 @@ struct RowKey {
   std::vector<std::string> segments;  // of its template, in order
 };
 
+// The same with what it says of the key: a value, or fields.
+struct Row : RowKey {
+  std::optional<std::string> value;
+  std::vector<std::pair<std::string, std::string>> fields;  // those that are not NULL
+};
+
 // What is there, for people.
 struct SinkReport {
   std::vector<std::string> notes;  // what slows each batch: indexes, foreign keys, triggers
@@ -146,6 +153,16 @@ class Sink {
   }
   // Whether it leaves the row of a key whose time came.
   virtual bool keeps_expired() const { return false; }
+
+  // The rows that are there are to be read into the state before anything is written: they are
+  // somebody else's, it has no position, and this was asked for. As Open found it.
+  virtual bool wants_seed() const { return false; }
+  // As RowsBehind, for a seed; the rows of others are what it is about.
+  //   kUnavailable  as of Write
+  virtual Result<std::vector<Row>> ReadRows(const std::string& place, size_t most) {
+    static_cast<void>(place), static_cast<void>(most);
+    return Fail(Code::kInvalid, "this sink has no rows to read");
+  }
 
   virtual SinkReport report() const = 0;
   // Ends a call that is under way, soon, with kUnavailable.

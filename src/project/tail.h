@@ -34,6 +34,8 @@ namespace sluice::project {
 
 inline constexpr size_t kReadBytesMax = 8 << 20;
 
+class SeedWriter;
+
 struct SourceShard {
   model::ShardId id;
   model::Lineage lineage;
@@ -51,6 +53,9 @@ struct Source {
   std::function<model::Lsn()> appended;
   // Writes the token of a key that may be the keyspace's; false: it is not.
   std::function<bool(std::string_view key, std::string* token)> token;
+  // While a place is not known, what was written behind it counts as the projection's backlog.
+  model::Lsn held{};
+  SeedWriter* seed = nullptr;  // none: it is never seeded
 };
 
 class Tail {

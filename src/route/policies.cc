@@ -20,6 +20,10 @@ void Policies::Change(const std::vector<model::Policy>& policies) {
   }
 }
 
+void Policies::SetSeeding(model::KeyspaceId id, bool seeding) {
+  if (id.value < count_) cells_[id.value].seeding.store(seeding, std::memory_order_relaxed);
+}
+
 model::Policy Policies::Of(model::KeyspaceId id) const {
   if (id.value >= count_) return {};
   const Cell& cell = cells_[id.value];
@@ -31,6 +35,7 @@ model::Policy Policies::Of(model::KeyspaceId id) const {
   policy.append_only = cell.append_only.load(std::memory_order_relaxed);
   policy.projected = cell.projected.load(std::memory_order_relaxed);
   policy.increments_only = cell.increments_only.load(std::memory_order_relaxed);
+  policy.seeding = cell.seeding.load(std::memory_order_relaxed);
   return policy;
 }
 

@@ -17,8 +17,10 @@ class Policies {
   // By keyspace id; those behind the last have the defaults.
   explicit Policies(const std::vector<model::Policy>& policies);
 
-  // Replaces all of them. Of keyspaces that were not there at first, nothing is kept.
+  // Replaces all of them, but for `seeding`. Of keyspaces that were not there at first, nothing is
+  // kept.
   void Change(const std::vector<model::Policy>& policies);
+  void SetSeeding(model::KeyspaceId id, bool seeding);
   model::Policy Of(model::KeyspaceId id) const;
 
  private:
@@ -26,6 +28,7 @@ class Policies {
     std::atomic<model::Ack> ack;
     std::atomic<model::Priority> priority;
     std::atomic<bool> limited, append_only, projected, increments_only;
+    std::atomic<bool> seeding{false};
     std::atomic<uint64_t> ttl_ms;
   };
   const size_t count_;

@@ -39,7 +39,7 @@ void Number(resp::Reply& reply, std::string_view name, const std::optional<uint6
 
 void Describe(resp::Reply& reply, const project::Projector& projector) {
   const project::Report report = projector.report();
-  reply.Map(13);
+  reply.Map(15);
   FieldName(reply, "projection");
   reply.Bulk(projector.name());
   FieldName(reply, "from");
@@ -55,6 +55,8 @@ void Describe(resp::Reply& reply, const project::Projector& projector) {
   Number(reply, "batches", report.batches);
   Number(reply, "batch_rows", report.batch_rows);
   Number(reply, "errors", report.errors);
+  Number(reply, "copied", report.copied);
+  Number(reply, "seeded", report.seeded);
   Number(reply, "dead", report.dead);
   FieldName(reply, "notes");
   reply.Array(report.notes.size());

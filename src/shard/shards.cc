@@ -69,6 +69,11 @@ Outcome Shards::Run(const Command& command, const KeyPlace& place, Fetch* fetch,
     resp::Reply(reply, command.version).Error(refusal_.TextFor(command.ClassIn(place.policy)));
     return {true, {}};
   }
+  if (place.policy.seeding && (command.spec->flags & command::kWrite) &&
+      !(command.spec->flags & command::kSeeds)) {
+    resp::Reply(reply, command.version).Error(kSeeding.TextFor(command.ClassIn(place.policy)));
+    return {true, {}};
+  }
   if (place.policy.increments_only && (command.spec->flags & command::kWrite) &&
       !(command.spec->flags & command::kIncrements)) {
     resp::Reply(reply, command.version).Error(command::kIncrementsOnly);

@@ -43,6 +43,9 @@ inline constexpr size_t kBufferBytesMost = size_t{4} << 30;
 // The same for all buffers of the lane, those on their way to the store included.
 inline constexpr size_t kBuffersGrowth = 4;
 
+// Of clients' writes while their keyspace is seeded.
+inline constexpr admit::Refusal kSeeding = {.text = {}, .reason = "seed", .retry_ms = 1000};
+
 // How a write is recognised when it comes again.
 struct Once {
   enum class Kind : uint8_t { kNone, kToken, kProducer } kind = Kind::kNone;

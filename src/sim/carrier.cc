@@ -7,14 +7,43 @@ namespace sluice::sim {
 
 using Fate = project::MemorySink::Fate;
 
-Carrier::Carrier(const config::Config& config, Scene& scene, log::Log& log, store::Store& store,
-                 const route::Router& router, const log::Committer& committer, Prng& prng)
+class Carrier::Road final : public project::SeedWriter {
+ public:
+  Road(ingest::Node& node, route::Policies& policies, model::KeyspaceId keyspace)
+      : policies_(policies), keyspace_(keyspace), writes_(node) {
+    Hold();
+  }
+
+  void Hold() override { policies_.SetSeeding(keyspace_, true); }
+  Status LetGo() override {
+    policies_.SetSeeding(keyspace_, false);
+    return Ok();
+  }
+  void Begin(const std::vector<Words>& writes) override { writes_.Begin(writes); }
+  std::optional<Outcome> Take() override {
+    auto taken = writes_.Take();
+    if (!taken) return std::nullopt;
+    return Outcome{taken->written, taken->there, taken->at, std::move(taken->error)};
+  }
+  void BeginStore() override { writes_.BeginStore(); }
+  bool Stored() const override { return writes_.Stored(); }
+
+ private:
+  route::Policies& policies_;
+  const model::KeyspaceId keyspace_;
+  ingest::OwnWrites writes_;
+};
+
+Carrier::Carrier(const config::Config& config, Scene& scene, log::Log& log, ingest::Node& node,
+                 route::Policies& policies, Prng& prng)
     : scene_(scene), prng_(prng) {
+  const route::Router& router = *node.router;
+  const log::Committer& committer = *node.committer;
   for (const config::ProjectionConfig& projection : config.projections) {
     const model::Keyspace& keyspace = *router.FindKeyspace(projection.from);
     project::Source source{
         log,
-        store,
+        node.store,
         keyspace,
         {},
         [&committer](model::Lineage lineage) { return committer.next_seq(lineage); },
@@ -35,6 +64,11 @@ Carrier::Carrier(const config::Config& config, Scene& scene, log::Log& log, stor
     };
     options.adds = projection.sets == config::ProjectionMode::kAdd;
     One one;
+    if (projection.adopts == config::ProjectionAdopt::kSeed) {
+      options.seeds = true;
+      one.road = std::make_unique<Road>(node, policies, keyspace.id);
+      source.seed = one.road.get();
+    }
     one.sink = std::make_unique<project::MemorySink>(medium, options);
     one.projector = std::make_unique<project::Projector>(
         projection.name, std::move(source), *one.sink, scene.world.clock,

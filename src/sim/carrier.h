@@ -11,11 +11,12 @@
 
 #include "base/prng.h"
 #include "config/config.h"
-#include "log/committer.h"
+#include "ingest/own_writes.h"
 #include "log/log.h"
 #include "project/memory_sink.h"
 #include "project/projector.h"
-#include "route/router.h"
+#include "project/seeder.h"
+#include "route/policies.h"
 #include "server/projections.h"
 #include "sim/scene.h"
 
@@ -23,8 +24,8 @@ namespace sluice::sim {
 
 class Carrier final : public server::Projections {
  public:
-  Carrier(const config::Config& config, Scene& scene, log::Log& log, store::Store& store,
-          const route::Router& router, const log::Committer& committer, Prng& prng);
+  Carrier(const config::Config& config, Scene& scene, log::Log& log, ingest::Node& node,
+          route::Policies& policies, Prng& prng);
 
   // One of them acts, if its time has come.
   void Step();
@@ -37,8 +38,12 @@ class Carrier final : public server::Projections {
                    std::function<void(const Status&)> then) override;
 
  private:
+  // Of a sink whose rows seed a keyspace. Each start holds the clients' writes until it is known
+  // that they are in the state.
+  class Road;
   struct One {
     std::unique_ptr<project::MemorySink> sink;
+    std::unique_ptr<project::SeedWriter> road;
     std::unique_ptr<project::Projector> projector;
     uint64_t next_us = 0;
   };

@@ -13,9 +13,11 @@ bool IsRefusal(const std::string& error) {
          error.starts_with("ERR reading from disk failed");
 }
 
-// What the clients must live with whatever the faults are: a bound that the settings made small.
-bool IsOwnBound(const std::string& error) {
-  return error.starts_with("OVERLOADED reason=once_bytes");
+// What the clients must live with whatever the faults are: a bound that the settings made small, a
+// keyspace that is being seeded.
+bool IsForeseen(const std::string& error) {
+  return error.starts_with("OVERLOADED reason=once_bytes") ||
+         error.starts_with("OVERLOADED reason=seed");
 }
 
 // The log failed: nobody knows.
@@ -134,7 +136,7 @@ void Clients::TakeReply(Client& client, const resp::Value& reply) {
     return sent.workload->Answered(sent.tag, reply);
   }
   if (IsDoubt(reply.text)) return sent.workload->Lost(sent.tag);
-  if (IsOwnBound(reply.text) || (IsRefusal(reply.text) && scene_.refusals)) {
+  if (IsForeseen(reply.text) || (IsRefusal(reply.text) && scene_.refusals)) {
     return sent.workload->Refused(sent.tag);
   }
   scene_.Broken(

@@ -45,10 +45,10 @@ Status Machine::OpenTopology() {
   SLUICE_ASSIGN(route::CatalogueChange change,
                 route::Reconcile(now, options_.config.keyspaces, "local",
                                  [this] { return scene_.world.entropy.Next(); }));
-  auto policies = std::make_shared<route::Policies>(
+  policies_ = std::make_shared<route::Policies>(
       route::PoliciesOf(change.content.catalogue, options_.config));
-  router_ = std::make_shared<route::Router>(change.content.catalogue, std::move(policies),
-                                            change.content.map);
+  router_ =
+      std::make_shared<route::Router>(change.content.catalogue, policies_, change.content.map);
   wanted_ = std::move(change.content);
   topology_changed_ = change.changed;
   return Ok();
@@ -131,8 +131,7 @@ Status Machine::Boot() {
                            options_.queue_bytes},
       recovery_->NextSeq());
   node_->committer = committer_.get();
-  carrier_ = std::make_unique<Carrier>(options_.config, scene_, *log_, *store_, *router_,
-                                       *committer_, prng_);
+  carrier_ = std::make_unique<Carrier>(options_.config, scene_, *log_, *node_, *policies_, prng_);
   context_->projections = carrier_.get();
   serving_ = true;
   return Ok();

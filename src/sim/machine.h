@@ -127,6 +127,7 @@ class Machine {
   Jobs background_{*this};
   auth::LiveUsers users_{{}};
   std::unique_ptr<route::FileTopology> topology_;
+  std::shared_ptr<route::Policies> policies_;
   std::shared_ptr<const route::Router> router_;
   route::TopologyContent wanted_;
   bool topology_changed_ = false;

@@ -78,7 +78,7 @@ def expect_equal(server, postgres):
     assert dict(postgres.run("SELECT post_id, value FROM likes")) == state
 
 
-@pytest.mark.parametrize("on_full", ["stop", "block"])
+@pytest.mark.parametrize("on_full", ["stop", pytest.param("block", marks=pytest.mark.long)])
 def test_an_outage_as_long_as_the_log_allows(start_sluice, postgres, on_full):
     """Goal: while PostgreSQL is away all writes are taken, and afterwards all are in the table.
     Method: most of what log.keep allows.
@@ -163,6 +163,25 @@ def test_writers_are_held_at_the_bound(start_sluice, postgres):
     expect_equal(server, postgres)
 
 
+def test_the_bound_counts_what_the_disk_holds(start_sluice, postgres):
+    """Goal: starts while PostgreSQL is away do not begin to count anew: the log of all of them is
+    bounded by log.keep, and that it was is said. Method: each process writes half of it.
+    """
+    server = start(start_sluice, postgres, keep="4MiB", on_full="stop")
+    with server.client() as client:
+        write(client, 0, 100, "before ")
+        catch_up(client)
+    postgres.stop()
+    for _ in range(4):
+        with server.client() as client:
+            assert write(client, 0, 2_000, "during ")
+        server.restart()
+    wait_for(lambda: len(list((server.data / "log").glob("*.seg"))) <= 6, 10, "a trimmed log")
+    postgres.start()
+    await_state(server, "BROKEN")
+    assert "log.keep" in seen(server)["why"] or "trimmed away" in seen(server)["why"]
+
+
 class Backup:
     """The database's files at one moment."""
 
@@ -184,7 +203,7 @@ def new_rows(postgres):
     return len(postgres.run("SELECT 1 FROM likes WHERE value LIKE 'new%'"))
 
 
-@pytest.mark.parametrize("later", ["nothing", "restart"])
+@pytest.mark.parametrize("later", ["nothing", pytest.param("restart", marks=pytest.mark.long)])
 def test_an_older_backup_catches_up(start_sluice, postgres, later):
     """Goal: PostgreSQL restored from an older backup goes on from there, by itself: when
     nobody writes, and when the node was restarted meanwhile.
@@ -231,6 +250,7 @@ def test_a_backup_older_than_the_log(start_sluice, postgres):
     expect_equal(server, postgres)
 
 
+@pytest.mark.long
 def test_a_dump_that_is_restored_under_way(start_sluice, postgres):
     """Goal: pg_dump of the database has the position with the table: restored in the running
     server, the projection finds its place by itself.
@@ -251,11 +271,13 @@ def test_a_dump_that_is_restored_under_way(start_sluice, postgres):
     expect_equal(server, postgres)
 
 
-def test_another_server_takes_over(start_sluice, postgres):
+@pytest.mark.long
+def test_another_server_takes_over(start_sluice, postgres, monkeypatch):
     """Goal: where `to` names two servers and the other one, which lacks the last commits, takes
     over, the projection goes on there. Method: a dump restored into a server of its own, with
     another system identifier.
     """
+    monkeypatch.setattr(Postgres, "template", None)
     other = Postgres()
     try:
         both = f"127.0.0.1:{postgres.port},127.0.0.1:{other.port}"

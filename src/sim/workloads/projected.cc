@@ -1,7 +1,9 @@
-// Projected: two keyspaces that projections read. In the end each sink is what the keys are: one
-// that gets values, and one that gets deltas, to which none may come twice.
+// Projected: keyspaces that projections read. In the end each sink is what the keys are: one that
+// gets values, one that gets deltas, to which none may come twice, and one that has rows when all
+// begins, from which the keys of its keyspace go on.
 #include <map>
 
+#include "base/number.h"
 #include "project/memory_sink.h"
 #include "sim/workload.h"
 
@@ -9,10 +11,19 @@ namespace sluice::sim {
 namespace {
 
 constexpr uint64_t kKeys = 6;
+constexpr int64_t kSown = 1'000'000'000'000;  // more than all that clients add
 
 class Projected final : public Workload {
  public:
-  explicit Projected(Scene& scene) : Workload(scene) {}
+  explicit Projected(Scene& scene) : Workload(scene) {
+    auto& sink = scene.sinks["sown"];
+    sink = std::make_shared<project::MemorySink::Medium>();
+    for (uint64_t n = 0; n < kKeys; ++n) {
+      project::MemoryRow& row = sink->rows[fmt::format("sown:{}", n)];
+      row.is_hash = IsHash(n);
+      (row.is_hash ? row.fields["a"] : row.value) = std::to_string(kSown);
+    }
+  }
 
   std::string Keyspaces(uint64_t shards) const override {
     return fmt::format(
@@ -22,7 +33,11 @@ class Projected final : public Workload {
         "batch = {{ rows = 7, every = \"3ms\" }}\n"
         "[projection.summed]\nfrom = \"summed\"\nto = \"postgresql://sim/sim\"\ntable = \"t\"\n"
         "columns = {{ n = \"{{n}}\", v = \"value\" }}\nkey = [\"n\"]\nmode = \"add\"\n"
-        "batch = {{ rows = 4, every = \"2ms\" }}\n",
+        "batch = {{ rows = 4, every = \"2ms\" }}\n"
+        "[keyspace.sown]\nkey = \"sown:{{n}}\"\nshards = {0}\n"
+        "[projection.sown]\nfrom = \"sown\"\nto = \"postgresql://sim/sown\"\ntable = \"t\"\n"
+        "columns = {{ n = \"{{n}}\", v = \"value\" }}\nkey = [\"n\"]\nadopt = \"seed\"\n"
+        "batch = {{ rows = 3, every = \"2ms\" }}\n",
         shards);
   }
   Request Next(uint64_t session, Prng& prng) override;
@@ -36,6 +51,8 @@ class Projected final : public Workload {
   void Check(Asker& ask) override;
 
  private:
+  static bool IsHash(uint64_t n) { return n % 3 == 0; }
+  void CheckSown(Asker& ask);
   void CheckSink(Asker& ask, const std::string& name);
 };
 
@@ -63,8 +80,13 @@ Request Projected::Next(uint64_t, Prng& prng) {
       return {{"HDEL", key, field}, 0};
     case 8:
       return {{"MSET", key, number, fmt::format("carried:{}", prng.Below(kKeys)), number}, 0};
-    default:
-      return {{"INCRBY", summed, number}, 0};
+    default: {
+      const uint64_t n = number.size() % 2 == 0 ? number[0] % kKeys : kKeys;
+      if (n == kKeys) return {{"INCRBY", summed, number}, 0};
+      const std::string sown = fmt::format("sown:{}", n);
+      if (IsHash(n)) return {{"HINCRBY", sown, "a", number}, 0};
+      return {{"INCRBY", sown, number}, 0};
+    }
   }
 }
 
@@ -95,10 +117,23 @@ void Projected::CheckSink(Asker& ask, const std::string& name) {
   if (sink.size() != rows.size()) scene_.Broken("the sink of " + name + " has rows of no key");
 }
 
+// No write of a client came before the row of its key.
+void Projected::CheckSown(Asker& ask) {
+  for (uint64_t n = 0; n < kKeys; ++n) {
+    const std::string key = fmt::format("sown:{}", n);
+    const auto reply = IsHash(n) ? ask.Ask({"HGET", key, "a"}) : ask.Ask({"GET", key});
+    int64_t value = 0;
+    if (ParseInt(reply.text, &value) && value >= kSown) continue;
+    return scene_.Broken(
+        fmt::format("{} is \"{}\", and had {} in its row", key, reply.text, kSown));
+  }
+}
+
 void Projected::Check(Asker& ask) {
-  for (const char* name : {"carried", "summed"}) {
+  for (const char* name : {"carried", "summed", "sown"}) {
     if (scene_.held()) CheckSink(ask, name);
   }
+  if (scene_.held()) CheckSown(ask);
 }
 
 }  // namespace
