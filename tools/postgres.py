@@ -70,7 +70,8 @@ class Postgres:
     def make(self, data):
         if not data.exists():
             self.as_owner("initdb", "-D", data, "-U", "sluice", "-A", "trust", "-E", "UTF8",
-                          "--locale=C.UTF-8", "--no-instructions", "--no-sync")
+                          "--locale=C.UTF-8", "--no-instructions",
+                          *(["--no-sync"] if self.template else []))
 
     def __enter__(self):
         return self.start()

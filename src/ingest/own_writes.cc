@@ -11,7 +11,8 @@ namespace {
 constexpr std::string_view kBusy = "the node is busy";
 
 bool MayPass(std::string_view error) {
-  return error.starts_with("OVERLOADED ") || error.starts_with("NOSPACE ");
+  return error.starts_with("OVERLOADED ") || error.starts_with("NOSPACE ") ||
+         error.starts_with("ERR reading from disk failed");
 }
 
 }  // namespace

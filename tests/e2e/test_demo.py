@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 # Prints of itself where PostgreSQL is, and a line a second.
-SHORT = ["--seconds", "2", "--outage", "1", "--seed", "3"]
+SHORT = ["--seconds", "1", "--outage", "1", "--seed", "3"]
 
 
 @pytest.fixture
