@@ -89,7 +89,8 @@ Result<std::string> Face::KeyspacesJson() {
                          {"shards", last - first},
                          {"ack", policy.ack == model::Ack::kMemory ? "memory" : "durable"},
                          {"ttl_ms", policy.ttl_ms},
-                         {"append_only", policy.append_only}});
+                         {"append_only", policy.append_only},
+                         {"hot_key", policy.folds ? "fold" : "off"}});
   }
   return nlohmann::json{{"keyspaces", keyspaces}}.dump();
 }

@@ -88,6 +88,7 @@ enum Flags : uint32_t {
   kAlone = 256,        // runs when all that its connection sent before is answered
   kIncrements = 512,   // a write that only adds to numbers
   kSeeds = 1024,       // the node's own, while a keyspace is seeded
+  kFolds = 2048,       // a write of one effect at most, which may become one with its like
 };
 
 // Who carries a command out.

@@ -62,10 +62,14 @@ Outcome IncrByFloat(Call& call) {
 }
 
 constexpr Spec kCommands[] = {
-    KeyCommand("incr", 2, kWrite | kFast | kIncrements, Incr, "string", "Adds one to a number."),
-    KeyCommand("decr", 2, kWrite | kFast | kIncrements, Decr, "string", "Takes one from a number."),
-    KeyCommand("incrby", 3, kWrite | kFast | kIncrements, IncrBy, "string", "Adds to a number."),
-    KeyCommand("decrby", 3, kWrite | kFast | kIncrements, DecrBy, "string", "Takes from a number."),
+    KeyCommand("incr", 2, kWrite | kFast | kIncrements | kFolds, Incr, "string",
+               "Adds one to a number."),
+    KeyCommand("decr", 2, kWrite | kFast | kIncrements | kFolds, Decr, "string",
+               "Takes one from a number."),
+    KeyCommand("incrby", 3, kWrite | kFast | kIncrements | kFolds, IncrBy, "string",
+               "Adds to a number."),
+    KeyCommand("decrby", 3, kWrite | kFast | kIncrements | kFolds, DecrBy, "string",
+               "Takes from a number."),
     KeyCommand("incrbyfloat", 3, kWrite | kFast, IncrByFloat, "string", "Adds to a float."),
 };
 

@@ -256,16 +256,17 @@ constexpr Spec OnHash(std::string_view name, int arity, uint32_t flags, Outcome 
 }
 
 constexpr Spec kCommands[] = {
-    OnHash("hset", -4, kWrite | kFast, HSet, "Sets fields of a hash."),
-    OnHash("hmset", -4, kWrite | kFast, HMSet, "Sets fields of a hash, by its old name."),
-    OnHash("hsetnx", 4, kWrite | kFast, HSetNx, "Sets a field that does not exist."),
+    OnHash("hset", -4, kWrite | kFast | kFolds, HSet, "Sets fields of a hash."),
+    OnHash("hmset", -4, kWrite | kFast | kFolds, HMSet, "Sets fields of a hash, by its old name."),
+    OnHash("hsetnx", 4, kWrite | kFast | kFolds, HSetNx, "Sets a field that does not exist."),
     OnHash("hget", 3, kRead | kFast, HGet, "The value of a field."),
     OnHash("hmget", -3, kRead | kFast, HMGet, "The values of fields."),
     OnHash("hdel", -3, kWrite | kFast, HDel, "Deletes fields."),
     OnHash("hlen", 2, kRead | kFast, HLen, "How many fields a hash has."),
     OnHash("hstrlen", 3, kRead | kFast, HStrLen, "The bytes that a field's value has."),
     OnHash("hexists", 3, kRead | kFast, HExists, "Whether a field exists."),
-    OnHash("hincrby", 4, kWrite | kFast | kIncrements, HIncrBy, "Adds to a field's number."),
+    OnHash("hincrby", 4, kWrite | kFast | kIncrements | kFolds, HIncrBy,
+           "Adds to a field's number."),
     OnHash("hincrbyfloat", 4, kWrite | kFast, HIncrByFloat, "Adds to a field's float."),
 };
 

@@ -60,6 +60,7 @@ struct LogConfig {
 };
 
 enum class Ack : uint8_t { kMemory, kDurable };
+enum class HotKey : uint8_t { kFold, kOff };
 
 // Where one range shard ends and the next begins: values of the first range segments, at least one.
 using SplitPoint = std::vector<std::string>;
@@ -103,10 +104,12 @@ struct KeyspaceConfig {
   std::string unknown_region;         // empty: refuse; else a region's name
   uint64_t ttl_ms = 0;                // 0: none
   bool append_only = false;
+  std::string hot_key;                                    // as written
   std::string priority, limit, client_limit, limit_mode;  // as written
   LimitByConfig limit_by;
 
   // What these mean.
+  HotKey hot_keys = HotKey::kFold;
   Priority priority_class = Priority::kNormal;
   Rate rate, client_rate;
   LimitMode limit_acts = LimitMode::kEnforce;

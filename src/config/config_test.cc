@@ -323,7 +323,9 @@ TEST(Config, HidesPasswordsOfProjections) {
 
 TEST(Config, NamesMistakesOfKeyspaces) {
   ExpectMistakes({
-      {kLikes + "hot_key = \"off\"", "f.toml:3:1: keyspace.likes.hot_key is not available yet"},
+      {kLikes + "hot_key = \"split\"",
+       "f.toml:3:11: keyspace.likes.hot_key: \"split\" is not available yet"},
+      {kLikes + "hot_key = \"of\"", "did you mean \"off\"?"},
       {kLikes + "ack = \"replicated\"",
        "f.toml:3:7: keyspace.likes.ack = \"replicated\" is not "
        "available yet"},

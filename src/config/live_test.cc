@@ -36,12 +36,17 @@ std::map<std::string, std::string> ValuesOf(const Config& config) {
 //         shows in that setting alone.
 // Method: every item of a configuration, with a value of its kind that differs.
 TEST(Live, ExactlyLiveSettingsChange) {
-  const std::map<std::string, std::string> others = {
-      {"once_window", "3m"},   {"group_bytes", "8KiB"},
-      {"group_delay", "3ms"},  {"ack", "memory"},
-      {"ttl", "7m"},           {"append_only", "true"},
-      {"priority", "low"},     {"limit", "7/m burst 3"},
-      {"client_limit", "9/s"}, {"limit_mode", "observe"}};
+  const std::map<std::string, std::string> others = {{"once_window", "3m"},
+                                                     {"group_bytes", "8KiB"},
+                                                     {"group_delay", "3ms"},
+                                                     {"ack", "memory"},
+                                                     {"ttl", "7m"},
+                                                     {"append_only", "true"},
+                                                     {"hot_key", "off"},
+                                                     {"priority", "low"},
+                                                     {"limit", "7/m burst 3"},
+                                                     {"client_limit", "9/s"},
+                                                     {"limit_mode", "observe"}};
   const Config now = Good(kFile);
   size_t changed = 0;
   for (const Item& item : Items(now)) {
@@ -61,7 +66,7 @@ TEST(Live, ExactlyLiveSettingsChange) {
     expected[item.name] = value.value;
     EXPECT_EQ(ValuesOf(*next), expected) << item.name;
   }
-  EXPECT_EQ(changed, 4 + 3 * 8u) << "four of server and log, eight of each keyspace";
+  EXPECT_EQ(changed, 4 + 3 * 9u) << "four of server and log, nine of each keyspace";
 }
 
 // Goal:   a value that is none, a combination that is none and a name that is none are refused.

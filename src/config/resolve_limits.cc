@@ -15,6 +15,11 @@ class LimitResolver {
       : keyspace_(keyspace), problems_(problems), path_("keyspace." + keyspace.name) {}
 
   void Resolve() {
+    if (keyspace_.hot_key == "split") {
+      Problem("hot_key", "\"split\" is not available yet in this version");
+    } else {
+      Choose("hot_key", keyspace_.hot_key, {"fold", "off"}, keyspace_.hot_keys);
+    }
     Choose("priority", keyspace_.priority, {"critical", "normal", "low"}, keyspace_.priority_class);
     Choose("limit_mode", keyspace_.limit_mode, {"enforce", "observe"}, keyspace_.limit_acts);
     Read("limit", keyspace_.limit, keyspace_.rate);

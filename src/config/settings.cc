@@ -122,6 +122,11 @@ constexpr Setting<K> kKeyspace[] = {
     {{"append_only", Type::kFlag, "false", 0, 0, Change::kLive,
       "Refuses deleting and overwriting."},
      &K::append_only},
+    {{"hot_key", Type::kText, R"("fold")", 0, 0, Change::kLive,
+      "What many writes to one key become: `fold`, those of one turn of the shard are one record "
+      "of "
+      "the log; `off`, each is a record of its own."},
+     &K::hot_key},
     {{"priority", Type::kText, R"("normal")", 0, 0, Change::kLive,
       "What is served first when there is not enough for all: `critical`, `normal`, then `low`. A "
       "connection may lower its own (`SLUICE PRIORITY`)."},
@@ -244,9 +249,9 @@ constexpr Setting<U> kUser[] = {
 };
 
 constexpr Later kLater[] = {
-    {"keyspace", "capacity"}, {"keyspace", "split_at"}, {"keyspace", "hot_key"},
-    {"keyspace", "history"},  {"projection", "set"},    {"projection", "where"},
-    {"projection", "every"},  {"projection", "route"},
+    {"keyspace", "capacity"}, {"keyspace", "split_at"}, {"keyspace", "history"},
+    {"projection", "set"},    {"projection", "where"},  {"projection", "every"},
+    {"projection", "route"},
 };
 
 }  // namespace

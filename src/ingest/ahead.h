@@ -24,17 +24,23 @@ class Router;
 
 namespace sluice::ingest {
 
-struct Ahead {
-  const command::Spec* spec = nullptr;  // what the command table has under its name; null: nothing
-  std::vector<std::string_view> args;
-  size_t bytes = 0;  // of the session's input
-
-  // Lane::Foresee fills these in; while `router` is not the lane's router, they say nothing.
+// Where a key lies, as `router` says.
+struct Placement {
   const route::Router* router = nullptr;
   const model::Keyspace* keyspace = nullptr;
   size_t shard = 0;
   std::string token, value_key_bytes;
   store::HashedKey value_key;
+};
+
+struct Ahead {
+  const command::Spec* spec = nullptr;  // what the command table has under its name; null: nothing
+  std::vector<std::string_view> args;
+  size_t bytes = 0;  // of the session's input
+
+  // Lane::Foresee finds out; null: it did not. Commands with one key share what the first found.
+  const Placement* placed = nullptr;
+  Placement own;
 };
 
 // Commands parsed ahead. More of them would find the first ones' memory gone from the cache.

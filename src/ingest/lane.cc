@@ -123,29 +123,30 @@ Submitted Lane::Submit(const shard::Command& command, const Origin& origin, std:
 Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, std::string& reply,
                           const Ahead* foreseen) {
   const std::string_view key = command.args[static_cast<size_t>(command.spec->first_key)];
-  if (foreseen == nullptr || foreseen->router != node_.router.get()) {
+  const Placement* placed = foreseen == nullptr ? nullptr : foreseen->placed;
+  if (placed == nullptr || placed->router != node_.router.get()) {
     if (key.size() > model::kKeyBytesMax) {
       resp::Reply(reply, command.version).Error("ERR key is longer than 60000 bytes");
       return {true, {}, model::Ack::kMemory};
     }
-    if (const Status placed = Place(key, &seen_); !placed.ok()) {
-      resp::Reply(reply, command.version).Error(placed.error().message);
+    if (const Status found = Place(key, &seen_); !found.ok()) {
+      resp::Reply(reply, command.version).Error(found.error().message);
       return {true, {}, model::Ack::kMemory};
     }
-    foreseen = &seen_;
+    placed = &seen_;
   }
-  const model::Keyspace& keyspace = *foreseen->keyspace;
+  const model::Keyspace& keyspace = *placed->keyspace;
   const model::Policy policy = node_.router->policy(keyspace.id);
   Submitted submitted{false, {}, policy.ack};
   if (keyspace.id == model::KeyspaceId()) meters_.unmatched.Add();
-  const model::LaneId owner = node_.owners[foreseen->shard];
+  const model::LaneId owner = node_.owners[placed->shard];
   if (owner != id_) {
     meters_.remote.Add();
     out_[owner.value]->AddCommand(command, origin);
     return submitted;
   }
-  shard::KeyPlace place = PlaceOf({&keyspace, policy, foreseen->shard}, foreseen->token, key);
-  place.value_key = foreseen->value_key;
+  shard::KeyPlace place = PlaceOf({&keyspace, policy, placed->shard}, placed->token, key);
+  place.value_key = placed->value_key;
   const shard::Outcome outcome = RunOrPark(command, place, origin, reply);
   submitted.done = outcome.done;
   submitted.gate = outcome.gate;
@@ -153,29 +154,36 @@ Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, s
 }
 
 // Requires: the key is no longer than kKeyBytesMax.
-Status Lane::Place(std::string_view key, Ahead* ahead) const {
-  ahead->router = nullptr;
-  SLUICE_ASSIGN(const route::Placed placed, node_.router->Place(key, &ahead->token));
-  ahead->router = node_.router.get();
-  ahead->keyspace = placed.keyspace;
-  ahead->shard = placed.shard;
-  model::ValueKey(ahead->value_key_bytes, placed.keyspace->id, ahead->token, key);
-  ahead->value_key = ahead->value_key_bytes;
+Status Lane::Place(std::string_view key, Placement* placement) const {
+  placement->router = nullptr;
+  SLUICE_ASSIGN(const route::Placed placed, node_.router->Place(key, &placement->token));
+  placement->router = node_.router.get();
+  placement->keyspace = placed.keyspace;
+  placement->shard = placed.shard;
+  model::ValueKey(placement->value_key_bytes, placed.keyspace->id, placement->token, key);
+  placement->value_key = placement->value_key_bytes;
   return Ok();
 }
 
 void Lane::Foresee(std::span<Ahead> commands) {
+  std::string_view key;
+  const Placement* placed = nullptr;  // of it
   for (Ahead& ahead : commands) {
-    ahead.router = nullptr;
+    ahead.placed = nullptr;
     if (ahead.spec == nullptr || ahead.spec->face != command::Face::kKey) continue;
     const auto at = static_cast<size_t>(ahead.spec->first_key);
     if (at >= ahead.args.size() || ahead.args[at].size() > model::kKeyBytesMax) continue;
-    if (!Place(ahead.args[at], &ahead).ok()) continue;  // said when it runs
-    if (Owns(ahead.shard)) shards_.state().PrefetchSlot(ahead.value_key.hash);
+    if (placed == nullptr || ahead.args[at] != key) {
+      key = ahead.args[at];
+      placed = Place(key, &ahead.own).ok() ? &ahead.own : nullptr;
+      if (placed == nullptr) continue;  // said when it runs
+      if (Owns(placed->shard)) shards_.state().PrefetchSlot(placed->value_key.hash);
+    }
+    ahead.placed = placed;
   }
   for (const Ahead& ahead : commands) {
-    if (ahead.router == nullptr || !Owns(ahead.shard)) continue;
-    shards_.state().PrefetchEntry(ahead.value_key.hash);
+    if (ahead.placed != &ahead.own || !Owns(ahead.own.shard)) continue;
+    shards_.state().PrefetchEntry(ahead.own.value_key.hash);
   }
 }
 
@@ -339,7 +347,7 @@ void Lane::Await(const shard::Gate& gate) {
 
 void Lane::HandOver() {
   model::Lsn last;
-  const shard::TurnBatch& batch = shards_.batch();
+  const shard::TurnBatch& batch = shards_.SealBatch();
   meters_.turns.Add();
   if (!batch.empty()) {
     meters_.turn_records.Record(batch.records());

@@ -193,7 +193,7 @@ class Lane {
 
   Submitted SubmitKey(const shard::Command& command, const Origin& origin, std::string& reply,
                       const Ahead* foreseen);
-  Status Place(std::string_view key, Ahead* ahead) const;
+  Status Place(std::string_view key, Placement* placement) const;
   // Runs a command on a key of this lane; parks it when it must wait.
   shard::Outcome RunOrPark(const shard::Command& command, const shard::KeyPlace& place,
                            const Origin& origin, std::string& reply);
@@ -232,7 +232,7 @@ class Lane {
   std::vector<log::ShardSpan> spans_;
   std::string remote_reply_;
   Lookahead lookahead_;
-  Ahead seen_;                 // of a command that was not foreseen
+  Placement seen_;             // of a command that was not foreseen
   size_t replying_bytes_ = 0;  // replies to other lanes in this turn
   model::Lsn awaited_;         // replies wait for all up to it
   model::Lsn turn_gate_;       // what replies of the turn that ended last wait for

@@ -62,6 +62,7 @@ struct Policy {
   Ack ack = Ack::kDurable;
   uint64_t ttl_ms = 0;  // for keys written without one; 0: none
   bool append_only = false;
+  bool folds = true;                      // writes of one turn to one key may become one record
   bool projected = false;                 // a projection reads it: values are logged whole
   bool increments_only = false;           // one that is told deltas: all else is refused
   Priority priority = Priority::kNormal;  // a connection may lower its own

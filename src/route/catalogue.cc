@@ -72,6 +72,7 @@ model::Policy PolicyOf(const config::KeyspaceConfig& wanted) {
   policy.ack = wanted.ack == config::Ack::kMemory ? model::Ack::kMemory : model::Ack::kDurable;
   policy.ttl_ms = wanted.ttl_ms;
   policy.append_only = wanted.append_only;
+  policy.folds = wanted.hot_keys == config::HotKey::kFold;
   policy.priority = static_cast<model::Priority>(wanted.priority_class);  // the same numbers
   policy.limited = WriteLimitsOf(wanted).any();
   return policy;

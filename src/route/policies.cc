@@ -14,6 +14,7 @@ void Policies::Change(const std::vector<model::Policy>& policies) {
     cells_[id].priority.store(policy.priority, std::memory_order_relaxed);
     cells_[id].limited.store(policy.limited, std::memory_order_relaxed);
     cells_[id].append_only.store(policy.append_only, std::memory_order_relaxed);
+    cells_[id].folds.store(policy.folds, std::memory_order_relaxed);
     cells_[id].projected.store(policy.projected, std::memory_order_relaxed);
     cells_[id].increments_only.store(policy.increments_only, std::memory_order_relaxed);
     cells_[id].ttl_ms.store(policy.ttl_ms, std::memory_order_relaxed);
@@ -33,6 +34,7 @@ model::Policy Policies::Of(model::KeyspaceId id) const {
   policy.priority = cell.priority.load(std::memory_order_relaxed);
   policy.limited = cell.limited.load(std::memory_order_relaxed);
   policy.append_only = cell.append_only.load(std::memory_order_relaxed);
+  policy.folds = cell.folds.load(std::memory_order_relaxed);
   policy.projected = cell.projected.load(std::memory_order_relaxed);
   policy.increments_only = cell.increments_only.load(std::memory_order_relaxed);
   policy.seeding = cell.seeding.load(std::memory_order_relaxed);

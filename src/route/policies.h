@@ -27,7 +27,7 @@ class Policies {
   struct Cell {
     std::atomic<model::Ack> ack;
     std::atomic<model::Priority> priority;
-    std::atomic<bool> limited, append_only, projected, increments_only;
+    std::atomic<bool> limited, append_only, folds, projected, increments_only;
     std::atomic<bool> seeding{false};
     std::atomic<uint64_t> ttl_ms;
   };

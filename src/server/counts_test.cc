@@ -36,6 +36,10 @@ const Kind kIncr = {"INCR", [](uint64_t i) { return Request({"INCR", "n" + Key(i
 const Kind kHset = {"HSET", [](uint64_t i) {
                       return Request({"HSET", "h" + Key(i), "field", Value()});
                     }};
+const Kind kHotIncr = {"INCR of one key", [](uint64_t) { return Request({"INCR", "hot"}); }};
+const Kind kHotHset = {"HSET of one key", [](uint64_t i) {
+                         return Request({"HSET", "hots", "f" + std::to_string(i % 20), Value()});
+                       }};
 const Kind kGet = {"GET", [](uint64_t i) { return Request({"GET", Key(i)}); }};
 
 // Commands over all the keys, of a different value where they have one.
@@ -104,7 +108,7 @@ Measured MeasureWarm(const Kind& kind) {
 // Method: turns of 64 and of 512 commands, counted by replaced operators; the slope is the
 //         command's part. The fixture's own log, in memory, counts as part of the turn.
 TEST(Counts, CommandsNeitherAllocateNorLock) {
-  for (const Kind& kind : {kSet, kIncr, kHset, kGet}) {
+  for (const Kind& kind : {kSet, kIncr, kHset, kHotIncr, kHotHset, kGet}) {
     const Measured measured = MeasureWarm(kind);
     EXPECT_LE(measured.allocations.command, 0.01) << kind.name;  // GET 0.007, the others 0.000
     EXPECT_LE(measured.allocations.turn, 12) << kind.name;       // 10.1, GET 8.6
@@ -143,6 +147,22 @@ TEST(Counts, LogBytesOfAWrite) {
   EXPECT_LE(MeasureWarm(kSet).log_bytes, 126);   // 125.0
   EXPECT_LE(MeasureWarm(kIncr).log_bytes, 29);   // 27.8
   EXPECT_LE(MeasureWarm(kHset).log_bytes, 145);  // 144.0
+}
+
+// Goal:   writes of one turn to one key are one record; writes to keys of their own are one each.
+// Method: turns of 512 commands on one key, on two by turns, and on 512.
+TEST(Counts, RecordsOfFoldedWrites) {
+  const Kind two = {"INCR of two keys", [](uint64_t i) {
+                      return Request({"INCR", i % 2 == 0 ? "even" : "odd"});
+                    }};
+  for (const auto& [kind, records] :
+       {std::pair{kHotIncr, 1}, std::pair{kHotHset, 1}, std::pair{two, 2}, std::pair{kSet, 512}}) {
+    NodeFixture node;
+    const uint64_t connection = node.Connect();
+    const uint64_t before = node.committer().appended().value;
+    Measure(node, connection, kind, kManyCommands, 10);
+    EXPECT_EQ(node.committer().appended().value - before, 10u * records) << kind.name;
+  }
 }
 
 // Goal:   one sync pays for all that came while the one before it ran.

@@ -238,12 +238,19 @@ void SluiceSection(const Facts& facts, std::string& to) {
   const log::Committer& committer = *node.committer;
   uint64_t bytes = 0;
   for (const ingest::ShardStat& shard : facts.stats->shards) bytes += shard.bytes;
+  uint64_t writes = 0, folded = 0;
+  for (ingest::Lane* lane : node.lanes) {
+    writes += lane->shards().meters().writes.value();
+    folded += lane->shards().meters().folded.value();
+  }
   Line(to, "sluice_version:{}", facts.context.identity.version);
   Line(to, "lanes:{}", node.lanes.size());
   Line(to, "keyspaces:{}", node.router->keyspaces().size());
   Line(to, "shards:{}", node.router->map().shards().size());
   Line(to, "map_epoch:{}", node.router->map().epoch().value);
   Line(to, "stored_bytes:{}", bytes);
+  Line(to, "writes:{}", writes);
+  Line(to, "folded_writes:{}", folded);
   Line(to, "log_appended_lsn:{}", committer.appended().value);
   Line(to, "log_durable_lsn:{}", committer.durable().value);
   Line(to, "log_pending_bytes:{}", committer.pending_bytes());

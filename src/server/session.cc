@@ -176,7 +176,7 @@ std::span<ingest::Ahead> Session::LookAhead(std::string_view bytes, resp::Parser
       break;
     }
     next.spec = command::FindCommand(next.args[0]);
-    next.router = nullptr;
+    next.placed = nullptr;
     bytes.remove_prefix(next.bytes);
     ++count;
   }

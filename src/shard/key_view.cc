@@ -15,6 +15,7 @@ void KeyView::Begin(const KeyPlace& place, model::Turn turn, uint64_t now_ms, Fe
   now_ms_ = now_ms;
   fetch_ = fetch;
   effects_.clear();
+  may_fold_ = folded_ = false;
   error_.reset();
   row_known_ = false;
   met_.reset();
@@ -146,13 +147,23 @@ void KeyView::Emit(const model::Effect& effect) {
   if (error_) return;  // what was read is not to be built upon
   model::Effect logged = effect;
   logged.keyspace = place_.keyspace;
-  model::AppendEffect(effects_, logged);
   MakeValueKey();
+  Log(logged);
   const At at{place_.token, place_.shard_begin, place_.shard_end, turn_, now_ms_, value_key_};
   const Status applied = applier_.Apply(logged, at, row_known_ ? &row_ : nullptr);
   SLUICE_CHECK_MSG(applied.ok(), "an effect whose row was read before cannot fail to apply");
   row_known_ = false;
   wait_ = turn_;
+}
+
+// A token goes where its write went. A write that does not fold ends what came before it.
+void KeyView::Log(const model::Effect& effect) {
+  const bool token =
+      effect.kind == model::EffectKind::kOnce || effect.kind == model::EffectKind::kProducer;
+  if (token && folded_) return batch_.AddToken(effect);
+  if (!token && may_fold_) folded_ = batch_.Join(value_key_.hash, effect);
+  if (!token && !may_fold_) batch_.End(value_key_.hash);
+  if (!folded_) model::AppendEffect(effects_, effect);
 }
 
 model::Generation KeyView::NewGeneration() {

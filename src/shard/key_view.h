@@ -16,6 +16,7 @@
 #include "command/command.h"
 #include "model/ids.h"
 #include "shard/applier.h"
+#include "shard/batch.h"
 #include "shard/fetch.h"
 #include "store/state.h"
 
@@ -33,11 +34,15 @@ struct KeyPlace {
 
 class KeyView final : public command::View {
  public:
-  KeyView(store::State& state, Applier& applier, model::LogTime& clock, uint64_t seed)
-      : state_(state), applier_(applier), clock_(clock), random_(seed) {}
+  // Effects that fold go to `batch` at once.
+  KeyView(store::State& state, Applier& applier, TurnBatch& batch, model::LogTime& clock,
+          uint64_t seed)
+      : state_(state), applier_(applier), batch_(batch), clock_(clock), random_(seed) {}
 
   // Turns to a new key. `fetch` holds rows that were read for it, or is null.
   void Begin(const KeyPlace& place, model::Turn turn, uint64_t now_ms, Fetch* fetch);
+  // The command's one effect may become a part of a record that an earlier command began.
+  void MayFold() { may_fold_ = true; }
 
   Have FindRow(std::string_view key, model::RowView* row) override;
   Have FindField(std::string_view key, const model::RowView& row, std::string_view field,
@@ -53,8 +58,11 @@ class KeyView final : public command::View {
   // A row that is not the key's own: once tokens and producers.
   Have FindOther(std::string_view stored_key, std::string_view* row);
 
-  model::Turn wait() const { return wait_; }             // the latest turn looked at or written
+  model::Turn wait() const { return wait_; }  // the latest turn looked at or written
+  // What it wrote is in an earlier command's record; else it is in effects().
+  bool folded() const { return folded_; }
   std::string_view effects() const { return effects_; }  // encoded, in order
+  uint32_t key_hash() const { return value_key_.hash; }  // once it wrote
   // A read failed: the command's reply and effects count for nothing.
   const std::optional<Error>& error() const { return error_; }
   // Whether the key was there; nothing: nobody asked.
@@ -63,11 +71,13 @@ class KeyView final : public command::View {
   Fetch TakeMissing();
 
  private:
+  void Log(const model::Effect& effect);
   void MakeValueKey();
   Have Look(const store::HashedKey& stored_key, std::string* scratch, std::string_view* row);
 
   store::State& state_;
   Applier& applier_;
+  TurnBatch& batch_;
   model::LogTime& clock_;
   Prng random_;
   KeyPlace place_;
@@ -78,6 +88,7 @@ class KeyView final : public command::View {
   size_t missing_bytes_ = 0;  // of the rows it names
   std::optional<Error> error_;
   std::optional<bool> met_;
+  bool may_fold_ = false, folded_ = false;
   std::string effects_;
   bool row_known_ = false;  // row_ is the key's current row
   KnownRow row_;

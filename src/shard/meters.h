@@ -8,6 +8,8 @@ namespace sluice::shard {
 struct Meters : meter::Set {
   meter::Counter commands{*this, "sluice_shard_commands_total", "Commands run on a key."};
   meter::Counter writes{*this, "sluice_shard_writes_total", "Commands that changed something."};
+  meter::Counter folded{*this, "sluice_shard_folded_total",
+                        "Writes that became a part of an earlier write's record."};
   meter::Counter records{*this, "sluice_shard_records_total", "Records handed to the log."};
   meter::Counter log_bytes{*this,
                            "sluice_shard_log_bytes_total",

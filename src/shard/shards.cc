@@ -37,8 +37,8 @@ Shards::Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, 
       limits_(std::move(limits)),
       state_(store, limits_.cache_bytes, limits_.pieces),
       applier_(state_, expiries_, once_queue_),
-      view_(state_, applier_, clock_, seed),
-      batch_(map_->shards().size()) {}
+      batch_(map_->shards().size()),
+      view_(state_, applier_, batch_, clock_, seed) {}
 
 void Shards::BeginTurn(uint64_t wall_ms) {
   clock_ = clock_.After(wall_ms);
@@ -86,6 +86,8 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
   const size_t begin = reply.size();
   const bool once = command.once.kind != Once::Kind::kNone;
   resp::Reply writer(reply, once ? resp::Version::k2 : command.version);
+  const bool folds = place.policy.folds && (command.spec->flags & command::kFolds) != 0;
+  if (folds) view_.MayFold();
   command::Call call{command.args, view_, writer};
   const command::Outcome outcome = command.spec->handler(call);
   if (outcome == command::Outcome::kCold && !view_.error()) {
@@ -107,11 +109,17 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
       AppendKept(kept, command.version, reply);
     }
   }
-  if (!view_.effects().empty()) {
+  if (view_.folded()) {
+    meters_.folded.Add();
+  } else if (view_.effects().empty()) {
+    return {true, turns_.GateOf(view_.wait())};
+  } else if (folds) {
+    batch_.AddOpen(place.shard, map_->shards()[place.shard].id, view_.effects(), view_.key_hash());
+  } else {
     batch_.Add(place.shard, map_->shards()[place.shard].id, view_.effects());
-    if (place.policy.ack != model::Ack::kMemory) batch_.Await();
-    meters_.writes.Add();
   }
+  if (place.policy.ack != model::Ack::kMemory) batch_.Await();
+  meters_.writes.Add();
   return {true, turns_.GateOf(view_.wait())};
 }
 
@@ -191,16 +199,23 @@ void Shards::Write(std::span<const Change> changes, const std::function<bool(siz
   std::vector<size_t> shards;
   std::vector<std::string> encoded;
   for (const Change& change : changes) {
-    const auto at = std::find(shards.begin(), shards.end(), change.shard);
-    const size_t i = at - shards.begin();
-    if (at == shards.end()) {
+    const auto part = std::find(shards.begin(), shards.end(), change.shard);
+    const size_t i = part - shards.begin();
+    if (part == shards.end()) {
       shards.push_back(change.shard);
       encoded.emplace_back();
     }
     model::AppendEffect(encoded[i], change.effect);
     if (!owns(change.shard)) continue;
-    const Status applied =
-        applier_.Apply(change.effect, AtOf(change.shard, change.token, turns_.current(), now_ms_));
+    At at = AtOf(change.shard, change.token, turns_.current(), now_ms_);
+    if (change.effect.kind == model::EffectKind::kClearShard) {
+      batch_.EndAll();
+    } else {
+      model::ValueKey(key_, change.effect.keyspace, change.token, change.effect.key);
+      at.value_key = key_;
+      batch_.End(at.value_key.hash);
+    }
+    const Status applied = applier_.Apply(change.effect, at);
     SLUICE_CHECK_MSG(applied.ok(), "a write over several keys builds on no row");
   }
   std::vector<model::RecordPart> parts;

@@ -104,7 +104,7 @@ class Shards {
   void RefuseWrites(const admit::Refusal& refusal) { refusal_ = refusal; }
   const admit::Refusal& refusal() const { return refusal_; }
   // The turn's records reached kTurnBytesMax.
-  bool BatchFull() const { return batch_.bytes().size() >= kTurnBytesMax; }
+  bool BatchFull() const { return batch_.size() >= kTurnBytesMax; }
   // The write buffer has outgrown its size, or all buffers theirs: by large rows, or because they
   // wait for the store.
   bool Overfull() const {
@@ -148,8 +148,13 @@ class Shards {
 
   // A reply waits for this turn's records, whatever their keyspaces' ack.
   void AwaitTurn() { batch_.Await(); }
-  // The turn's records, for the log. Requires: EndTurn follows.
+  // The turn's records.
   const TurnBatch& batch() const { return batch_; }
+  // The same as the log gets them. Requires: EndTurn follows.
+  const TurnBatch& SealBatch() {
+    batch_.Seal();
+    return batch_;
+  }
   // `last`: the LSN of the batch's last record (0: the batch was empty). Returns the turn's gate.
   model::Lsn EndTurn(model::Lsn last);
   void Durable(model::Lsn lsn) { turns_.Durable(lsn); }
@@ -206,8 +211,8 @@ class Shards {
   Applier applier_;
   model::LogTime clock_, turn_time_;
   uint64_t now_ms_ = 0;
-  KeyView view_;
   TurnBatch batch_;
+  KeyView view_;
   Turns turns_;
   std::string key_;
   admit::Refusal refusal_;

@@ -149,6 +149,12 @@ void Machine::Step() {
   waits_[actor] = false;
 }
 
+uint64_t Machine::folded() const {
+  uint64_t folded = 0;
+  for (const auto& lane : lanes_) folded += lane->shards().meters().folded.value();
+  return folded;
+}
+
 void Machine::Act(size_t actor) {
   if (actor < lanes_.size()) return Turn(actor);
   switch (actor - lanes_.size()) {

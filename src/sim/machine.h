@@ -78,6 +78,7 @@ class Machine {
   const log::RecoveryReport& log_report() const { return log_report_; }
   const ingest::RecoveryProgress& replayed() const { return recovery_->progress(); }
   size_t stored_runs() const { return background_.stored; }
+  uint64_t folded() const;  // writes that are a part of an earlier one's record
 
  private:
   class Jobs final : public ingest::Background {

@@ -21,6 +21,8 @@ constexpr WorkloadKind kWorkloads[] = {
     {"scans", "walks over keys that come and go: each that stays exactly once", false, MakeScans},
     {"memory", "ack = memory, append-only: a prefix, with all that a durable write witnesses",
      false, MakeMemory},
+    {"hot", "a counter and a field that all clients add to: each answered write counts once", false,
+     MakeHot},
     {"projected", "projections: each sink is what the keys are, and no delta comes twice", false,
      MakeProjected},
     {"flushes", "registers, and FLUSHALL among them: linearizable per key", true, MakeFlushes},

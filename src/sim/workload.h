@@ -79,6 +79,7 @@ std::unique_ptr<Workload> MakeOnce(Scene& scene, Prng& prng);
 std::unique_ptr<Workload> MakeExpiry(Scene& scene, Prng& prng);
 std::unique_ptr<Workload> MakeScans(Scene& scene, Prng& prng);
 std::unique_ptr<Workload> MakeMemory(Scene& scene, Prng& prng);
+std::unique_ptr<Workload> MakeHot(Scene& scene, Prng& prng);
 std::unique_ptr<Workload> MakeProjected(Scene& scene, Prng& prng);
 
 // A number that a reply holds; none: nil, or no number.

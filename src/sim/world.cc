@@ -97,7 +97,12 @@ void World::Run() {
     const bool last = life + 1 == scenario_.lives;
     if (scene_.held() && (last || prng_.OneIn(2))) Check();
   }
-  if (machine_) seen_.runs_stored += machine_->stored_runs();
+  if (machine_) CountMachine();
+}
+
+void World::CountMachine() {
+  seen_.runs_stored += machine_->stored_runs();
+  seen_.folded += machine_->folded();
 }
 
 void World::Live() {
@@ -123,7 +128,7 @@ void World::End(Ending ending) {
   if (ending == Ending::kStopped && !StopInOrder() && !scene_.world.files.powered()) {
     ending = Ending::kPowerCut;
   }
-  seen_.runs_stored += machine_->stored_runs();
+  CountMachine();
   machine_.reset();
   clients_.Attach(nullptr);
   if (ending == Ending::kPowerCut) {

@@ -38,6 +38,10 @@ def stopped(start_sluice):
         for i in range(300):
             pipe.incr(f"likes:{i}")
         pipe.execute()
+    with redis.pipeline(transaction=False) as pipe:  # as many writes to one key, folded
+        for i in range(300):
+            pipe.incr("hot")
+        assert pipe.execute() == list(range(1, 301))
     redis.hset("large", mapping={f"field:{i}": i for i in range(300)})
     redis.hset("small", mapping={"a": 1, "b": 2})
     redis.execute_command("SLUICE", "ONCE", "pay-1", "INCRBY", "likes:7", 10)
@@ -55,7 +59,7 @@ def test_the_store_in_words_and_numbers(stopped, sluice_bin):
     found = lines(text)
     rows = {(line["keyspace"], line["kind"]): line["rows"] for line in found if "kind" in line}
     assert rows[("likes", "values")] == 300
-    assert rows[("default", "values")] == 5
+    assert rows[("default", "values")] == 6
     assert rows[("default", "fields")] == 300
     assert rows[("default", "large hashes")] == rows[("default", "small hashes")] == 1
     assert rows[("likes", "once")] == rows[("default", "producers")] == 1
@@ -100,6 +104,9 @@ def test_every_record_in_words_and_numbers(stopped, sluice_bin):
     assert effects[0]["value"] == "h\\xffllo\\n" and effects[0]["expires_at_ms"] > 0
     by_kind = {line["effect"] for line in effects}
     assert by_kind == {"put value", "add int", "put fields", "once", "producer", "delete"}
+    hot = [line for line in effects if line["key"] == "hot"]
+    assert sum(line["writes"] for line in hot) == sum(line["delta"] for line in hot) == 300
+    assert hot[-1]["value"] == 300 and len(hot) < 30
     once = next(line for line in effects if line["effect"] == "once")
     assert once["token"] == "pay-1" and once["reply"] == ":11\\r\\n" and once["writes"] == 1
     assert state(stopped) == before

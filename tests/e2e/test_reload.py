@@ -65,6 +65,29 @@ def test_config_set_changes_policies(start_sluice):
     assert server.client().config_get("keyspace.session.ttl")["keyspace.session.ttl"] == "none"
 
 
+def test_config_set_changes_folding(start_sluice):
+    """INFO counts the writes that became a part of another's record."""
+    server = start_sluice(KEYSPACES % "")
+    client = server.client(decode_responses=True)
+
+    def folded():
+        before = client.info("sluice")["folded_writes"]
+        with client.pipeline(transaction=False) as pipe:
+            for _ in range(200):
+                pipe.incr("session:hot")
+            pipe.execute()
+        return client.info("sluice")["folded_writes"] - before
+
+    assert folded() > 100
+    client.config_set("keyspace.session.hot_key", "off")
+    assert folded() == 0
+    with pytest.raises(redis.ResponseError, match="not available yet"):
+        client.config_set("keyspace.session.hot_key", "split")
+    client.config_set("keyspace.session.hot_key", "fold")
+    assert folded() > 100
+    assert client.get("session:hot") == "600"
+
+
 @pytest.mark.parametrize("ack", ["memory", "durable"])
 def test_config_set_changes_ack(start_sluice, ack):
     """With a group delay of a second, only a reply that waits for the disk takes that long."""
