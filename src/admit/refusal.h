@@ -32,6 +32,7 @@ struct Refusal {
   std::string_view text;    // the whole text; else
   std::string_view reason;  // of an OVERLOADED
   uint64_t retry_ms = 0;
+  bool only_growth = false;  // what deletes or ends keys is taken all the same
 
   bool none() const { return text.empty() && reason.empty(); }
   // Requires: there is one. `priority`: of the write that is refused.

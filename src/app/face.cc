@@ -44,6 +44,7 @@ console::Readiness Face::Ready() {
   }
   if (node_->committer().failed()) return {false, "the log failed; the process is stopping"};
   if (node_->committer().no_space()) return {false, "the disk of the log is full"};
+  if (node_->node().disk_low) return {false, "the disk is nearly full: only deletes are taken"};
   if (const auto trouble = node_->threads().StoreTrouble()) {
     return {false, *trouble == Code::kNoSpace ? "the disk of the store is full"
                                               : "the store takes no more runs; see the log"};

@@ -30,6 +30,17 @@ Meters::Readings::Readings(NodeProcess& node) {
       [&node, number] { return number(node.log().bytes()); }, bytes);
   add(Kind::kGauge, "sluice_log_full", "1 while the disk of the log is full.",
       [&committer] { return committer.no_space() ? 1.0 : 0.0; });
+  const DiskWatch& disk = node.disk();
+  add(
+      Kind::kGauge, "sluice_app_disk_free_bytes", "Room on the disk of the data directory.",
+      [&disk, number] { return number(disk.free_bytes()); }, bytes);
+  add(
+      Kind::kGauge, "sluice_app_disk_reserve_bytes",
+      "Of that, what is kept for recovery, merging and deleting: with less, growing writes are "
+      "refused.",
+      [&disk, number] { return number(disk.reserve_bytes()); }, bytes);
+  add(Kind::kGauge, "sluice_app_disk_low", "1 while growing writes are refused for want of room.",
+      [&node] { return node.node().disk_low ? 1.0 : 0.0; });
   store::RocksStore& store = node.store();
   add(Kind::kGauge, "sluice_store_runs", "Runs that compaction has not merged yet.",
       [&store, number] { return number(store.health().level0_files); });

@@ -102,6 +102,10 @@ Status NodeProcess::OpenStoreAndLog(const config::Config& config) {
   if (first_start) wanted_.node = log_->id().value;
   committer_limits_ = {config.log.group_bytes, config.log.group_delay_us,
                        config.log.latency_target_us, plan.queue_bytes};
+  const uint64_t buffers = 3 * plan.buffer_bytes * LanesOf(config);  // active, and two on their way
+  disk_needs_.steady_bytes = buffers + 2 * config.log.segment_bytes;
+  disk_needs_.merge_bytes =
+      options.base_level_bytes + options.level0_files_compact * plan.buffer_bytes;
   return Ok();
 }
 
@@ -198,6 +202,9 @@ Status NodeProcess::Start(std::function<void()> on_progress, std::function<model
   committer_ =
       std::make_unique<log::Committer>(*log_, clock_, committer_limits_, recovery_->NextSeq());
   node_->committer = committer_.get();
+  disk_ = std::make_unique<DiskWatch>(DiskWatch::Disk{files_, dir_->path(), *log_, *store_}, *node_,
+                                      disk_needs_);
+  disk_->Look();
   threads_->StartLog(
       *log_, *committer_,
       [this, hold = std::move(hold)] {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "app/data_dir.h"
+#include "app/disk_watch.h"
 #include "app/threads.h"
 #include "config/config.h"
 #include "env/linux/clock.h"
@@ -71,6 +72,7 @@ class NodeProcess {
   log::FileLog& log() { return *log_; }
   store::RocksStore& store() { return *store_; }
   Threads& threads() { return *threads_; }
+  DiskWatch& disk() { return *disk_; }  // from Start on
   const std::string& dir() const { return dir_->path(); }
   // Of the disk that the log lies on.
   Result<uint64_t> FreeLogBytes() { return files_.FreeBytes(dir_->path() + "/log"); }
@@ -111,6 +113,8 @@ class NodeProcess {
   std::unique_ptr<ingest::Recovery> recovery_;
   std::unique_ptr<log::Committer> committer_;
   log::CommitterLimits committer_limits_;
+  DiskWatch::Needs disk_needs_;
+  std::unique_ptr<DiskWatch> disk_;
   std::atomic<uint64_t> at_{0}, to_{0};
   uint64_t recovery_us_ = 0;
 };

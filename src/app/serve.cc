@@ -242,6 +242,7 @@ int Server::ServeUntilStopped(env::Signals& signals) {
            {"version", SLUICE_VERSION}});
   while (running > 0) {
     const int signal = signals.Wait(100);
+    node_->disk().Look();
     if (signal == SIGHUP) Reload();
     if (signal == SIGTERM || signal == SIGINT) {
       LogInfo("serve", "stopping", {{"signal", signal}});

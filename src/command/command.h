@@ -89,6 +89,7 @@ enum Flags : uint32_t {
   kIncrements = 512,   // a write that only adds to numbers
   kSeeds = 1024,       // the node's own, while a keyspace is seeded
   kFolds = 2048,       // a write of one effect at most, which may become one with its like
+  kDeletes = 4096,     // a write that only ends keys or fields, now or later
 };
 
 // Who carries a command out.

@@ -261,7 +261,7 @@ constexpr Spec kCommands[] = {
     OnHash("hsetnx", 4, kWrite | kFast | kFolds, HSetNx, "Sets a field that does not exist."),
     OnHash("hget", 3, kRead | kFast, HGet, "The value of a field."),
     OnHash("hmget", -3, kRead | kFast, HMGet, "The values of fields."),
-    OnHash("hdel", -3, kWrite | kFast, HDel, "Deletes fields."),
+    OnHash("hdel", -3, kWrite | kFast | kDeletes, HDel, "Deletes fields."),
     OnHash("hlen", 2, kRead | kFast, HLen, "How many fields a hash has."),
     OnHash("hstrlen", 3, kRead | kFast, HStrLen, "The bytes that a field's value has."),
     OnHash("hexists", 3, kRead | kFast, HExists, "Whether a field exists."),

@@ -195,7 +195,7 @@ constexpr Spec kCommands[] = {
                "Sets a key that lives for so many milliseconds."),
     KeyCommand("getset", 3, kWrite | kFast | kFolds, GetSet, "string",
                "Sets a key and returns what it held."),
-    KeyCommand("getdel", 2, kWrite | kFast, GetDel, "string",
+    KeyCommand("getdel", 2, kWrite | kFast | kDeletes, GetDel, "string",
                "Returns a key's value and deletes the key."),
     KeyCommand("getex", -2, kWrite | kFast, GetEx, "string",
                "Returns a key's value and sets when it expires."),

@@ -267,8 +267,8 @@ Submitted SubmitFlush(Lane& lane, const shard::Command& command, const Origin& o
                            : " has a projection, whose rows would all be deleted with its keys; "
                              "nothing was applied"));
   }
-  if (const admit::Refusal& refusal = lane.shards().refusal(); !refusal.none()) {
-    return Refuse(reply, command, refusal.TextFor(command.ClassIn({})));
+  if (const admit::Refusal* const refusal = lane.shards().WhyNot(command.spec->flags)) {
+    return Refuse(reply, command, refusal->TextFor(command.ClassIn({})));
   }
   struct Flow {
     size_t left;

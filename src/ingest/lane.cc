@@ -15,11 +15,20 @@ constexpr size_t kReplyBytesMax = 4 << 20;  // to other lanes in one turn, and o
 // longer, and leave the other threads that read idle.
 constexpr size_t kFetchesTogether = 32;
 
+// While the disk is low, what deletes goes to the store each second: only there it makes room.
+constexpr uint64_t kTidyTicks = 10;
+
 constexpr admit::Refusal kLogFull = {
     .text = "NOSPACE the disk of the log is full; nothing was applied; reads go on", .reason = {}};
 constexpr admit::Refusal kStoreFull = {
     .text = "NOSPACE the disk of the store is full; nothing was applied; reads go on",
     .reason = {}};
+constexpr admit::Refusal kDiskLow = {
+    .text =
+        "NOSPACE the disk is nearly full: what is left is kept for recovery and for what "
+        "deletes; nothing was applied; reads go on",
+    .reason = {},
+    .only_growth = true};
 constexpr admit::Refusal kProjectionsFull = {.text = {}, .reason = "projection", .retry_ms = 1000};
 constexpr admit::Refusal kStoreRefuses = {.text = {}, .reason = "store", .retry_ms = 1000};
 
@@ -407,15 +416,16 @@ bool Lane::StoreBehind() const {
 admit::Refusal Lane::WhyNoWrites() const {
   if (node_.committer->no_space()) return kLogFull;
   if (node_.projections_full.load(std::memory_order_relaxed)) return kProjectionsFull;
-  if (!StoreBehind()) return {};
-  const std::optional<Code> trouble = node_.background.StoreTrouble();
-  if (!trouble) return {};
-  return *trouble == Code::kNoSpace ? kStoreFull : kStoreRefuses;
+  if (StoreBehind()) {
+    const std::optional<Code> trouble = node_.background.StoreTrouble();
+    if (trouble) return *trouble == Code::kNoSpace ? kStoreFull : kStoreRefuses;
+  }
+  return node_.disk_low.load(std::memory_order_relaxed) ? kDiskLow : admit::Refusal();
 }
 
 bool Lane::Crowded() {
   const bool log = node_.committer->full() && !node_.committer->no_space();
-  const bool store = StoreBehind() && shards_.refusal().none();
+  const bool store = StoreBehind() && !shards_.refuses_all();
   const bool lane = node_.fabric.Crowded(id_) || node_.lanes_full.load() > 0;
   if (log) meters_.crowded[Behind::kLog].Add();
   if (store) meters_.crowded[Behind::kStore].Add();
@@ -424,7 +434,7 @@ bool Lane::Crowded() {
 }
 
 bool Lane::Strained() const {
-  return !shards_.refusal().none() || node_.committer->full() || StoreBehind() || TurnFull();
+  return shards_.refuses_all() || node_.committer->full() || StoreBehind() || TurnFull();
 }
 
 void Lane::PublishFull() {
@@ -442,6 +452,7 @@ void Lane::BeginServing(model::LogTime floor, model::Lsn stored) {
 void Lane::Tick() {
   log_bytes_ = node_.committer->appended_bytes();
   sweeper_.Tick();
+  if (node_.disk_low && ++low_ticks_ % kTidyTicks == 0) tidies_ = true;
   shard::Meters& meters = shards_.meters();
   meters.buffer_bytes.Set(static_cast<int64_t>(shards_.state().bytes()));
   meters.once_bytes.Set(static_cast<int64_t>(shards_.once_bytes()));
@@ -457,13 +468,15 @@ shard::KeyPlace Lane::Locate(std::string_view value_key) {
 }
 
 void Lane::MaybeFreeze() {
-  wants_freeze_ = shards_.WantsFreeze(log_bytes_) || !store_soon_.empty();
+  wants_freeze_ = shards_.WantsFreeze(log_bytes_) || !store_soon_.empty() ||
+                  (tidies_ && shards_.state().active().bytes() > 0);
   if (position_holds_ > 0) return;
   for (Task& task : after_freeze_) Later(std::move(task));
   after_freeze_.clear();
   // What a failed log did not take must not be stored.
   if (!wants_freeze_ || node_.committer->failed()) return;
   if (shards_.state().frozen() > 1) return;  // sockets rest meanwhile (Crowded)
+  tidies_ = false;
   const model::Lsn last = node_.committer->appended();
   store::Run run = Freeze(last);
   node_.background.Store(id_, run, last,

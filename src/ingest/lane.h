@@ -84,6 +84,8 @@ struct Node {
   std::atomic<int> lanes_full{0};
   // A projection that may block the writers is as far behind as the log may keep.
   std::atomic<bool> projections_full{false};
+  // The disk has no more room than writing out and merging what there is may need.
+  std::atomic<bool> disk_low{false};
 };
 
 class Lane {
@@ -116,7 +118,7 @@ class Lane {
   }
   // No more commands in this turn: its records or the write buffer reached their bound.
   bool TurnFull() const {
-    return shards_.BatchFull() || (shards_.Overfull() && shards_.refusal().none());
+    return shards_.BatchFull() || (shards_.Overfull() && !shards_.refuses_all());
   }
   // Sockets should rest: other lanes, the log or the store are behind. Not while that lasts until
   // somebody makes room on a disk: then writes are refused and reads go on.
@@ -241,6 +243,8 @@ class Lane {
   uint64_t flushes_ = 0;  // runs that reached the store
   int position_holds_ = 0;
   bool wants_freeze_ = false;                   // at the end of the last turn
+  uint64_t low_ticks_ = 0;                      // while the disk was low
+  bool tidies_ = false;                         // what is buffered is to be frozen for that
   std::vector<Task> after_freeze_;              // begin once the buffer is frozen
   std::vector<Task> store_soon_;                // begin once it is stored
   std::unordered_map<uint64_t, Answered> own_;  // commands of RunOwn, by slot

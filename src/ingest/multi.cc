@@ -199,11 +199,12 @@ std::string RefusalOf(const Flow& flow) {
 }
 
 void NoteRefusal(const Lane& lane, Flow& flow) {
-  if (!Writes(flow) || !flow.refusal.none()) return;
-  flow.refusal = lane.shards().refusal();
+  if (!flow.refusal.none()) return;
+  const admit::Refusal* const refusal = lane.shards().WhyNot(flow.command.spec->flags);
+  if (refusal != nullptr) flow.refusal = *refusal;
   const bool seeding = std::any_of(flow.keys.begin(), flow.keys.end(),
                                    [](const Key& key) { return key.policy.seeding; });
-  if (flow.refusal.none() && seeding) flow.refusal = shard::kSeeding;
+  if (refusal == nullptr && Writes(flow) && seeding) flow.refusal = shard::kSeeding;
 }
 
 // Home again, with every key held and looked at.

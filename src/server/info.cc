@@ -256,6 +256,7 @@ void SluiceSection(const Facts& facts, std::string& to) {
   Line(to, "log_pending_bytes:{}", committer.pending_bytes());
   Line(to, "log_failed:{}", committer.failed() ? 1 : 0);
   Line(to, "log_no_space:{}", committer.no_space() ? 1 : 0);
+  Line(to, "disk_low:{}", node.disk_low ? 1 : 0);
 }
 
 struct Section {

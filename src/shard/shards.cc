@@ -65,8 +65,8 @@ Outcome Shards::Run(const Command& command, const KeyPlace& place, Fetch* fetch,
         break;
     }
   }
-  if (!refusal_.none() && (command.spec->flags & command::kWrite)) {
-    resp::Reply(reply, command.version).Error(refusal_.TextFor(command.ClassIn(place.policy)));
+  if (const admit::Refusal* const refusal = WhyNot(command.spec->flags)) {
+    resp::Reply(reply, command.version).Error(refusal->TextFor(command.ClassIn(place.policy)));
     return {true, {}};
   }
   if (place.policy.seeding && (command.spec->flags & command::kWrite) &&

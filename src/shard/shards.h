@@ -102,7 +102,13 @@ class Shards {
   // From now on writes are refused for this before they run; none: no more. A write that is known
   // by its token still gets its first reply.
   void RefuseWrites(const admit::Refusal& refusal) { refusal_ = refusal; }
-  const admit::Refusal& refusal() const { return refusal_; }
+  // Why a command with these flags is not taken now; nullptr: it is.
+  const admit::Refusal* WhyNot(uint32_t flags) const {
+    const bool spared = refusal_.only_growth && (flags & command::kDeletes);
+    return refusal_.none() || !(flags & command::kWrite) || spared ? nullptr : &refusal_;
+  }
+  // No write is taken at all.
+  bool refuses_all() const { return !refusal_.none() && !refusal_.only_growth; }
   // The turn's records reached kTurnBytesMax.
   bool BatchFull() const { return batch_.size() >= kTurnBytesMax; }
   // The write buffer has outgrown its size, or all buffers theirs: by large rows, or because they

@@ -138,6 +138,7 @@ Status Machine::Boot() {
 }
 
 void Machine::Step() {
+  node_->disk_low = trouble_.disk_low;
   scene_.world.clock.Advance(prng_.Below(kStepUs));
   constexpr size_t kChoices[] = {kLog, kLog, kStore, kReaders, kPreparer, kCarrier};
   const size_t choice = prng_.Below(2 * std::size(kChoices));

@@ -78,6 +78,7 @@ class Scene {
 struct Trouble {
   std::optional<Code> store_refuses;  // runs: kIo, kNoSpace
   bool store_stalls = false;
+  bool disk_low = false;  // only what deletes is taken
   bool reads_fail = false;
   uint64_t disk_us = 0;           // that one call to the disk takes
   std::optional<size_t> starved;  // the actor that gets no turn

@@ -147,6 +147,7 @@ struct RocksStore::Rocks {
   std::unique_ptr<rocksdb::Iterator> learning;  // what of the tables the filter does not know yet
   std::atomic<bool> filter_whole = false;
   std::atomic<uint64_t> run_bytes = 0;
+  std::atomic<bool> merge_at_once = false;
 
   rocksdb::Env* env() const { return setup.database.env; }
   uint64_t Count(const std::string& property) const {
@@ -351,9 +352,12 @@ Status RocksStore::Apply(const Run& run) {
     (void)rocks_->env()->DeleteFile(path);  // else Open will
     return written;
   }
+  // Only a hint: the space comes back sooner than the tables would fill up.
+  if (rocks_->merge_at_once) {
+    (void)rocksdb::experimental::SuggestCompactRange(rocks_->db.get(), nullptr, nullptr);
+  }
   if (!run.buffer) return Ok();
   for (const Buffer::Range& range : run.buffer->cleared()) {
-    // Only a hint: the space comes back sooner than the tables would fill up.
     const rocksdb::Slice begin = SliceOf(range.begin), end = SliceOf(range.end);
     (void)rocksdb::experimental::SuggestCompactRange(rocks_->db.get(), &begin, &end);
   }
@@ -441,6 +445,10 @@ Health RocksStore::health() const {
   health.compact_bytes_written = rocks_->setup.watcher->bytes_written();
   health.error = rocks_->setup.watcher->error();
   return health;
+}
+
+void RocksStore::MergeAtOnce(bool at_once) {
+  rocks_->merge_at_once = at_once;
 }
 
 Status RocksStore::CompactAll() {

@@ -103,6 +103,9 @@ class RocksStore : public Store {
   Status Verify();
   // Compacts everything at once and waits; stale rows are gone afterwards.
   Status CompactAll();
+  // From now on each run is merged as soon as it is there, so that the space of what it deletes
+  // comes back; or when there are several, as usual. Any thread.
+  void MergeAtOnce(bool at_once);
 
  private:
   struct Rocks;

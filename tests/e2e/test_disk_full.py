@@ -2,7 +2,8 @@
 
 Goal:   a full disk is said before anything is at risk: writes are refused with -NOSPACE, reads go
         on, nothing that was acknowledged is lost; with room again, writes resume without a restart;
-        a stop does not wait for room that never comes.
+        what deletes is taken from a reserve, and makes room; a stop does not wait for room that
+        never comes.
 Method: the server in a mount namespace with a tmpfs for its data, written to until it refuses, then
         made larger from outside, or stopped.
 """
@@ -49,7 +50,7 @@ def small_disk(sluice_bin, tmp_path):
     server.check_stderr()
 
 
-def fill(server, first=0):
+def fill(server, first=0, size=VALUE_BYTES):
     """Writes until every lane refuses; returns the keys that were acknowledged.
 
     The write that meets the full disk waits for room; those behind it are refused.
@@ -59,7 +60,7 @@ def fill(server, first=0):
     waiting = refused = 0
     for i in range(first, first + 100_000):
         # Random bytes: the store's compression gains nothing.
-        value = b"%08d" % i + os.urandom(VALUE_BYTES)
+        value = b"%08d" % i + os.urandom(size)
         try:
             client.set(f"k{i}", value)
         except redis.ResponseError as error:
@@ -95,6 +96,20 @@ def check(client, numbers):
         assert value is not None and value[:8] == b"%08d" % i, i
 
 
+def metric(server, name):
+    page = server.http("/metrics")[1]
+    return float(next(line for line in page.splitlines() if line.startswith(name)).split()[1])
+
+
+def stays_low(server):
+    """Whether growing writes are refused for two seconds on end: merging is over by then."""
+    for _ in range(20):
+        if not metric(server, "sluice_app_disk_low"):
+            return False
+        time.sleep(0.1)
+    return True
+
+
 def enlarge(server):
     subprocess.run(
         ["nsenter", "-t", str(server.pid), "-m", "mount", "-o", f"remount,size={LARGE}",
@@ -108,7 +123,7 @@ def test_reads_go_on_and_writes_resume(small_disk):
     keys = fill(server)
     client = server.client()
     assert len(keys) > 500, len(keys)
-    for command in (("SET", "w0", "x"), ("DEL", "w0", "w1"), ("MSET", "a", "1", "b", "2"),
+    for command in (("SET", "w0", "x"), ("MSET", "a", "1", "b", "2"),
                     ("INCR", "n"), ("SLUICE", "ONCE", "t", "SET", "w0", "x")):
         refuse(server, client, command, keys)
     check(client, keys)
@@ -126,6 +141,48 @@ def test_reads_go_on_and_writes_resume(small_disk):
     wait_for(taken, 30, "writes taken again")
     wait_for(lambda: server.http("/readyz")[0] == 200, 30, "/readyz 200")
     check(client, keys)
+
+
+@pytest.mark.timeout(120)
+def test_deleting_makes_room(sluice_bin, tmp_path):
+    """Goal:   who has filled the disk can delete, and write again, without help from outside.
+    Method: a disk whose reserve is some segments; filled, seen to refuse what grows and to take
+            what ends keys, one command of each kind; then all goes, by DEL.
+    """
+    server = on_a_disk_of("700m", sluice_bin, tmp_path)
+    server.start()
+    client = server.client()
+    keys = []
+    for _ in range(40):  # merging makes room, at first
+        keys += fill(server, first=len(keys), size=200_000)
+        wait_for(lambda: metric(server, "sluice_store_runs") == 0, 30, "merged runs")
+        if stays_low(server):
+            break
+    assert client.info("sluice")["disk_low"] == 1
+    reserve = metric(server, "sluice_app_disk_reserve_bytes")
+    assert reserve > 50 << 20, reserve
+    check(client, keys[::10])
+    for command in (("HSET", "h", "f", "x"), ("SET", f"k{keys[0]}", "x"), ("APPEND", "a", "x")):
+        with pytest.raises(redis.ResponseError, match="^NOSPACE the disk is nearly full"):
+            client.execute_command(*command)
+    assert client.expire(f"k{keys[0]}", 1000) == 1
+    assert client.getdel(f"k{keys[1]}")[:8] == b"%08d" % keys[1]
+    assert client.hdel("h", "f") == 0
+    for first in range(2, len(keys), 100):
+        client.delete(*(f"k{i}" for i in keys[first:first + 100]))
+
+    def taken():
+        try:
+            return client.set("again", "1")
+        except redis.ResponseError as error:
+            assert str(error).startswith("NOSPACE")
+            return False
+
+    wait_for(taken, 60, "writes taken again")
+    check(client, keys[:1])
+    assert client.exists(*(f"k{i}" for i in keys[1:1000])) == 0
+    server.kill()
+    server.check_stderr()
 
 
 @pytest.mark.timeout(120)

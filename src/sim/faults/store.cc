@@ -1,4 +1,5 @@
-// Store: for a while it refuses runs, takes none because compaction is behind, or cannot be read.
+// Store: for a while it refuses runs, takes none because compaction is behind, cannot be read,
+// or the disk has little room left.
 #include "sim/fault.h"
 
 namespace sluice::sim {
@@ -25,15 +26,19 @@ class Store final : public Fault {
       case 3:
         trouble.reads_fail = true;
         break;
+      case 4:
+        trouble.disk_low = true;
+        break;
       default:
         break;
     }
-    hands.scene.Note("fault: the store refuses {}, stalls {}, reads fail {}",
-                     trouble.store_refuses.has_value(), trouble.store_stalls, trouble.reads_fail);
+    hands.scene.Note("fault: the store refuses {}, stalls {}, reads fail {}, the disk is low {}",
+                     trouble.store_refuses.has_value(), trouble.store_stalls, trouble.reads_fail,
+                     trouble.disk_low);
   }
   void Heal(Hands& hands) override {
     hands.trouble.store_refuses.reset();
-    hands.trouble.store_stalls = hands.trouble.reads_fail = false;
+    hands.trouble.store_stalls = hands.trouble.reads_fail = hands.trouble.disk_low = false;
   }
 };
 
