@@ -1,12 +1,13 @@
 """What is measured, each bar in a module of its own: a function from the bench to a Section."""
 
-from scenarios import s1, s2, s3, s3b, s6, s7, s8, s9, s10, s13
+from scenarios import s1, s2, s3, s3b, s4, s6, s7, s8, s9, s10, s13
 
 ALL = {
     "S1": s1.measure,
     "S2": s2.measure,
     "S3": s3.measure,
     "S3B": s3b.measure,
+    "S4": s4.measure,
     "S6": s6.measure,
     "S7": s7.measure,
     "S8": s8.measure,
