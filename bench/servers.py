@@ -163,8 +163,10 @@ class Redis(Server):
 class Sluice(Server):
     binary = "build/release/sluice"
 
-    def __init__(self, directory, ack="durable", *, shards=8, lanes=0, memory="1GiB", lines=()):
+    def __init__(self, directory, ack="durable", *, shards=8, lanes=0, memory="1GiB", lines=(),
+                 cpu=None):
         super().__init__(directory)
+        self.pinned = [] if cpu is None else ["taskset", "-c", str(cpu)]
         self.name = f"Sluice, {ack}"
         self.config = "\n".join([
             "[server]", f"lanes = {lanes}", f'memory = "{memory}"',
@@ -176,6 +178,7 @@ class Sluice(Server):
         config = self.directory / "sluice.toml"
         config.write_text(self.config)
         return [
+            *self.pinned,
             self.binary,
             "serve",
             "--config",

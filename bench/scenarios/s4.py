@@ -24,7 +24,8 @@ def measure(bench):
     section.ratio("to AOF off", ours, figures(results, OFF), 1.0)
     section.ratio("to always", ours, figures(results, ALWAYS), 2.0)
     section.figure("to everysec", f"{median(ours) / median(figures(results, EVERYSEC)):.2f}x")
-    section.at_most("log records per 20 writes", 20 * median(figures(results, DURABLE, "records")), 1)
+    records = median(figures(results, DURABLE, "records"))
+    section.at_most("log records per 20 writes", 20 * records, 1)
     return section
 
 

@@ -9,6 +9,7 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
 
+import arithmetic  # noqa: E402
 from report import Section, summary  # noqa: E402
 
 
@@ -30,12 +31,35 @@ def test_bars_are_met_or_not():
     assert len(summary([section]).splitlines()) == 2 + len(section.bars)
 
 
+def test_the_worked_examples_are_worked_out():
+    """Goal: the arithmetic of batching gives the figures of its worked examples, and follows what
+    is given. Method: the examples, and each with something changed."""
+    found = arithmetic.log_batches(32_000, 5_000, 40_000, 200, 4)
+    assert (found["direct"], found["log"]) == (False, True)
+    assert (found["flushes"], found["work_ms"]) == (160, 640)
+    assert arithmetic.log_batches(32_000, 5_000, 30_000, 100, 4) == {
+        "direct": False, "log": False, "flushes": 320, "work_ms": 1280}
+    assert arithmetic.log_batches(4_000, 5_000, 40_000, 200, 4)["direct"]
+    rows = arithmetic.row_batches(9_000, 1.2, 300, 18)
+    assert (round(rows["single_ms"]), round(rows["batches_ms"])) == (10_800, 540)
+    assert round(rows["less_percent"]) == 95
+    assert arithmetic.row_batches(9_000, 1, 1, 1)["less_percent"] == 0
+    assert arithmetic.hot_key(30_000, 12_000) == {
+        "fits": False, "sub_keys": 3, "fold_at_least": 2.5}
+    assert arithmetic.hot_key(12_000, 12_000)["fits"]
+    cells = [(4_999, 1), (5_000, 2), (49_999, 5), (50_000, 1), (80_000, 1)]
+    assert arithmetic.shares_of_window(cells, 50_000, 10) == [
+        0.1, 0.2, 0, 0, 0, 0, 0, 0, 0, 0.5, 0.2]
+
+
 @pytest.mark.long
 @pytest.mark.release_only
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("scenario, bar, command", [
     ("S6", "| S6 | empty start |", "redis-benchmark -p PORT -c 50 -n 600000"),
     ("S9", "| S9 | to PostgreSQL's own batches", "pgbench -n -M prepared -c 2"),
+    ("S12", "| S12 | increments applied and acknowledged", "sluice bench mixed --port PORT"),
+    ("EXAMPLES", "640 ms of work per second", "sluice bench incr --port PORT"),
 ])
 def test_a_scenario_runs(sluice_bin, tmp_path, scenario, bar, command):
     """Goal: the bench works on this machine. Method: scenarios that are short, quick."""

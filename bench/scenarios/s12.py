@@ -1,0 +1,104 @@
+"""S12: three times the load that the node can carry."""
+
+import os
+import subprocess
+
+from measure import MIB, open_loop
+from report import Section, rate
+from servers import Sluice
+
+SCENARIO = "mixed"
+SERVER_CPU, GENERATOR_CPU = 0, 1
+MEMORY_MIB = 512
+CONNECTIONS, PIPELINE = 100, 16
+FIRST_RATE = 20_000
+RAMP = 1.3  # from one rate to the next
+KEPT_UP = 0.9  # below that share of what was due, the peak is passed
+UNLOADED = 0.1  # of the peak
+TIMES = 3
+SECONDS, QUICK_SECONDS = 600, 20
+
+
+def measure(bench):
+    section = Section("S12", f"{TIMES} times the load that the node can carry")
+    if os.cpu_count() < 2:
+        raise RuntimeError("S12 needs a core for the server and one for the generator")
+    config = subprocess.run([Sluice.binary, "bench", SCENARIO, "--print-config"],
+                            capture_output=True, text=True, check=True).stdout
+    server = Sluice(bench.directory / "sluice", lanes=1, memory=f"{MEMORY_MIB}MiB", cpu=SERVER_CPU,
+                    lines=config.splitlines())
+    try:
+        server.start()
+        server.settle()
+        peak = find_peak(bench, section, server)
+        unloaded = load(bench, server, UNLOADED * peak, bench.seconds)
+        seconds = QUICK_SECONDS if bench.quick else SECONDS
+        chart = bench.log.path.with_suffix(".s12.svg")
+        over = load(bench, server, TIMES * peak, seconds, svg=chart)
+        resident = server.peak_resident()
+    finally:
+        server.remove()
+    tell(section, peak, unloaded, over, seconds)
+    bars(section, peak, unloaded, over, resident)
+    return section
+
+
+def load(bench, server, per_second, seconds, **options):
+    found = open_loop(bench.log, server, [SCENARIO], per_second, seconds, connections=CONNECTIONS,
+                      pipeline=PIPELINE, cpu=GENERATOR_CPU, **options)
+    bench.say(f"  {rate(per_second)}/s due: {rate(found['answered_per_second'])}/s answered, "
+              f"{found['refused']} refused, critical p99 {critical_p99(found):.3g} ms, generator "
+              f"{found['generator_cores']:.2f} of a core")
+    return found
+
+
+def critical_p99(found):
+    return found["streams"]["critical"]["latency_us"]["p99"] / 1000
+
+
+def find_peak(bench, section, server):
+    """The most answers a second, at any rate: rates rise until the node is left behind twice."""
+    bench.say("S12 the peak")
+    rows, peak, behind, per_second = [], 0, 0, FIRST_RATE
+    while behind < 2:
+        found = load(bench, server, per_second, bench.seconds)
+        answered = found["answered"] / bench.seconds
+        rows.append([rate(per_second), rate(min(answered, found["answered_per_second"])),
+                     found["refused"], f"{critical_p99(found):.3g}"])
+        peak = max(peak, found["answered_per_second"])
+        behind += found["answered_per_second"] < KEPT_UP * per_second
+        per_second *= RAMP
+    section.add(f"`sluice bench {SCENARIO}`, {CONNECTIONS} connections, at most {PIPELINE} "
+                f"commands under way on each; server on core {SERVER_CPU} with one lane and "
+                f"{MEMORY_MIB} MiB, generator on core {GENERATOR_CPU}. Rising rates, "
+                f"{bench.seconds} s each:")
+    section.table(["due/s", "answered/s", "refused", "critical p99 ms"], rows)
+    return peak
+
+
+def tell(section, peak, unloaded, over, seconds):
+    section.add(f"At {TIMES} times its peak of {rate(peak)}/s for {seconds} s:")
+    rows = []
+    for name, stream in over["streams"].items():
+        latency = stream["latency_us"]
+        rows.append([
+            name, rate(stream["due"] / seconds), rate(stream["answered_per_second"]),
+            rate(stream["refused"] / seconds),
+            *[f"{latency[p] / 1000:.3g}" for p in ("p50", "p90", "p99", "p99.9", "max")],
+            f"{unloaded['streams'][name]['latency_us']['p99'] / 1000:.3g}"])
+    section.table(["class", "due/s", "answered/s", "refused/s", "p50 ms", "p90", "p99", "p99.9",
+                   "max", f"p99 at {UNLOADED:g} of the peak"], rows)
+    reasons = ", ".join(f"{reason}: {count}" for reason, count in over["refusals"].items())
+    section.add(f"Refusals: {reasons or 'none'}. The generator used "
+                f"{over['generator_cores']:.2f} of its core.")
+
+
+def bars(section, peak, unloaded, over, resident):
+    section.at_least("goodput at 3x to the peak", over["answered_per_second"] / peak, 0.9, "x")
+    quiet = critical_p99(unloaded)
+    section.at_most(f"critical p99 (unloaded {quiet:.3g} ms)", critical_p99(over),
+                    max(2 * quiet, quiet + 5), " ms")
+    section.at_most("peak resident memory", resident / MIB, MEMORY_MIB, " MiB")
+    section.bar("increments applied and acknowledged",
+                f"{over['applied']} and {over['acknowledged']}", "the same",
+                over["applied"] == over["acknowledged"] + over["unknown"])
