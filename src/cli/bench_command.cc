@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/number.h"
 #include "cli/load_template.h"
 
@@ -96,6 +98,11 @@ Status BenchCommand::AddHole(std::string_view name, std::string* bytes,
   places->push_back({.at = bytes->size(), .hole = hole});
   bytes->append(hole == Hole::kValue ? value_bytes_ : kBenchDigits, 'x');
   return Ok();
+}
+
+bool BenchCommand::differs_by_key_alone() const {
+  return std::all_of(places_.begin(), places_.end(),
+                     [](const Place& place) { return place.hole == Hole::kKey; });
 }
 
 void BenchCommand::Append(std::string& to, uint64_t key, uint64_t n, Prng& prng) const {

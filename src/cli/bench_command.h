@@ -32,6 +32,8 @@ class BenchCommand {
   static Result<BenchCommand> Parse(std::string_view text, size_t value_bytes);
 
   const std::string& text() const { return text_; }  // without its weight
+  // Nothing but {key} is filled in.
+  bool differs_by_key_alone() const;
   uint64_t weight() const { return weight_; }
   void Append(std::string& to, uint64_t key, uint64_t n, Prng& prng) const;
 

@@ -1,11 +1,15 @@
 #include <fmt/format.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <cstring>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "cli/bench.h"
+#include "cli/bench_count.h"
 #include "cli/bench_report.h"
 #include "cli/bench_run.h"
 #include "cli/bench_scenarios.h"
@@ -33,101 +37,136 @@ int Complain(std::string_view message, int status) {
 }
 
 struct Options {
-  BenchPlan plan;
+  BenchOptions bench;
   Address address;
-  std::string url;
-  std::vector<std::string> commands;
-  size_t value_bytes = 100;
-  bool json = false;
+  std::string url, svg;
+  int cpu = -1;
+  bool json = false, print_config = false;
 };
 
 std::string Help() {
   std::string help = "Scenarios:\n";
   for (const BenchScenario& scenario : BenchScenarios()) {
-    help += fmt::format("  {:<10}{}:", scenario.name, scenario.what);
-    for (const std::string_view command : scenario.commands) help += fmt::format("  '{}'", command);
-    help += "\n";
+    help += fmt::format("  {:<12}{}\n", scenario.name, scenario.what);
+    for (const BenchStreamSpec& stream : scenario.streams) {
+      help += fmt::format("  {:<12}", "");
+      for (const std::string_view command : stream.commands) help += fmt::format("  '{}'", command);
+      help += "\n";
+    }
   }
   return help +
          "\nOpen loop: when each command is due is fixed by --rate, and its latency runs from then,"
          "\nnot from when it could be sent. docs/operating/bench.md says more.\n";
 }
 
-void Describe(CLI::App& app, Options& options) {
-  BenchPlan& plan = options.plan;
-  app.footer(Help());
-  app.add_option("SCENARIO", plan.name, "one of those below; or --do");
-  app.add_option("--do", options.commands,
+void DescribeLoad(CLI::App& app, BenchOptions& bench) {
+  app.add_option("SCENARIO", bench.scenario, "one of those below; or --do");
+  app.add_option("--do", bench.commands,
                  "a command, '80:' in front its weight; {key} a number below --keys, {value} "
                  "--value-bytes, {n} the command's number")
       ->expected(1)
       ->take_all();
-  app.add_option("--rate", plan.rate, "commands a second, over all connections")
-      ->check(CLI::Range(uint64_t{1}, kBenchRateMax))
-      ->capture_default_str();
-  app.add_option("--seconds", plan.seconds, "how long")
+  auto* const rate = app.add_option("--rate", bench.rate,
+                                    "commands a second, all together; the scenario's own "
+                                    "unless said")
+                         ->check(CLI::Range(uint64_t{1}, kBenchRateMax));
+  app.add_option("--scale", bench.scale, "times the scenario's own rate")
+      ->excludes(rate)
+      ->check(CLI::Range(1e-6, kBenchScaleMax));
+  app.add_option("--steps", bench.steps,
+                 "as 0.5,1,2: the rate in steps, each as long as the others")
+      ->delimiter(',')
+      ->check(CLI::Range(0.0, kBenchScaleMax))
+      ->expected(1, static_cast<int>(kBenchStepsMax));
+  app.add_option("--seconds", bench.seconds, "how long")
       ->check(CLI::Range(uint64_t{1}, kBenchSecondsMax))
       ->capture_default_str();
-  app.add_option("--connections", plan.connections, "how many")
+  app.add_option("--connections", bench.connections, "how many, shared as the rate is")
       ->check(CLI::Range(size_t{1}, kBenchConnectionsMax))
       ->capture_default_str();
-  app.add_option("--pipeline", plan.pipeline, "commands under way on one connection at most")
+  app.add_option("--pipeline", bench.pipeline, "commands under way on one connection at most")
       ->check(CLI::Range(size_t{1}, kBenchPipelineMax))
       ->capture_default_str();
-  app.add_option("--keys", plan.keys, "different keys")
-      ->check(CLI::Range(uint64_t{1}, kBenchKeysMax))
+  app.add_option("--keys", bench.keys, "different keys; the scenario's own unless said")
+      ->check(CLI::Range(uint64_t{1}, kBenchKeysMax));
+  app.add_option("--value-bytes", bench.value_bytes, "of a {value}; the scenario's own unless said")
+      ->check(CLI::Range(size_t{0}, kBenchValueBytesMax));
+  app.add_option("--seed", bench.seed, "of the random keys and values")->capture_default_str();
+  app.add_option("--sample-ms", bench.sample_ms, "a line, and a point of the chart, each so often")
+      ->check(CLI::Range(100, 60'000))
       ->capture_default_str();
-  app.add_option("--value-bytes", options.value_bytes, "of a {value}")
-      ->check(CLI::Range(size_t{0}, kBenchValueBytesMax))
-      ->capture_default_str();
-  app.add_option("--seed", plan.seed, "of the random keys and values")->capture_default_str();
+}
+
+void Describe(CLI::App& app, Options& options) {
+  app.footer(Help());
+  DescribeLoad(app, options.bench);
+  app.add_option("--cpu", options.cpu, "runs on this processor only")
+      ->check(CLI::Range(0, CPU_SETSIZE - 1));
   app.add_option("--host", options.address.host, "where the server is")->capture_default_str();
   app.add_option("--port", options.address.port, "its port")->capture_default_str();
   app.add_option("--url", options.url, "or both as redis://user:password@host:port");
   app.add_flag("--json", options.json, "the result as one JSON object");
+  app.add_option("--svg", options.svg,
+                 "a chart of throughput, p99, refusals and queue over time, to this file");
+  app.add_flag("--print-config", options.print_config,
+               "prints the keyspaces that the scenario is meant for, and ends");
 }
 
-// What the words of the command line mean.
-Status Resolve(Options* options) {
-  if (!options->url.empty()) {
-    SLUICE_ASSIGN(options->address, ParseUrl(options->url));
-  }
-  BenchPlan& plan = options->plan;
-  if (plan.name.empty() == options->commands.empty()) {
-    return Fail(Code::kInvalid, "name a scenario, or give commands with --do (see --help)");
-  }
-  if (const BenchScenario* scenario = FindBenchScenario(plan.name)) {
-    options->commands.assign(scenario->commands.begin(), scenario->commands.end());
-  } else if (!plan.name.empty()) {
-    return Fail(Code::kInvalid, fmt::format("there is no scenario '{}' (see --help)", plan.name));
-  }
-  for (const std::string& text : options->commands) {
-    Result<BenchCommand> command = BenchCommand::Parse(text, options->value_bytes);
-    if (!command.has_value()) {
-      return Fail(Code::kInvalid, fmt::format("'{}': {}", text, command.error().message));
-    }
-    plan.commands.push_back(std::move(*command));
-  }
-  if (plan.name.empty()) plan.name = options->commands.front();
-  return Ok();
+Status Pin(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  if (sched_setaffinity(0, sizeof set, &set) == 0) return Ok();
+  return Fail(Code::kInvalid, fmt::format("--cpu {}: {}", cpu, std::strerror(errno)));
 }
 
-int Measure(const Options& options) {
+// kIo: the file cannot be written.
+Status WriteFile(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (file) return Ok();
+  return Fail(Code::kIo, fmt::format("{}: cannot be written", path));
+}
+
+Result<bool> Measure(const Options& options, const BenchPlan& plan) {
   env::LinuxClock clock;
-  BenchRun run(options.plan, clock, &stop_requested);
-  if (const Status connected = run.Connect(options.address); !connected.ok()) {
-    return Complain(fmt::format("{}: {}", options.address.text(), connected.error().message),
-                    kFailed);
+  const bool counts = plan.counts && CountersOf(plan) > 0;
+  int64_t before = 0;
+  if (counts) {
+    SLUICE_ASSIGN(before, SumCounters(plan, options.address, clock));
   }
-  std::vector<BenchSecond> seconds;
-  const Status status = run.Run([&](uint64_t second, const BenchSecond& brought) {
-    seconds.push_back(brought);
-    fmt::print(stderr, "{}\n", BenchSecondLine(second, brought));
+  BenchRun run(plan, clock, &stop_requested);
+  SLUICE_TRY(run.Connect(options.address));
+  std::vector<BenchMoment> timeline;
+  const Status status = run.Run([&](const BenchMoment& moment) {
+    timeline.push_back(moment);
+    fmt::print(stderr, "{}\n", BenchMomentLine(plan, moment));
   });
-  fmt::print("{}", options.json ? BenchJson(options.plan, options.address, run, seconds)
-                                : BenchText(options.plan, options.address, run));
-  if (!status.ok()) return Complain(status.error().message, kFailed);
-  return run.tally().failures() > 0 || run.tally().unanswered() > 0 ? kFailed : kDone;
+  BenchResult result{plan, options.address, run, timeline, {}};
+  bool good = true;
+  if (counts && status.ok()) {
+    SLUICE_ASSIGN(const int64_t after, SumCounters(plan, options.address, clock));
+    result.applied = Acknowledged(plan, run);
+    result.applied->applied = after - before;
+    good = result.applied->agrees();
+  }
+  for (size_t i = 0; i < plan.streams.size(); ++i) {
+    good = good && run.tally(i).errors() == 0 && run.tally(i).unanswered() == 0;
+  }
+  fmt::print("{}", options.json ? BenchJson(result) : BenchText(result));
+  if (!options.svg.empty()) SLUICE_TRY(WriteFile(options.svg, BenchSvg(result)));
+  SLUICE_TRY(status);
+  return good;
+}
+
+int PrintConfig(const std::string& name) {
+  const BenchScenario* const scenario = FindBenchScenario(name);
+  if (scenario == nullptr) return Complain("--print-config needs a scenario", kWrongUsage);
+  fmt::print("# sluice bench {}\n{}", name,
+             scenario->config.empty() ? "# any: its keys are of the default keyspace\n"
+                                      : scenario->config);
+  return kDone;
 }
 
 }  // namespace
@@ -142,11 +181,24 @@ int BenchMain(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kWrongUsage;
   }
-  if (const Status resolved = Resolve(&options); !resolved.ok()) {
-    return Complain(resolved.error().message, kWrongUsage);
+  if (options.print_config) return PrintConfig(options.bench.scenario);
+  const Result<BenchPlan> plan = MakeBenchPlan(options.bench);
+  if (!plan.has_value()) return Complain(plan.error().message, kWrongUsage);
+  if (!options.url.empty()) {
+    Result<Address> address = ParseUrl(options.url);
+    if (!address.has_value()) return Complain(address.error().message, kWrongUsage);
+    options.address = std::move(*address);
+  }
+  if (options.cpu >= 0) {
+    const Status pinned = Pin(options.cpu);
+    if (!pinned.ok()) return Complain(pinned.error().message, kWrongUsage);
   }
   TakeStopSignals();
-  return Measure(options);
+  const Result<bool> good = Measure(options, *plan);
+  if (!good.has_value()) {
+    return Complain(fmt::format("{}: {}", options.address.text(), good.error().message), kFailed);
+  }
+  return *good ? kDone : kFailed;
 }
 
 }  // namespace sluice::cli

@@ -1,25 +1,29 @@
-// BenchRun: sends commands when they are due, over many connections, and measures each from then.
+// BenchRun: sends a plan's commands when they are due, and measures each from then.
 //
 // Open loop: when a command is due is fixed beforehand (bench_schedule.h). It goes out on the
-// connection that has been free for longest; one with fewer than `pipeline` commands under way is
-// free. When none is, the command waits here, and its clock runs.
+// connection of its stream that has been free for longest; one with fewer than `pipeline` commands
+// under way is free. When none is, the command waits here, and its clock runs. What is refused is
+// not sent again.
 //
-// Owns:     the connections. Borrows the clock.
+// Owns:     the connections. Borrows the plan and the clock.
 // Threads:  none.
 // Failure:  a connection that breaks ends the run; what was measured until then stays.
 // Bounds:   what waits here is a number, not a queue. Replies still missing as long after the last
-//           command was due as the run was long, and at most kBenchDrainUs, are given up.
+//           command was due as the run was long, and at most kBenchDrainUs, are given up. A run
+//           lasts as long as its plan at least.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/prng.h"
 #include "base/status.h"
-#include "cli/bench_command.h"
+#include "cli/bench_keys.h"
+#include "cli/bench_plan.h"
 #include "cli/bench_schedule.h"
 #include "cli/bench_tally.h"
 #include "cli/client.h"
@@ -28,18 +32,13 @@
 namespace sluice::cli {
 
 inline constexpr uint64_t kBenchDrainUs = 10'000'000;
-inline constexpr size_t kBenchConnectionsMax = 10'000;
-inline constexpr size_t kBenchPipelineMax = 1'024;
 
-struct BenchPlan {
-  std::string name;  // for the report
-  std::vector<BenchCommand> commands;
-  uint64_t rate = 10'000;  // commands a second, all together
-  uint64_t seconds = 10;
-  size_t connections = 50;
-  size_t pipeline = 1;  // commands under way on one connection at most
-  uint64_t keys = 1'000'000;
-  uint64_t seed = 1;
+// What one sample of the run brought: of each stream.
+struct BenchMoment {
+  uint64_t at_us;  // its end, from the begin of the run
+  std::vector<BenchSample> streams;
+
+  BenchSample All() const;
 };
 
 class BenchRun {
@@ -49,16 +48,20 @@ class BenchRun {
 
   // kIo, kInvalid  as Client::Connect.
   Status Connect(const Address& address);
-  // Requires: Connect() went well. `each_second` hears what every whole second brought.
+  // Requires: Connect() went well. `each_moment` hears of every sample.
   //   kIo  a connection broke.
-  Status Run(const std::function<void(uint64_t second, const BenchSecond&)>& each_second);
+  Status Run(const std::function<void(const BenchMoment&)>& each_moment);
 
-  const BenchTally& tally() const { return tally_; }
+  const BenchTally& tally(size_t stream) const { return streams_[stream].tally; }
   // How late commands went out of this program itself, a connection being free: what it adds to
   // the latencies.
-  meter::Distribution lateness() const { return lateness_.Read(); }
-  uint64_t due() const { return schedule_.DueBy(ended_us_); }
-  uint64_t elapsed_us() const { return ended_us_ - schedule_.start_us(); }
+  meter::Distribution lateness(size_t stream) const { return streams_[stream].lateness.Read(); }
+  uint64_t due(size_t stream) const { return streams_[stream].schedule.DueBy(ended_us_); }
+  uint64_t elapsed_us() const { return ended_us_ - started_us_; }
+  // The share of one core that this program used, its pauses included.
+  double cores() const { return cores_; }
+  // Why classes were not told to the server: its answer. Empty: they were, or there are none.
+  const std::string& priority_refused() const { return priority_refused_; }
 
  private:
   struct Sent {
@@ -67,35 +70,48 @@ class BenchRun {
   };
   struct Line {
     std::unique_ptr<Client> client;
+    size_t stream;
     std::deque<Sent> sent;
-    bool free = true;          // it is in free_
+    bool free = true;          // it is in its stream's free lines
     bool wants_write = false;  // the socket takes no more
+  };
+  struct Stream {
+    Stream(const BenchStream& plan, uint64_t start_us);
+
+    BenchSchedule schedule;
+    BenchKeys keys;
+    BenchTally tally;
+    meter::HistogramCell lateness;
+    std::deque<size_t> free;  // lines, that which was freed first at the front
+    uint64_t weights = 0;     // of its commands
+    uint64_t next = 0;        // the command that goes out next
+    bool was_free = false;    // when this turn began
   };
 
   uint64_t Now() { return clock_.MonotonicUs(); }
+  Status TellPriority(Client& client, const std::string& priority);
   Status Turn(uint64_t give_up_us);
   Status Receive(Line& line);
-  Status Dispatch(bool was_free);
-  Status Flush(size_t index);
-  void Fill(Line& line, uint64_t due, uint64_t now_us, bool was_free);
-  size_t Draw();
+  Status Dispatch(size_t index);
+  Status Flush(size_t line);
+  void Fill(size_t index, Line& line, uint64_t due, uint64_t now_us);
+  size_t Draw(size_t stream);
+  BenchMoment TakeMoment(uint64_t at_us);
+  bool Done() const;
   void GiveUp();
 
   const BenchPlan& plan_;
   env::Clock& clock_;
   const volatile int* const stop_;
-  BenchSchedule schedule_;
-  BenchTally tally_;
-  meter::HistogramCell lateness_;
   Prng prng_;
   std::unique_ptr<env::Loop> loop_;
   std::vector<env::Ready> ready_;
+  std::deque<Stream> streams_;  // they cannot move
   std::vector<Line> lines_;
-  std::deque<size_t> free_;  // lines, that which was freed first at the front
-  uint64_t next_ = 0;        // the command that goes out next
   uint64_t under_way_ = 0;
-  uint64_t weights_ = 0;
-  uint64_t ended_us_ = 0;
+  uint64_t started_us_ = 0, ended_us_ = 0;
+  double cores_ = 0;
+  std::string priority_refused_;
   resp::Value reply_;
 };
 

@@ -4,19 +4,22 @@ A server of this test's own counts what it gets and stalls where it is told to.
 """
 
 import json
+import os
 import socket
 import subprocess
 import threading
 import time
+import xml.etree.ElementTree as xml
 
 import pytest
+from servers import wait_for
 
 
 class StallingServer:
-    """Answers +OK to each command of exactly `size` bytes; stalls once, for all its connections."""
+    """Gives each command of exactly `size` bytes one answer; stalls once, for all connections."""
 
-    def __init__(self, size, stall_at=None, stall_seconds=0.0):
-        self.size = size
+    def __init__(self, size, stall_at=None, stall_seconds=0.0, answer=b"+OK"):
+        self.size, self.answer = size, answer
         self.stall_at, self.stall_seconds = stall_at, stall_seconds
         self.commands = 0
         self.begun = None
@@ -47,7 +50,7 @@ class StallingServer:
                 if self.stall_at and time.monotonic() - self.begun > self.stall_at:
                     self.stall_at = None
                     time.sleep(self.stall_seconds)
-            connection.sendall(b"+OK\r\n" * count)
+            connection.sendall((self.answer + b"\r\n") * count)
 
     def close(self):
         self.listener.close()
@@ -87,7 +90,7 @@ def test_a_stall_is_seen_by_all_that_was_due_meanwhile(sluice_bin):
     assert found["latency_us"]["p50"] < 50_000
     # The stall is the server's doing, not the generator's.
     assert found["generator_us"]["p99"] < 100_000
-    assert max(second["max_us"] for second in found["each_second"]) > 290_000
+    assert max(sample["max_us"] for sample in found["timeline"]) > 290_000
 
 
 @pytest.mark.release_only
@@ -108,7 +111,7 @@ def test_scenarios_do_what_they_say(sluice_bin, sluice, redis_server):
     client = sluice.client()
     assert result(sluice_bin, "set", *at, "--value-bytes", 33)["answered"] == 2000
     assert client.strlen("key:000000000007") == 33
-    mixed = result(sluice_bin, "mixed", *at)
+    mixed = result(sluice_bin, "cache", *at)
     reads, writes = (each["latency_us"]["count"] for each in mixed["commands"])
     assert reads + writes == 2000 and 1400 < reads < 1800, "80 % of them"
     at[-1] = redis_server.port
@@ -131,6 +134,115 @@ def test_errors_are_told_and_fail(sluice_bin, redis_server):
     assert "error ERR" in bench(sluice_bin, *at, status=1).stdout
 
 
+def test_refusals_are_no_errors_and_not_sent_again(sluice_bin):
+    """Goal: a refusal counts by its reason, apart from errors, and is not tried again. Method: a
+    server that refuses everything; what it got."""
+    request = len(b"*1\r\n$4\r\nPING\r\n")
+    server = StallingServer(
+        request, answer=b"-OVERLOADED reason=log class=normal retry_ms=7 applied=no")
+    try:
+        found = result(sluice_bin, "--do", "PING", "--rate", 500, "--seconds", 1, "--port",
+                       server.port)
+    finally:
+        server.close()
+    assert found["refusals"] == {"OVERLOADED reason=log": 500}
+    assert (found["answered"], found["errors"], found["refused"]) == (0, {}, 500)
+    assert server.commands == 500
+    assert found["latency_us"]["count"] == 0 < found["refusal_us"]["count"]
+
+
+@pytest.mark.parametrize("scenario", ["likes", "flash-sale", "chat", "mixed"])
+def test_increments_are_counted(sluice_bin, sluice, scenario):
+    """Goal: what was acknowledged is what was applied, and the bench says so. Method: each scenario
+    with counters, on a server that has some of them already; all streams do their part."""
+    sluice.client().set("likes:000000000003", 1000)
+    at = [scenario, "--rate", 4800, "--seconds", 1, "--pipeline", 4, "--keys", 500, "--port",
+          sluice.port]
+    text = bench(sluice_bin, *at).stdout
+    applied = next(line for line in text.splitlines() if line.startswith("applied")).split()
+    assert applied[1] == applied[3] and int(applied[1]) > 0, text
+    found = result(sluice_bin, *at)
+    assert found["applied"] == found["acknowledged"] == sum(
+        each["latency_us"]["count"] for each in found["commands"]
+        if each["command"].startswith("INCR"))
+    streams = found["streams"].values()
+    assert sum(stream["due"] for stream in streams) == found["due"] == 4800
+    assert all(stream["answered"] == stream["due"] for stream in streams)
+    if scenario == "flash-sale":
+        assert found["streams"]["hot item"]["due"] == 1000, "25 of 120 parts"
+        assert "0.04 times the 120000" in text
+
+
+def test_a_lost_or_doubled_increment_is_found(sluice_bin, redis_server):
+    """Goal: applied and acknowledged that differ end the bench with 1. Method: somebody else
+    increments one of its counters meanwhile; the difference is what that one did."""
+    client = redis_server.client()
+    running = subprocess.Popen(
+        [sluice_bin, "bench", "likes", "--rate", "500", "--seconds", "2", "--json", "--port",
+         str(redis_server.port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    wait_for(lambda: client.exists("likes:000000000000"), 20, "the bench has begun")
+    client.incrby("likes:000000000000", 5)
+    output, _ = running.communicate(timeout=50)
+    found = json.loads(output)
+    assert running.returncode == 1
+    assert (found["acknowledged"], found["applied"]) == (1000, 1005)
+
+
+def test_classes_are_told(sluice_bin, redis_server):
+    """Goal: a server that knows no classes is measured all the same, and the report says so.
+    Method: Redis."""
+    at = ["mixed", "--rate", 1000, "--seconds", 1, "--port", redis_server.port]
+    assert "does not take SLUICE PRIORITY" in bench(sluice_bin, *at).stdout
+    found = result(sluice_bin, *at)
+    assert "unknown command" in found["priority_refused"]
+    assert {name: stream["due"] for name, stream in found["streams"].items()} == {
+        "critical": 100, "normal": 600, "low": 300}
+
+
+def test_a_chart_is_drawn(sluice_bin, redis_server, tmp_path):
+    """Goal: --svg writes a drawing of what the run brought, that stands alone. Method: steps of a
+    rate; it parses, has its panels, its legend and its lines, and names nothing from elsewhere."""
+    path = tmp_path / "chart.svg"
+    found = result(sluice_bin, "mixed", "--rate", 1000, "--steps", "0.5,2", "--seconds", 2,
+                   "--sample-ms", 250, "--svg", path, "--port", redis_server.port)
+    due = [sample["due"] for sample in found["timeline"]]
+    assert len(due) >= 8 and due[:4] == [125] * 4 and due[4:8] == [500] * 4
+    drawing = xml.parse(path).getroot()
+    words = [text for text in drawing.itertext() if text.strip()]
+    for word in ("mixed", "critical", "normal", "low", "due, all together", "Answered, /s",
+                 "p99 from due to reply, ms", "Refused, /s", "seconds", "none"):
+        assert word in words
+    lines = [each for each in drawing.iter() if each.get("class", "").startswith("line")]
+    assert len(lines) == 4 + 4 * 3 + 1, "legend, four panels of three classes, what was due"
+    assert "href" not in path.read_text() and "script" not in path.read_text()
+    assert str(tmp_path) in bench(
+        sluice_bin, "set", "--rate", 10, "--seconds", 1, "--port", redis_server.port, "--svg",
+        tmp_path / "no" / "such.svg", status=1).stderr
+
+
+def test_configurations_are_complete(sluice_bin, tmp_path):
+    """Goal: what --print-config prints is a configuration. Method: `sluice check` of each."""
+    for scenario in ("set", "likes", "flash-sale", "chat", "iot", "burst", "mixed"):
+        config = tmp_path / f"{scenario}.toml"
+        config.write_text(bench(sluice_bin, scenario, "--print-config").stdout)
+        done = subprocess.run([sluice_bin, "check", config], capture_output=True, text=True,
+                              check=False)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor only")
+def test_it_is_pinned(sluice_bin, redis_server):
+    """Goal: --cpu keeps the generator on one processor."""
+    cpu = max(os.sched_getaffinity(0))
+    running = subprocess.Popen(
+        [sluice_bin, "bench", "set", "--rate", "100", "--seconds", "2", "--cpu", str(cpu), "--port",
+         str(redis_server.port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: os.sched_getaffinity(running.pid) == {cpu}, 20, "it is pinned")
+    finally:
+        assert running.wait(50) == 0
+
+
 def test_usage(sluice_bin, redis_server):
     """Goal: what cannot be meant exits with 2 and says why; a server that is not there, with 1."""
     for words, why in (
@@ -140,6 +252,10 @@ def test_usage(sluice_bin, redis_server):
         (["--do", "GET {k}"], "none of {key}, {n}, {value}"),
         (["set", "--rate", "0"], "--rate"),
         (["set", "--url", "http://x"], "redis://"),
+        (["set", "--rate", "5", "--scale", "2"], "--scale"),
+        (["burst", "--steps", "1,2"], "no --steps"),
+        (["set", "--cpu", "1000"], "--cpu"),
+        (["nosuch", "--print-config"], "--print-config"),
     ):
         assert why in bench(sluice_bin, *words, status=2).stderr
     assert "Scenarios:" in bench(sluice_bin, "--help").stdout
@@ -148,4 +264,4 @@ def test_usage(sluice_bin, redis_server):
     assert str(port) in bench(sluice_bin, "set", "--port", port, status=1).stderr
     at = ["--url", f"redis://127.0.0.1:{redis_server.port}", "--rate", 100, "--seconds", 1]
     text = bench(sluice_bin, "set", *at).stdout
-    assert "100 were due: 100 answered, 0 errors, 0 without a reply" in text
+    assert "100 were due: 100 answered, 0 refused, 0 errors, 0 without a reply" in text

@@ -1,0 +1,112 @@
+#include "cli/bench_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/bench_scenarios.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr uint64_t kSecondUs = 1'000'000;
+constexpr uint64_t kKeys = 1'000'000;
+constexpr size_t kValueBytes = 100;
+constexpr uint64_t kRate = 10'000;
+
+Result<std::vector<BenchCommand>> Commands(std::span<const std::string_view> texts,
+                                           size_t value_bytes) {
+  std::vector<BenchCommand> commands;
+  for (const std::string_view text : texts) {
+    Result<BenchCommand> command = BenchCommand::Parse(text, value_bytes);
+    if (!command.has_value()) {
+      return Fail(Code::kInvalid, fmt::format("'{}': {}", text, command.error().message));
+    }
+    commands.push_back(std::move(*command));
+  }
+  return commands;
+}
+
+std::vector<BenchPhase> Phases(const BenchOptions& options, bool bursts, double rate) {
+  if (bursts) return BenchBursts(rate, options.seconds);
+  std::vector<BenchPhase> phases;
+  const uint64_t run_us = options.seconds * kSecondUs;
+  for (const double step : options.steps) {
+    phases.push_back({.us = run_us / options.steps.size(), .rate = step * rate});
+  }
+  if (phases.empty()) phases.push_back({.us = run_us, .rate = rate});
+  return phases;
+}
+
+// The bounds that depend on several options.
+Status Check(const BenchOptions& options, const BenchPlan& plan, bool bursts) {
+  if (bursts && !options.steps.empty()) {
+    return Fail(Code::kInvalid, "this scenario has a schedule of its own: no --steps");
+  }
+  double most = bursts ? kBenchBurstTimes : 1;
+  for (const double step : options.steps) most = std::max(most, step);
+  if (plan.rate < 1 || most * static_cast<double>(plan.rate) > kBenchRateMax) {
+    return Fail(Code::kInvalid,
+                fmt::format("the rate must be from 1 to {} at any time", kBenchRateMax));
+  }
+  return Ok();
+}
+
+Status AddStream(const BenchOptions& options, const BenchScenario& scenario,
+                 const BenchStreamSpec& spec, BenchPlan* plan) {
+  uint64_t weights = 0;
+  for (const BenchStreamSpec& each : scenario.streams) weights += each.weight;
+  const double share = static_cast<double>(spec.weight) / static_cast<double>(weights);
+  BenchStream stream{.name = std::string(spec.name), .priority = std::string(spec.priority)};
+  SLUICE_ASSIGN(stream.commands,
+                Commands(spec.commands, options.value_bytes.value_or(scenario.value_bytes)));
+  stream.keys = spec.keys;
+  if (stream.keys.count == 0) stream.keys.count = options.keys.value_or(scenario.keys);
+  stream.keys.celebrities = std::min(stream.keys.celebrities, stream.keys.count);
+  stream.rate = share * static_cast<double>(plan->rate);
+  stream.phases = Phases(options, scenario.bursts, stream.rate);
+  const double connections = std::round(share * static_cast<double>(options.connections));
+  stream.connections = std::max<size_t>(1, static_cast<size_t>(connections));
+  plan->connections += stream.connections;
+  plan->streams.push_back(std::move(stream));
+  return Ok();
+}
+
+}  // namespace
+
+Result<BenchPlan> MakeBenchPlan(const BenchOptions& options) {
+  if (options.scenario.empty() == options.commands.empty()) {
+    return Fail(Code::kInvalid, "name a scenario, or give commands with --do (see --help)");
+  }
+  const std::vector<std::string_view> own(options.commands.begin(), options.commands.end());
+  const BenchStreamSpec own_stream{.name = "all", .commands = own};
+  BenchScenario scenario{.streams = std::span(&own_stream, 1),
+                         .rate = kRate,
+                         .keys = kKeys,
+                         .value_bytes = kValueBytes};
+  if (!options.scenario.empty()) {
+    const BenchScenario* const found = FindBenchScenario(options.scenario);
+    if (found == nullptr) {
+      return Fail(Code::kInvalid,
+                  fmt::format("there is no scenario '{}' (see --help)", options.scenario));
+    }
+    scenario = *found;
+  }
+  const double rate = static_cast<double>(options.rate.value_or(scenario.rate)) * options.scale;
+  BenchPlan plan{.name = options.commands.empty() ? options.scenario : options.commands.front(),
+                 .rate = static_cast<uint64_t>(std::llround(rate)),
+                 .own_rate = scenario.rate,
+                 .seconds = options.seconds,
+                 .pipeline = options.pipeline,
+                 .seed = options.seed,
+                 .sample_ms = options.sample_ms,
+                 .counts = options.commands.empty()};
+  SLUICE_TRY(Check(options, plan, scenario.bursts));
+  for (const BenchStreamSpec& spec : scenario.streams) {
+    SLUICE_TRY(AddStream(options, scenario, spec, &plan));
+  }
+  return plan;
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,125 @@
+#include "cli/bench_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/bench_count.h"
+#include "cli/bench_scenarios.h"
+
+namespace sluice::cli {
+namespace {
+
+BenchPlan Plan(const BenchOptions& options) {
+  Result<BenchPlan> plan = MakeBenchPlan(options);
+  EXPECT_TRUE(plan.has_value()) << (plan.has_value() ? "" : plan.error().message);
+  return plan.has_value() ? std::move(*plan) : BenchPlan();
+}
+
+double RateAt(const BenchStream& stream, size_t phase) {
+  return stream.phases.at(phase).rate;
+}
+
+// Goal:   each scenario can be run at its own rate and at any other; streams share it and the
+//         connections by their weight, and each has at least one.
+// Method: all scenarios, several rates, few and many connections.
+TEST(BenchPlan, SharesRateAndConnections) {
+  for (const BenchScenario& scenario : BenchScenarios()) {
+    for (const size_t connections : {1, 50, 1'000}) {
+      const BenchPlan plan =
+          Plan({.scenario = std::string(scenario.name), .connections = connections});
+      ASSERT_EQ(plan.streams.size(), scenario.streams.size());
+      EXPECT_EQ(plan.rate, scenario.rate);
+      double rate = 0;
+      for (const BenchStream& stream : plan.streams) {
+        rate += stream.rate;
+        EXPECT_EQ(RateAt(stream, 0), stream.rate);
+        EXPECT_GE(stream.connections, 1u);
+        EXPECT_GE(stream.keys.count, 1u);
+        const double share = stream.rate / static_cast<double>(plan.rate);
+        EXPECT_NEAR(static_cast<double>(stream.connections),
+                    share * static_cast<double>(connections), 1);
+      }
+      EXPECT_NEAR(rate, static_cast<double>(plan.rate), 1e-6);
+    }
+  }
+}
+
+// Goal:   a flash sale is one key at 25,000/s and ten sellers of 100,000 items each at 9,500/s,
+//         and in proportion where the machine cannot carry them.
+// Method: its plan as it is, scaled, and at a rate.
+TEST(BenchPlan, SellsInAFlash) {
+  for (const auto& [options, times] : std::vector<std::pair<BenchOptions, double>>{
+           {{.scenario = "flash-sale"}, 1},
+           {{.scenario = "flash-sale", .scale = 0.25}, 0.25},
+           {{.scenario = "flash-sale", .rate = 12'000}, 0.1}}) {
+    const BenchPlan plan = Plan(options);
+    EXPECT_NEAR(plan.streams[0].rate, 25'000 * times, 1e-6);
+    EXPECT_NEAR(plan.streams[1].rate, 10 * 9'500 * times, 1e-6);
+    EXPECT_EQ(plan.streams[0].keys.count, 1u);
+    EXPECT_EQ(plan.streams[1].keys.first, 100'000u);
+    EXPECT_EQ(plan.streams[1].keys.count, 10 * 100'000u);
+    EXPECT_EQ(plan.own_rate, 120'000u);
+  }
+}
+
+// Goal:   the classes are told to the server, and critical is a tenth.
+TEST(BenchPlan, MixesClasses) {
+  const BenchPlan plan = Plan({.scenario = "mixed", .rate = 100'000});
+  std::vector<std::string> classes;
+  for (const BenchStream& stream : plan.streams) classes.push_back(stream.priority);
+  EXPECT_THAT(classes, testing::ElementsAre("critical", "normal", "low"));
+  EXPECT_NEAR(plan.streams[0].rate, 10'000, 1e-6);
+}
+
+// Goal:   steps and bursts give the phases that they say.
+TEST(BenchPlan, MakesPhases) {
+  const BenchPlan steps =
+      Plan({.scenario = "mixed", .rate = 1'000, .steps = {0.5, 1, 3}, .seconds = 10});
+  ASSERT_EQ(steps.streams[1].phases.size(), 3u);
+  EXPECT_NEAR(RateAt(steps.streams[1], 0), 300, 1e-6);
+  EXPECT_NEAR(RateAt(steps.streams[1], 2), 1'800, 1e-6);
+  EXPECT_EQ(steps.streams[1].phases[0].us, 3'333'333u);
+  const BenchPlan bursts = Plan({.scenario = "burst", .rate = 1'000, .seconds = 60});
+  ASSERT_EQ(bursts.streams[0].phases.size(), 4u);
+  EXPECT_EQ(RateAt(bursts.streams[0], 1), 10'000);
+}
+
+// Goal:   counters are found where they can be read again, and only there.
+// Method: all scenarios; commands of one's own are never counted.
+TEST(BenchPlan, CountsWhatItIncrements) {
+  const auto counters = [](const char* scenario) {
+    return CountersOf(Plan({.scenario = scenario, .keys = 1'000}));
+  };
+  EXPECT_EQ(counters("incr"), 1'000u);
+  EXPECT_EQ(counters("likes"), 1'000u);
+  EXPECT_EQ(counters("chat"), 1'000u);
+  EXPECT_EQ(counters("mixed"), 2'000u);
+  EXPECT_EQ(counters("flash-sale"), 1'000'001u);
+  EXPECT_EQ(counters("set") + counters("cache") + counters("iot") + counters("burst"), 0u);
+  EXPECT_EQ(CountersOf(Plan({.scenario = "incr", .keys = kBenchCountedMax + 1})), 0u);
+  EXPECT_FALSE(Plan({.commands = {"INCR a:{key}"}}).counts);
+  EXPECT_FALSE(IsCounted(BenchCommand::Parse("INCR a:{n}", 1).value()));
+  EXPECT_FALSE(IsCounted(BenchCommand::Parse("INCRBY a:{key} 2", 1).value()));
+}
+
+// Goal:   what cannot be meant is refused with the reason.
+// Method: a table.
+TEST(BenchPlan, RefusesTheRest) {
+  for (const auto& [options, reason] : std::vector<std::pair<BenchOptions, std::string>>{
+           {{}, "name a scenario"},
+           {{.scenario = "set", .commands = {"PING"}}, "name a scenario"},
+           {{.scenario = "nosuch"}, "no scenario 'nosuch'"},
+           {{.commands = {"GET {k}"}}, "none of {key}"},
+           {{.scenario = "burst", .steps = {1, 2}}, "schedule of its own"},
+           {{.scenario = "burst", .rate = kBenchRateMax}, "the rate must be"},
+           {{.scenario = "set", .rate = kBenchRateMax, .steps = {0.5, 1.5}}, "the rate must be"},
+           {{.scenario = "set", .scale = 1e-6}, "the rate must be"}}) {
+    const Result<BenchPlan> plan = MakeBenchPlan(options);
+    ASSERT_FALSE(plan.has_value()) << reason;
+    EXPECT_EQ(plan.error().code, Code::kInvalid);
+    EXPECT_THAT(plan.error().message, testing::HasSubstr(reason));
+  }
+}
+
+}  // namespace
+}  // namespace sluice::cli
