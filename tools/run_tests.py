@@ -41,6 +41,7 @@ SIM_SEEDS_LONG = 1000
 # What ThreadSanitizer runs: the tests that start threads, as filters of GoogleTest. What runs in
 # one thread tells it nothing, and takes it ten times as long.
 THREADED = {
+    "admit_test": "*",
     "app_test": "*",
     "base_test": "*",
     "console_test": "*",

@@ -41,6 +41,9 @@ Meters::Readings::Readings(NodeProcess& node) {
       [&disk, number] { return number(disk.reserve_bytes()); }, bytes);
   add(Kind::kGauge, "sluice_app_disk_low", "1 while growing writes are refused for want of room.",
       [&node] { return node.node().disk_low ? 1.0 : 0.0; });
+  add(Kind::kCounter, "sluice_admit_forgotten_total",
+      "Buckets of clients or segment values that were in debt and had to make room.",
+      [&node, number] { return number(node.node().write_limits->forgotten()); });
   store::RocksStore& store = node.store();
   add(Kind::kGauge, "sluice_store_runs", "Runs that compaction has not merged yet.",
       [&store, number] { return number(store.health().level0_files); });
@@ -79,6 +82,10 @@ Meters::Meters(NodeProcess& node, const std::vector<std::unique_ptr<server::Lane
   registry.Add(readings_);
   registry.Add(node.committer().meters());
   node.threads().AddMeters(registry);
+  admit::Limits& limits = *node.node().write_limits;
+  for (const model::Keyspace& keyspace : node.node().router->keyspaces()) {
+    registry.Add(limits.meters(keyspace.id), {{"keyspace", keyspace.name}});
+  }
   for (size_t i = 0; i < node.lanes(); ++i) {
     const meter::Labels labels{{"lane", std::to_string(i)}};
     registry.Add(node.lane(i).meters(), labels);

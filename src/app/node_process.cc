@@ -122,6 +122,8 @@ void NodeProcess::MakeLanes(const config::Config& config, std::function<void(mod
   limits.once_bytes = config.server.once_bytes / lanes;
   limits.pieces = threads_->pieces();
   node_ = std::make_unique<ingest::Node>(*store_, *fabric_, *threads_, router_, limits);
+  node_->write_limits = std::make_unique<admit::Limits>(
+      route::LimitsOf(router_->keyspaces(), config.keyspaces), entropy_.Next());
   for (size_t i = 0; i < router_->map().shards().size(); ++i) {
     node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % lanes)));
   }
@@ -217,6 +219,7 @@ Status NodeProcess::Start(std::function<void()> on_progress, std::function<model
 }
 
 void NodeProcess::Adopt(const config::Config& config) {
+  node_->write_limits->Change(route::LimitsOf(router_->keyspaces(), config.keyspaces));
   policies_->Change(route::PoliciesOf(router_->keyspaces(), config));
   committer_->LimitGroups(config.log.group_bytes, config.log.group_delay_us,
                           config.log.latency_target_us);

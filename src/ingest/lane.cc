@@ -15,30 +15,13 @@ constexpr size_t kReplyBytesMax = 4 << 20;  // to other lanes in one turn, and o
 // longer, and leave the other threads that read idle.
 constexpr size_t kFetchesTogether = 32;
 
-// While the disk is low, what deletes goes to the store each second: only there it makes room.
-constexpr uint64_t kTidyTicks = 10;
-
-constexpr admit::Refusal kLogFull = {
-    .text = "NOSPACE the disk of the log is full; nothing was applied; reads go on", .reason = {}};
-constexpr admit::Refusal kStoreFull = {
-    .text = "NOSPACE the disk of the store is full; nothing was applied; reads go on",
-    .reason = {}};
-constexpr admit::Refusal kDiskLow = {
-    .text =
-        "NOSPACE the disk is nearly full: what is left is kept for recovery and for what "
-        "deletes; nothing was applied; reads go on",
-    .reason = {},
-    .only_growth = true};
-constexpr admit::Refusal kProjectionsFull = {.text = {}, .reason = "projection", .retry_ms = 1000};
-constexpr admit::Refusal kStoreRefuses = {.text = {}, .reason = "store", .retry_ms = 1000};
-
 }  // namespace
 
 // A command that waits: it owns what its views point to.
 struct Lane::Parked {
   std::vector<std::string> bytes;
   std::vector<std::string_view> args;
-  std::string user, once_token, token;
+  std::string user, once_token, once_refused, token;
   shard::Command command;
   shard::KeyPlace place;
   Origin origin;
@@ -49,6 +32,7 @@ struct Lane::Parked {
   Parked(const shard::Command& from, const shard::KeyPlace& at, const Origin& to)
       : user(from.once.user),
         once_token(from.once.token),
+        once_refused(from.once.refused),
         token(at.token),
         command(from),
         place(at),
@@ -58,6 +42,7 @@ struct Lane::Parked {
     command.args = args;
     command.once.user = user;
     command.once.token = once_token;
+    command.once.refused = once_refused;
     place.token = token;
     place.value_key = {};
     place.key = args[static_cast<size_t>(command.spec->first_key)];
@@ -116,21 +101,21 @@ shard::KeyPlace Lane::PlaceOf(const route::Placed& placed, std::string_view toke
   return {placed.keyspace->id, placed.policy, token, key, placed.shard, shard.begin, shard.end};
 }
 
-Submitted Lane::Submit(const shard::Command& command, const Origin& origin, std::string& reply,
-                       const Ahead* foreseen) {
+Submitted Lane::Submit(const shard::Command& command, const Origin& origin, const Asker& asker,
+                       std::string& reply, const Ahead* foreseen) {
   switch (command.spec->face) {
     case command::Face::kKey:
-      return SubmitKey(command, origin, reply, foreseen);
+      return SubmitKey(command, origin, asker, reply, foreseen);
     case command::Face::kMulti:
       meters_.multi.Add();
-      return SubmitMulti(*this, command, origin, reply);
+      return SubmitMulti(*this, command, origin, asker, reply);
     default:
       return SubmitGather(*this, command, origin, reply);
   }
 }
 
-Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, std::string& reply,
-                          const Ahead* foreseen) {
+Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, const Asker& asker,
+                          std::string& reply, const Ahead* foreseen) {
   const std::string_view key = command.args[static_cast<size_t>(command.spec->first_key)];
   const Placement* placed = foreseen == nullptr ? nullptr : foreseen->placed;
   if (placed == nullptr || placed->router != node_.router.get()) {
@@ -146,16 +131,36 @@ Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, s
   }
   const model::Keyspace& keyspace = *placed->keyspace;
   const model::Policy policy = node_.router->policy(keyspace.id);
-  Submitted submitted{false, {}, policy.ack};
   if (keyspace.id == model::KeyspaceId()) meters_.unmatched.Add();
-  const model::LaneId owner = node_.owners[placed->shard];
+  if (!policy.limited || (command.spec->flags & command::kWrite) == 0) {
+    return RunPlaced(command, origin, reply, policy, *placed);
+  }
+  limit_gate_.Add(keyspace, key);
+  shard::Command limited = command;
+  if (!limit_gate_.Pass(*node_.write_limits, asker)) {
+    limited.once.refused = limit_gate_.refusal();
+    if (command.once.kind == shard::Once::Kind::kNone) {
+      resp::Reply(reply, command.version).Error(limit_gate_.refusal());
+      return {true, {}, model::Ack::kMemory};
+    }
+  }
+  Submitted submitted = RunPlaced(limited, origin, reply, policy, *placed);
+  submitted.observed = limit_gate_.observed();
+  return submitted;
+}
+
+Submitted Lane::RunPlaced(const shard::Command& command, const Origin& origin, std::string& reply,
+                          const model::Policy& policy, const Placement& at) {
+  const std::string_view key = command.args[static_cast<size_t>(command.spec->first_key)];
+  Submitted submitted{false, {}, policy.ack};
+  const model::LaneId owner = node_.owners[at.shard];
   if (owner != id_) {
     meters_.remote.Add();
     out_[owner.value]->AddCommand(command, origin);
     return submitted;
   }
-  shard::KeyPlace place = PlaceOf({&keyspace, policy, placed->shard}, placed->token, key);
-  place.value_key = placed->value_key;
+  shard::KeyPlace place = PlaceOf({at.keyspace, policy, at.shard}, at.token, key);
+  place.value_key = at.value_key;
   const shard::Outcome outcome = RunOrPark(command, place, origin, reply);
   submitted.done = outcome.done;
   submitted.gate = outcome.gate;
@@ -407,43 +412,6 @@ model::Lsn Lane::EndTurn() {
   return turn_gate_;
 }
 
-// Its buffers are full, and wait to reach the store.
-bool Lane::StoreBehind() const {
-  const size_t frozen = shards_.state().frozen();
-  return (frozen > 1 && shards_.WantsFreeze(log_bytes_)) || (frozen > 0 && shards_.Overfull());
-}
-
-admit::Refusal Lane::WhyNoWrites() const {
-  if (node_.committer->no_space()) return kLogFull;
-  if (node_.projections_full.load(std::memory_order_relaxed)) return kProjectionsFull;
-  if (StoreBehind()) {
-    const std::optional<Code> trouble = node_.background.StoreTrouble();
-    if (trouble) return *trouble == Code::kNoSpace ? kStoreFull : kStoreRefuses;
-  }
-  return node_.disk_low.load(std::memory_order_relaxed) ? kDiskLow : admit::Refusal();
-}
-
-bool Lane::Crowded() {
-  const bool log = node_.committer->full() && !node_.committer->no_space();
-  const bool store = StoreBehind() && !shards_.refuses_all();
-  const bool lane = node_.fabric.Crowded(id_) || node_.lanes_full.load() > 0;
-  if (log) meters_.crowded[Behind::kLog].Add();
-  if (store) meters_.crowded[Behind::kStore].Add();
-  if (lane) meters_.crowded[Behind::kLane].Add();
-  return log || store || lane;
-}
-
-bool Lane::Strained() const {
-  return shards_.refuses_all() || node_.committer->full() || StoreBehind() || TurnFull();
-}
-
-void Lane::PublishFull() {
-  const bool full = TurnFull() || !deferred_.empty();
-  if (full == full_) return;
-  full_ = full;
-  node_.lanes_full += full ? 1 : -1;
-}
-
 void Lane::BeginServing(model::LogTime floor, model::Lsn stored) {
   shards_.BeginServing(floor);
   stored_lsn_.store(stored.value, std::memory_order_release);
@@ -452,7 +420,7 @@ void Lane::BeginServing(model::LogTime floor, model::Lsn stored) {
 void Lane::Tick() {
   log_bytes_ = node_.committer->appended_bytes();
   sweeper_.Tick();
-  if (node_.disk_low && ++low_ticks_ % kTidyTicks == 0) tidies_ = true;
+  if (node_.disk_low) Tidy();
   shard::Meters& meters = shards_.meters();
   meters.buffer_bytes.Set(static_cast<int64_t>(shards_.state().bytes()));
   meters.once_bytes.Set(static_cast<int64_t>(shards_.once_bytes()));
@@ -465,45 +433,6 @@ shard::KeyPlace Lane::Locate(std::string_view value_key) {
   SLUICE_CHECK(model::SplitStoredKey(keyspace, value_key, &parts));
   const size_t shard = node_.router->map().Find(keyspace.id, parts.token);
   return PlaceOf({&keyspace, node_.router->policy(keyspace.id), shard}, parts.token, parts.key);
-}
-
-void Lane::MaybeFreeze() {
-  wants_freeze_ = shards_.WantsFreeze(log_bytes_) || !store_soon_.empty() ||
-                  (tidies_ && shards_.state().active().bytes() > 0);
-  if (position_holds_ > 0) return;
-  for (Task& task : after_freeze_) Later(std::move(task));
-  after_freeze_.clear();
-  // What a failed log did not take must not be stored.
-  if (!wants_freeze_ || node_.committer->failed()) return;
-  if (shards_.state().frozen() > 1) return;  // sockets rest meanwhile (Crowded)
-  tidies_ = false;
-  const model::Lsn last = node_.committer->appended();
-  store::Run run = Freeze(last);
-  node_.background.Store(id_, run, last,
-                         [run, last, soon = std::exchange(store_soon_, {})](Lane& lane) {
-                           lane.shards_.state().Flushed(run);
-                           ++lane.flushes_;
-                           lane.stored_lsn_.store(last.value, std::memory_order_release);
-                           for (const Task& task : soon) task(lane);
-                         });
-}
-
-// Requires: no record of this lane's shards up to `last` is still to be applied here.
-store::Run Lane::Freeze(model::Lsn last) {
-  std::vector<store::Position> positions;
-  const auto& shards = node_.router->map().shards();
-  for (size_t i = 0; i < shards.size(); ++i) {
-    if (!Owns(i)) continue;
-    const model::ShardSeq next = node_.committer->next_seq(shards[i].lineage);
-    positions.push_back({shards[i].lineage, model::ShardSeq(next.value - 1), last});
-  }
-  return shards_.Freeze(std::move(positions), log_bytes_);
-}
-
-std::optional<store::Run> Lane::FreezeAll() {
-  if (position_holds_ > 0 || shards_.state().frozen() > 0) return std::nullopt;
-  if (!shards_.batch().empty()) return std::nullopt;
-  return Freeze(node_.committer->durable());
 }
 
 }  // namespace sluice::ingest

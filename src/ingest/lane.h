@@ -33,6 +33,7 @@
 #include "ingest/background.h"
 #include "ingest/cursors.h"
 #include "ingest/fabric.h"
+#include "ingest/limits.h"
 #include "ingest/meters.h"
 #include "ingest/packet.h"
 #include "ingest/scan_line.h"
@@ -58,6 +59,8 @@ struct Submitted {
   bool done = false;  // the reply stands in `reply`; else Sessions::Deliver brings it
   shard::Gate gate;   // what must be durable before it leaves
   model::Ack ack = model::Ack::kMemory;  // the strictest of the keyspaces it touches
+  // What limits that only observe say of it (LimitGate::observed); until the next Submit.
+  std::string_view observed = {};
 };
 
 // What all lanes of a node share. Each member outlives the lanes.
@@ -78,6 +81,9 @@ struct Node {
   std::vector<model::LaneId> owners;  // of each shard, by index in the map
   std::shared_ptr<const route::Router> router;
   shard::Limits limits;
+  // Of writes; set before the first turn. At first there are none.
+  std::unique_ptr<admit::Limits> write_limits =
+      std::make_unique<admit::Limits>(std::vector<model::WriteLimits>(), 0);
   Cursors cursors;
   // Lanes whose write buffer or whose waiting commands are past their bound: until there are none,
   // all sockets rest, so that what holds them up can finish.
@@ -100,8 +106,8 @@ class Lane {
   // Requires: command.spec is of face kKey, kMulti or kGather and its arity holds. Views in
   // `command` are copied if they are needed after the call.
   // `foreseen`: what Foresee found out about this very command; null: it was not asked.
-  Submitted Submit(const shard::Command& command, const Origin& origin, std::string& reply,
-                   const Ahead* foreseen = nullptr);
+  Submitted Submit(const shard::Command& command, const Origin& origin, const Asker& asker,
+                   std::string& reply, const Ahead* foreseen = nullptr);
   // These commands will be submitted soon: works out where their keys lie, and has the memory
   // fetched.
   void Foresee(std::span<Ahead> commands);
@@ -163,6 +169,7 @@ class Lane {
 
   shard::Parking& parking() { return parking_; }
   ScanLine& scans() { return scans_; }
+  LimitGate& limit_gate() { return limit_gate_; }
   // Whose value key it is. The views last until the next call or the end of `value_key`.
   shard::KeyPlace Locate(std::string_view value_key);
   uint64_t flushes() const { return flushes_; }  // runs that reached the store
@@ -193,8 +200,10 @@ class Lane {
   };
   struct Parked;  // a command that owns its bytes
 
-  Submitted SubmitKey(const shard::Command& command, const Origin& origin, std::string& reply,
-                      const Ahead* foreseen);
+  Submitted SubmitKey(const shard::Command& command, const Origin& origin, const Asker& asker,
+                      std::string& reply, const Ahead* foreseen);
+  Submitted RunPlaced(const shard::Command& command, const Origin& origin, std::string& reply,
+                      const model::Policy& policy, const Placement& at);
   Status Place(std::string_view key, Placement* placement) const;
   // Runs a command on a key of this lane; parks it when it must wait.
   shard::Outcome RunOrPark(const shard::Command& command, const shard::KeyPlace& place,
@@ -211,6 +220,7 @@ class Lane {
   void HandOver();
   void FlushPackets();
   void DeliverReady();
+  void Tidy();
   void MaybeFreeze();
   bool StoreBehind() const;
   admit::Refusal WhyNoWrites() const;
@@ -223,6 +233,7 @@ class Lane {
   shard::Shards shards_;
   shard::Parking parking_;
   ScanLine scans_;
+  LimitGate limit_gate_;
   std::vector<std::unique_ptr<Packet>> out_;                          // by lane
   std::deque<std::pair<model::LaneId, std::unique_ptr<Packet>>> in_;  // the first may be half read
   std::vector<Task> tasks_, later_;

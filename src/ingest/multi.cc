@@ -25,7 +25,7 @@ struct Key {
 struct Flow {
   std::vector<std::string> bytes;
   std::vector<std::string_view> args;
-  std::string user, once_token;
+  std::string user, once_token, once_refused;
   shard::Command command;
   Origin origin;
   std::vector<Key> keys;           // in the command's order
@@ -131,16 +131,10 @@ void Decide(Lane& lane, Flow& flow, std::string& reply) {
   flow.command.spec->multi(call);
 }
 
-void AnswerError(Flow& flow, const Error& error) {
+void AnswerError(Flow& flow, std::string_view error) {
   flow.answered = true;
   flow.answer.clear();
-  resp::Reply(flow.answer, flow.command.version).Error(shard::ReadError(error));
-}
-
-void AnswerTooLong(Flow& flow) {
-  flow.answered = true;
-  flow.answer.clear();
-  resp::Reply(flow.answer, flow.command.version).Error(command::kReplyTooLong);
+  resp::Reply(flow.answer, flow.command.version).Error(error);
 }
 
 // Turns the decided changes into writes, with the once token behind the first key's.
@@ -264,17 +258,20 @@ bool LookAtHeld(Lane& lane, const FlowPtr& flow) {
         lane.shards().FindOnce(flow->command, place, &flow->fetch, flow->answer, &gate);
     cold = seen == shard::Shards::Seen::kCold;
     flow->answered = seen == shard::Shards::Seen::kYes;
+    if (seen == shard::Shards::Seen::kNo && !flow->once_refused.empty()) {
+      AnswerError(*flow, flow->once_refused);
+    }
   }
   if (!cold && flow->looks && !flow->answered) {
     const auto looked =
         lane.shards().Look(place, Needs(*flow, command::kNeedsValues), &flow->fetch, &key.fact);
     if (!looked.has_value()) {
-      AnswerError(*flow, looked.error());
+      AnswerError(*flow, shard::ReadError(looked.error()));
     } else {
       cold = !looked->done;
       gate.Cover(looked->gate);
       flow->value_bytes += key.fact.value.size();
-      if (flow->value_bytes > command::kReplyBytesMax) AnswerTooLong(*flow);
+      if (flow->value_bytes > command::kReplyBytesMax) AnswerError(*flow, command::kReplyTooLong);
     }
   }
   if (!cold) {
@@ -291,7 +288,7 @@ bool LookAtHeld(Lane& lane, const FlowPtr& flow) {
       },
       [flow](Lane& back) {
         if (flow->fetch.error) {
-          AnswerError(*flow, *flow->fetch.error);
+          AnswerError(*flow, shard::ReadError(*flow->fetch.error));
           flow->fetch.error.reset();
           ++flow->held;
         } else if (!LookAtHeld(back, flow)) {
@@ -344,6 +341,14 @@ void HoldRest(Lane& lane, const FlowPtr& flow) {
   Leave(lane, flow, flow->origin.lane, Conclude);
 }
 
+// False: the lane's gate says why not.
+bool PassLimits(Lane& lane, const Flow& flow, const Asker& asker) {
+  for (const Key& key : flow.keys) {
+    if (key.policy.limited && Writes(flow)) lane.limit_gate().Add(*key.keyspace, key.bytes);
+  }
+  return lane.limit_gate().Pass(*lane.node().write_limits, asker);
+}
+
 // All keys are here, free and in memory: run in place. False if not; then nothing has happened.
 bool RunInPlace(Lane& lane, Flow& flow, std::string& reply, shard::Gate* gate) {
   if (lane.parking().any() || HasOnce(flow)) return false;
@@ -362,7 +367,7 @@ bool RunInPlace(Lane& lane, Flow& flow, std::string& reply, shard::Gate* gate) {
     gate->Cover(looked->gate);
     flow.value_bytes += key.fact.value.size();
     if (flow.value_bytes > command::kReplyBytesMax) {
-      AnswerTooLong(flow);
+      AnswerError(flow, command::kReplyTooLong);
       reply += flow.answer;
       return true;
     }
@@ -378,7 +383,7 @@ bool RunInPlace(Lane& lane, Flow& flow, std::string& reply, shard::Gate* gate) {
 }  // namespace
 
 Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& origin,
-                      std::string& reply) {
+                      const Asker& asker, std::string& reply) {
   Submitted submitted;
   auto flow = std::make_shared<Flow>();
   flow->keys = KeysOf(lane, command, reply);
@@ -386,6 +391,14 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   for (const Key& key : flow->keys) submitted.ack = std::max(submitted.ack, key.policy.ack);
   flow->command = command;
   flow->origin = origin;
+  if (!PassLimits(lane, *flow, asker)) {
+    if (!HasOnce(*flow)) {
+      resp::Reply(reply, command.version).Error(lane.limit_gate().refusal());
+      return {true, {}, submitted.ack};
+    }
+    flow->once_refused = lane.limit_gate().refusal();
+  }
+  submitted.observed = lane.limit_gate().observed();
   NoteRefusal(lane, *flow);
   if (!flow->refusal.none() && !HasOnce(*flow)) {
     resp::Reply(reply, command.version).Error(RefusalOf(*flow));

@@ -17,6 +17,6 @@
 namespace sluice::ingest {
 
 Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& origin,
-                      std::string& reply);
+                      const Asker& asker, std::string& reply);
 
 }  // namespace sluice::ingest

@@ -36,6 +36,7 @@ void Packet::AddCommand(const shard::Command& command, const Origin& origin) {
     AppendSized(bytes_, command.once.token);
     AppendVarint(bytes_, command.once.seq);
     AppendLe(bytes_, command.once.digest);
+    AppendSized(bytes_, command.once.refused);
   }
   AppendVarint(bytes_, command.args.size());
   for (const std::string_view arg : command.args) AppendSized(bytes_, arg);
@@ -80,6 +81,7 @@ bool Packet::Deliver(Handler& handler) {
           command.once.token = reader.Sized();
           command.once.seq = reader.Varint();
           command.once.digest = reader.Le<uint64_t>();
+          command.once.refused = reader.Sized();
         }
         args.resize(reader.Varint());
         for (std::string_view& arg : args) arg = reader.Sized();

@@ -17,8 +17,8 @@ class Notes final : public Packet::Handler {
                                    origin.connection, origin.slot);
     for (const std::string_view arg : command.args) note += fmt::format(" [{}]", arg);
     if (command.once.kind != shard::Once::Kind::kNone) {
-      note += fmt::format(" once {} {} {} {}", command.once.user, command.once.token,
-                          command.once.seq, command.once.digest);
+      note += fmt::format(" once {} {} {} {} {}", command.once.user, command.once.token,
+                          command.once.seq, command.once.digest, command.once.refused);
     }
     note += fmt::format(" {}", static_cast<int>(command.priority));
     Add(std::move(note));
@@ -68,8 +68,10 @@ TEST(Packet, DeliversInOrderInAnyPortions) {
         std::string note = fmt::format("command {} {} {} {} [set] [key] [{}]", command.spec->name,
                                        origin.lane.value, origin.connection, origin.slot, value);
         if (prng.OneIn(2)) {
-          command.once = {shard::Once::Kind::kProducer, "user", "token", prng(), prng()};
-          note += fmt::format(" once user token {} {}", command.once.seq, command.once.digest);
+          command.once = {shard::Once::Kind::kProducer,    "user", "token", prng(), prng(),
+                          prng.OneIn(2) ? "THROTTLED" : ""};
+          note += fmt::format(" once user token {} {} {}", command.once.seq, command.once.digest,
+                              command.once.refused);
         }
         command.priority = static_cast<model::Priority>(prng.Below(4));
         note += fmt::format(" {}", static_cast<int>(command.priority));

@@ -57,15 +57,17 @@ class FixtureLog final : public log::Log {
   log::MemoryLog log_{model::LogId(1)};
 };
 
-// A configuration that takes what may change, and does nothing with it.
+// A configuration that takes what may change; policies and limits follow it.
 class TestSettings final : public Settings {
  public:
   explicit TestSettings(config::Config now) : now_(std::move(now)) {}
   config::Config Now() override { return now_; }
   Status Set(std::span<const config::NewValue> values) override {
     SLUICE_ASSIGN(now_, config::With(now_, values));
+    on_change(now_);
     return Ok();
   }
+  std::function<void(const config::Config&)> on_change;
 
  private:
   config::Config now_;
@@ -78,10 +80,14 @@ class NodeFixture {
     users_ = std::make_unique<auth::LiveUsers>(config_.users);
     auto change = route::Reconcile({}, config_.keyspaces, "node", [this] { return ++drawn_; });
     SLUICE_CHECK(change.has_value());
-    router_ = std::make_shared<const route::Router>(
-        change->content.catalogue, std::make_shared<route::Policies>(change->policies),
-        change->content.map);
+    policies_ = std::make_shared<route::Policies>(change->policies);
+    router_ = std::make_shared<const route::Router>(change->content.catalogue, policies_,
+                                                    change->content.map);
     settings_ = std::make_unique<TestSettings>(config_);
+    settings_->on_change = [this](const config::Config& config) {
+      node_->write_limits->Change(route::LimitsOf(router_->keyspaces(), config.keyspaces));
+      policies_->Change(route::PoliciesOf(router_->keyspaces(), config));
+    };
     Boot();
   }
 
@@ -226,6 +232,8 @@ class NodeFixture {
       if (wake_) wake_(lane);
     });
     node_ = std::make_unique<ingest::Node>(*store_, *fabric_, jobs_, router_, options_.limits);
+    node_->write_limits = std::make_unique<admit::Limits>(
+        route::LimitsOf(router_->keyspaces(), config_.keyspaces), 1);
     StartLog({});
     context_ = std::make_unique<Context>(*node_, clock_, *users_);
     context_->identity.version = "0.0.test";
@@ -293,6 +301,7 @@ class NodeFixture {
   std::unique_ptr<TestSettings> settings_;
   uint64_t drawn_ = 0;
   FixtureLog log_;
+  std::shared_ptr<route::Policies> policies_;
   std::shared_ptr<const route::Router> router_;
   const std::shared_ptr<store::MemoryStore::Medium> medium_ =
       std::make_shared<store::MemoryStore::Medium>();

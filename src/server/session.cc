@@ -89,6 +89,7 @@ void Session::Reset() {
   client_.version = resp::Version::k2;
   client_.ack = model::Ack::kMemory;
   client_.priority = model::Priority::kCritical;
+  why_.Clear();
   if (client_.replies != Replies::kSkipThis) client_.replies = Replies::kOn;
   client_.no_evict = client_.no_touch = false;
   Welcome();
@@ -227,7 +228,11 @@ void Session::Execute(const ingest::Ahead& command) {
     answer = Dispatch(command, to);
   }
   const bool failed = answer.now && to.size() > begin && to[begin] == '-';
-  if (failed) counts_.CountError(std::string_view(to).substr(begin));
+  if (failed) {
+    const std::string_view error = std::string_view(to).substr(begin);
+    counts_.CountError(error);
+    if (runs) why_.Refused(error.substr(1), spec->name, now_us_);
+  }
   answer.terms.silent = answer.terms.silent || client_.replies != Replies::kOn;
   if (client_.replies == Replies::kSkipThis) client_.replies = Replies::kOn;
   if (answer.now) {
@@ -282,7 +287,11 @@ Answer Session::Dispatch(const ingest::Ahead& command, std::string& to) {
 Answer Session::Submit(const command::Spec& spec, command::Args args, const shard::Once& once,
                        std::string& to, const ingest::Ahead* foreseen) {
   const shard::Command command{&spec, args, client_.version, once, client_.priority};
-  const ingest::Submitted submitted = lane_.Submit(command, origin(), to, foreseen);
+  const bool named = client_.user->has_password;
+  const ingest::Asker asker{named ? std::string_view(client_.user->name) : std::string_view(),
+                            client_.peer, now_us_};
+  const ingest::Submitted submitted = lane_.Submit(command, origin(), asker, to, foreseen);
+  if (!submitted.observed.empty()) why_.Observed(submitted.observed, spec.name, now_us_);
   return {
       submitted.done,
       submitted.gate,
@@ -332,7 +341,11 @@ void Session::Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& g
             kUnreadReplies, std::max(client_.priority, model::Priority::kNormal), kUnreadRetryMs));
     bytes = refusal;
   }
-  if (bytes.starts_with('-')) counts_.CountError(bytes);
+  if (bytes.starts_with('-')) {
+    counts_.CountError(bytes);
+    // Which of the commands under way it answers is not remembered.
+    why_.Refused(bytes.substr(1), {}, context_.clock.MonotonicUs());
+  }
   replies_.Fulfil(slot, bytes, gate);
   lane_.Await(replies_.TakeAwaited());
   CheckOutput();

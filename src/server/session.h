@@ -32,6 +32,7 @@
 #include "server/context.h"
 #include "server/meters.h"
 #include "server/reply_queue.h"
+#include "server/why.h"
 
 namespace sluice::server {
 
@@ -111,6 +112,8 @@ class Session {
   const Client& client() const { return client_; }
   size_t input_bytes() const { return in_.size() - in_at_; }
   const ReplyQueue& replies() const { return replies_; }
+  // What held up its writes.
+  Why& why() { return why_; }
 
   // --- For the commands of this room. ---
 
@@ -177,6 +180,7 @@ class Session {
   std::string in_;      // received, from in_at_ on not taken yet
   size_t in_at_ = 0;
   Patience patience_;
+  Why why_;
   uint64_t told_bytes_ = 0;     // to ClientMemory
   bool knew_password_ = false;  // at some time: replies of then may be under way
   uint64_t now_us_ = 0;

@@ -37,7 +37,7 @@ constexpr std::string_view kVolatile[] = {
     "expire",      "expireat", "expiretime", "getex",   "hrandfield", "hscan",   "info",
     "lastsave",    "latency",  "memory",     "monitor", "object",     "pexpire", "pexpireat",
     "pexpiretime", "psetex",   "px",         "pxat",    "randomkey",  "scan",    "setex",
-    "shards",      "shutdown", "slowlog",    "stats",   "time",
+    "shards",      "shutdown", "slowlog",    "stats",   "time",       "why",
 };
 
 std::vector<resp::Value> Replies(std::string_view bytes) {

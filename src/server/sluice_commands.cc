@@ -15,8 +15,7 @@ namespace {
 
 // Arrive with later versions.
 constexpr std::string_view kLater[] = {
-    "asof", "history", "hotkeys", "split", "merge",    "move", "reshard",
-    "jobs", "job",     "saga",    "txn",   "priority", "why",
+    "asof", "history", "hotkeys", "split", "merge", "move", "reshard", "jobs", "job", "saga", "txn",
 };
 
 Answer Once(Call& call) {
@@ -150,6 +149,24 @@ Answer Ack(Call& call) {
   return Okay(call);
 }
 
+Answer Priority(Call& call) {
+  constexpr model::Priority kAll[] = {model::Priority::kCritical, model::Priority::kNormal,
+                                      model::Priority::kLow, model::Priority::kBackground};
+  const std::string_view name = call.args[2];
+  for (const model::Priority priority : kAll) {
+    if (!EqualFolded(name, admit::NameOf(priority))) continue;
+    call.client.priority = priority;
+    return Okay(call);
+  }
+  return Refuse(
+      call, fmt::format("ERR there is no class '{}': critical, normal, low or background", name));
+}
+
+Answer TellWhy(Call& call) {
+  call.session.why().Tell(call.reply, call.context.clock.MonotonicUs());
+  return {};
+}
+
 Answer NotYet(Call& call) {
   std::string name(call.args[1]);
   std::transform(name.begin(), name.end(), name.begin(), ::toupper);
@@ -167,6 +184,8 @@ Answer Help(Call& call) {
       "ONCE <token> <command ...>",
       "ONCE @<producer> <seq> <command ...>",
       "    Runs a write at most once; a retry gets the first reply.",
+      "PRIORITY (critical|normal|low|background)",
+      "    Serves this connection as that, or as its keyspaces if they are lower.",
       "PROJECTION (PAUSE|RESUME|REBUILD|VERIFY) <projection>",
       "    Stops it, goes on, begins anew with an empty sink, or compares it with the state.",
       "PROJECTIONS",
@@ -179,6 +198,8 @@ Answer Help(Call& call) {
       "    The shards, their ranges and sizes.",
       "WAIT <projection> <timeout ms>",
       "    1 when all that this connection wrote is in its sink, 0 at the timeout (0: none).",
+      "WHY",
+      "    What recently refused or held up writes of this connection.",
       "HELP",
       "    This text.",
   };
@@ -192,6 +213,7 @@ std::vector<Subcommand> MakeCommands() {
       {"help", 2, 0, Help, "Its subcommands."},
       {"once", -4, command::kWrite, Once,
        "Runs a write at most once; a retry gets the first reply."},
+      {"priority", 3, 0, Priority, "Lowers this connection's class."},
       {"projection", 4, command::kAdmin, OrderProjection,
        "Pauses, resumes, rebuilds or verifies a projection."},
       {"projections", 2, 0, ListProjections, "The projections, and how far behind they are."},
@@ -200,6 +222,7 @@ std::vector<Subcommand> MakeCommands() {
       {"shards", -2, 0, Shards, "The shards, their ranges and sizes."},
       {"wait", 4, 0, WaitForProjection,
        "Waits until a projection's sink has all that was written."},
+      {"why", 2, 0, TellWhy, "What recently refused or held up this connection's writes."},
   };
   for (const std::string_view name : kLater) commands.push_back({name, -2, 0, NotYet});
   return commands;

@@ -65,6 +65,10 @@ Outcome Shards::Run(const Command& command, const KeyPlace& place, Fetch* fetch,
         break;
     }
   }
+  if (!command.once.refused.empty()) {
+    resp::Reply(reply, command.version).Error(command.once.refused);
+    return {true, {}};
+  }
   if (const admit::Refusal* const refusal = WhyNot(command.spec->flags)) {
     resp::Reply(reply, command.version).Error(refusal->TextFor(command.ClassIn(place.policy)));
     return {true, {}};

@@ -50,9 +50,10 @@ inline constexpr admit::Refusal kSeeding = {.text = {}, .reason = "seed", .retry
 struct Once {
   enum class Kind : uint8_t { kNone, kToken, kProducer } kind = Kind::kNone;
   std::string_view user;
-  std::string_view token;  // or the producer's name
-  uint64_t seq = 0;        // kProducer
-  uint64_t digest = 0;     // of the command's arguments
+  std::string_view token;         // or the producer's name
+  uint64_t seq = 0;               // kProducer
+  uint64_t digest = 0;            // of the command's arguments
+  std::string_view refused = {};  // the error that answers it if it does not come again; or empty
 };
 
 struct Command {

@@ -93,6 +93,9 @@ void Machine::MakeLanes() {
   limits.once_window_ms = options_.config.server.once_window_ms;
   limits.once_bytes = options_.once_bytes;
   node_ = std::make_unique<ingest::Node>(*store_, *fabric_, background_, router_, limits);
+  node_->write_limits = std::make_unique<admit::Limits>(
+      route::LimitsOf(router_->keyspaces(), options_.config.keyspaces),
+      scene_.world.entropy.Next());
   for (size_t i = 0; i < router_->map().shards().size(); ++i) {
     node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % lanes)));
   }

@@ -1,0 +1,108 @@
+// What a lane hands to the store, and when it takes no more.
+#include "base/check.h"
+#include "ingest/lane.h"
+
+namespace sluice::ingest {
+
+namespace {
+
+// While the disk is low, what deletes goes to the store each second: only there it makes room.
+constexpr uint64_t kTidyTicks = 10;
+
+constexpr admit::Refusal kLogFull = {
+    .text = "NOSPACE the disk of the log is full; nothing was applied; reads go on", .reason = {}};
+constexpr admit::Refusal kStoreFull = {
+    .text = "NOSPACE the disk of the store is full; nothing was applied; reads go on",
+    .reason = {}};
+constexpr admit::Refusal kDiskLow = {
+    .text =
+        "NOSPACE the disk is nearly full: what is left is kept for recovery and for what "
+        "deletes; nothing was applied; reads go on",
+    .reason = {},
+    .only_growth = true};
+constexpr admit::Refusal kProjectionsFull = {.text = {}, .reason = "projection", .retry_ms = 1000};
+constexpr admit::Refusal kStoreRefuses = {.text = {}, .reason = "store", .retry_ms = 1000};
+
+}  // namespace
+
+// Its buffers are full, and wait to reach the store.
+bool Lane::StoreBehind() const {
+  const size_t frozen = shards_.state().frozen();
+  return (frozen > 1 && shards_.WantsFreeze(log_bytes_)) || (frozen > 0 && shards_.Overfull());
+}
+
+admit::Refusal Lane::WhyNoWrites() const {
+  if (node_.committer->no_space()) return kLogFull;
+  if (node_.projections_full.load(std::memory_order_relaxed)) return kProjectionsFull;
+  if (StoreBehind()) {
+    const std::optional<Code> trouble = node_.background.StoreTrouble();
+    if (trouble) return *trouble == Code::kNoSpace ? kStoreFull : kStoreRefuses;
+  }
+  return node_.disk_low.load(std::memory_order_relaxed) ? kDiskLow : admit::Refusal();
+}
+
+bool Lane::Crowded() {
+  const bool log = node_.committer->full() && !node_.committer->no_space();
+  const bool store = StoreBehind() && !shards_.refuses_all();
+  const bool lane = node_.fabric.Crowded(id_) || node_.lanes_full.load() > 0;
+  if (log) meters_.crowded[Behind::kLog].Add();
+  if (store) meters_.crowded[Behind::kStore].Add();
+  if (lane) meters_.crowded[Behind::kLane].Add();
+  return log || store || lane;
+}
+
+bool Lane::Strained() const {
+  return shards_.refuses_all() || node_.committer->full() || StoreBehind() || TurnFull();
+}
+
+void Lane::PublishFull() {
+  const bool full = TurnFull() || !deferred_.empty();
+  if (full == full_) return;
+  full_ = full;
+  node_.lanes_full += full ? 1 : -1;
+}
+
+void Lane::Tidy() {
+  if (++low_ticks_ % kTidyTicks == 0) tidies_ = true;
+}
+
+void Lane::MaybeFreeze() {
+  wants_freeze_ = shards_.WantsFreeze(log_bytes_) || !store_soon_.empty() ||
+                  (tidies_ && shards_.state().active().bytes() > 0);
+  if (position_holds_ > 0) return;
+  for (Task& task : after_freeze_) Later(std::move(task));
+  after_freeze_.clear();
+  // What a failed log did not take must not be stored.
+  if (!wants_freeze_ || node_.committer->failed()) return;
+  if (shards_.state().frozen() > 1) return;  // sockets rest meanwhile (Crowded)
+  tidies_ = false;
+  const model::Lsn last = node_.committer->appended();
+  store::Run run = Freeze(last);
+  node_.background.Store(id_, run, last,
+                         [run, last, soon = std::exchange(store_soon_, {})](Lane& lane) {
+                           lane.shards_.state().Flushed(run);
+                           ++lane.flushes_;
+                           lane.stored_lsn_.store(last.value, std::memory_order_release);
+                           for (const Task& task : soon) task(lane);
+                         });
+}
+
+// Requires: no record of this lane's shards up to `last` is still to be applied here.
+store::Run Lane::Freeze(model::Lsn last) {
+  std::vector<store::Position> positions;
+  const auto& shards = node_.router->map().shards();
+  for (size_t i = 0; i < shards.size(); ++i) {
+    if (!Owns(i)) continue;
+    const model::ShardSeq next = node_.committer->next_seq(shards[i].lineage);
+    positions.push_back({shards[i].lineage, model::ShardSeq(next.value - 1), last});
+  }
+  return shards_.Freeze(std::move(positions), log_bytes_);
+}
+
+std::optional<store::Run> Lane::FreezeAll() {
+  if (position_holds_ > 0 || shards_.state().frozen() > 0) return std::nullopt;
+  if (!shards_.batch().empty()) return std::nullopt;
+  return Freeze(node_.committer->durable());
+}
+
+}  // namespace sluice::ingest
