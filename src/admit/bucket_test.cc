@@ -24,9 +24,9 @@ constexpr double kRounding = 1e-3;
 
 // Goal:   over any window no bucket admits more than rate * time + burst; and what it refuses, it
 //         would have had to: so many writes more would break that bound.
-// Method: rates, bursts and lanes are swept; writes of drawn sizes come at drawn times, in lulls and
-//         in storms, from lanes whose clocks are up to 20 ms apart, for which the bound allows. It is
-//         that of an ideal bucket, kept in floating point beside it.
+// Method: rates, bursts and lanes are swept; writes of drawn sizes come at drawn times, in lulls
+//         and in storms, from lanes whose clocks are up to 20 ms apart, for which the bound allows.
+//         It is that of an ideal bucket, kept in floating point beside it.
 TEST(Bucket, AdmitsItsRateAndItsBurst) {
   for (const model::Rate& rate : kRates) {
     for (const uint64_t lanes : {1, 2, 7}) {

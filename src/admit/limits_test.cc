@@ -197,10 +197,10 @@ TEST(Limits, HoldOverAllLanes) {
   }
 }
 
-// Goal:   a limit that changes is seen whole: no lane ever meets the burst of one rate with the cost
-//         of another.
-// Method: one thread changes between two limits that nothing passes twice, others ask for as much as
-//         only a mixture of both would let pass.
+// Goal:   a limit that changes is seen whole: no lane ever meets the burst of one rate with the
+//         cost of another.
+// Method: one thread changes between two limits, others ask for three writes at once: one limit
+//         lets them pass, the other never does, and only a mixture would have them wait.
 TEST(Limits, ChangesAreSeenWhole) {
   std::vector<model::WriteLimits> one(2), other(2);
   one[kLikes.value].all = {1, 3'600, 2};
@@ -215,8 +215,6 @@ TEST(Limits, ChangesAreSeenWhole) {
       const std::vector<Write> three(3, write);
       while (!done) {
         const Verdict verdict = limits.Admit(three, "user:a", kStartUs);
-        // Three pass at ten million a second, and never at a burst of two; waiting is told of
-        // neither.
         if (verdict.refused && verdict.refused->burst != 2) ++odd;
       }
     });

@@ -18,7 +18,7 @@ import redis
 from servers import Sluice, wait_for
 
 MOUNT = 'mkdir -p "$0" && mount -t tmpfs -o size=$1 none "$0" && shift && exec "$@"'
-SMALL, LARGE = "96m", "400m"
+SMALL, LARGE, ROOMY = "96m", "400m", "700m"
 VALUE_BYTES = 20_000
 REFUSALS = 40  # in a row: keys of all lanes are among them
 CONFIG = '[server]\nmemory = "64MiB"\nlanes = 2\n[log]\nsegment = "8MiB"\n'
@@ -41,13 +41,22 @@ def on_a_disk_of(size, sluice_bin, tmp_path):
     )
 
 
-@pytest.fixture
-def small_disk(sluice_bin, tmp_path):
-    server = on_a_disk_of(SMALL, sluice_bin, tmp_path)
+def served(size, sluice_bin, tmp_path):
+    server = on_a_disk_of(size, sluice_bin, tmp_path)
     server.start()
     yield server
     server.kill()
     server.check_stderr()
+
+
+@pytest.fixture
+def small_disk(sluice_bin, tmp_path):
+    yield from served(SMALL, sluice_bin, tmp_path)
+
+
+@pytest.fixture
+def roomy_disk(sluice_bin, tmp_path):
+    yield from served(ROOMY, sluice_bin, tmp_path)
 
 
 def fill(server, first=0, size=VALUE_BYTES):
@@ -144,13 +153,12 @@ def test_reads_go_on_and_writes_resume(small_disk):
 
 
 @pytest.mark.timeout(120)
-def test_deleting_makes_room(sluice_bin, tmp_path):
+def test_deleting_makes_room(roomy_disk):
     """Goal:   who has filled the disk can delete, and write again, without help from outside.
     Method: a disk whose reserve is some segments; filled, seen to refuse what grows and to take
             what ends keys, one command of each kind; then all goes, by DEL.
     """
-    server = on_a_disk_of("700m", sluice_bin, tmp_path)
-    server.start()
+    server = roomy_disk
     client = server.client()
     keys = []
     for _ in range(40):  # merging makes room, at first
@@ -181,8 +189,6 @@ def test_deleting_makes_room(sluice_bin, tmp_path):
     wait_for(taken, 60, "writes taken again")
     check(client, keys[:1])
     assert client.exists(*(f"k{i}" for i in keys[1:1000])) == 0
-    server.kill()
-    server.check_stderr()
 
 
 @pytest.mark.timeout(120)

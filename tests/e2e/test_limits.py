@@ -1,10 +1,10 @@
 """Limits of keyspaces, clients and segments, as real clients meet them.
 
-Goal:   over all lanes and connections together a limit admits exactly its burst, and afterwards its
-        rate; what is admitted is applied and what is refused is not; limits change under load, by
-        CONFIG SET and SIGHUP, without a connection lost; observing refuses nothing and counts.
-Method: a server of two lanes and clients on threads. Where numbers must be exact, limits fill by the
-        hour, so that the run itself gives nothing back.
+Goal:   over all lanes and connections together a limit admits exactly its burst, and afterwards
+        its rate; what is admitted is applied and what is refused is not; limits change under load,
+        by CONFIG SET and SIGHUP, without a connection lost; observing refuses nothing and counts.
+Method: a server of two lanes and clients on threads. Where numbers must be exact, limits fill by
+        the hour, so that the run itself gives nothing back.
 """
 
 import re
@@ -33,7 +33,7 @@ def refusal(error):
 
 
 class Writer(threading.Thread):
-    """Writes keys of its own until it is told to stop: those that were acknowledged, and the rest."""
+    """Writes keys of its own until it is told to stop, or has tried often enough."""
 
     def __init__(self, server, number, tries=None):
         super().__init__()
@@ -195,7 +195,7 @@ def test_commands_over_several_keys_and_tokens(start_sluice):
     for i in range(5):
         with pytest.raises(redis.ResponseError, match="^THROTTLED reason=limit scope=likes "):
             client.mset({"likes:20:u": "v", "likes:21:u": "v", f"cart:{i}": "v"})
-    with pytest.raises(redis.ResponseError, match="can never pass limit of likes, whose burst is 10"):
+    with pytest.raises(redis.ResponseError, match="never pass limit of likes, whose burst is 10"):
         client.mset({f"likes:{i}:x": "v" for i in range(11)})
     assert client.mset({f"cart:{i}": "v" for i in range(10)}), "nothing had been taken of it"
     assert client.incr("likes:30:u") == 1
