@@ -6,13 +6,13 @@
 // Failure:  a disk that cannot be asked leaves things as they were.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 
 #include "env/env.h"
 #include "ingest/lane.h"
 #include "log/log.h"
+#include "meter/meter.h"
 #include "store/rocks_store.h"
 
 namespace sluice::app {
@@ -21,6 +21,20 @@ namespace sluice::app {
 // largest merge that may be due: of all runs with the level that they go to, which stand beside
 // their result until it is whole. Never more than this part of the disk.
 inline constexpr uint64_t kReserveDiskPart = 2;
+
+struct DiskMeters : meter::Set {
+  meter::Gauge free_bytes{*this,
+                          "sluice_app_disk_free_bytes",
+                          "Room on the disk of the data directory.",
+                          {.unit = meter::Unit::kBytes}};
+  meter::Gauge reserve_bytes{*this,
+                             "sluice_app_disk_reserve_bytes",
+                             "Of that, what is kept for recovery, merging and deleting: with less, "
+                             "growing writes are refused.",
+                             {.unit = meter::Unit::kBytes}};
+  meter::Gauge low{*this, "sluice_app_disk_low",
+                   "1 while growing writes are refused for want of room."};
+};
 
 class DiskWatch {
  public:
@@ -42,14 +56,13 @@ class DiskWatch {
   // and until a sixteenth more than it is.
   void Look();
 
-  uint64_t free_bytes() const { return free_bytes_; }
-  uint64_t reserve_bytes() const { return reserve_bytes_; }
+  const DiskMeters& meters() const { return meters_; }
 
  private:
   const Disk disk_;
   ingest::Node& node_;
   const Needs needs_;
-  std::atomic<uint64_t> free_bytes_{0}, reserve_bytes_{0};
+  DiskMeters meters_;
 };
 
 }  // namespace sluice::app

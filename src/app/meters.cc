@@ -30,17 +30,6 @@ Meters::Readings::Readings(NodeProcess& node) {
       [&node, number] { return number(node.log().bytes()); }, bytes);
   add(Kind::kGauge, "sluice_log_full", "1 while the disk of the log is full.",
       [&committer] { return committer.no_space() ? 1.0 : 0.0; });
-  const DiskWatch& disk = node.disk();
-  add(
-      Kind::kGauge, "sluice_app_disk_free_bytes", "Room on the disk of the data directory.",
-      [&disk, number] { return number(disk.free_bytes()); }, bytes);
-  add(
-      Kind::kGauge, "sluice_app_disk_reserve_bytes",
-      "Of that, what is kept for recovery, merging and deleting: with less, growing writes are "
-      "refused.",
-      [&disk, number] { return number(disk.reserve_bytes()); }, bytes);
-  add(Kind::kGauge, "sluice_app_disk_low", "1 while growing writes are refused for want of room.",
-      [&node] { return node.node().disk_low ? 1.0 : 0.0; });
   add(Kind::kCounter, "sluice_admit_forgotten_total",
       "Buckets of clients or segment values that were in debt and had to make room.",
       [&node, number] { return number(node.node().write_limits->forgotten()); });
@@ -81,6 +70,7 @@ Meters::Meters(NodeProcess& node, const std::vector<std::unique_ptr<server::Lane
     : readings_(node) {
   registry.Add(readings_);
   registry.Add(node.committer().meters());
+  registry.Add(node.disk().meters());
   node.threads().AddMeters(registry);
   admit::Limits& limits = *node.node().write_limits;
   for (const model::Keyspace& keyspace : node.node().router->keyspaces()) {
