@@ -205,7 +205,9 @@ Logged ReadLog(NodeFixture& node, bool cleared) {
                 effect.kind == EffectKind::kAddInt || effect.kind == EffectKind::kAddField;
             if (!adds || !key.starts_with("summed:")) continue;
             int64_t& number = logged.numbers[key + " " + std::string(effect.value)];
-            if (!cleared) EXPECT_EQ(number + effect.delta, effect.number) << key;
+            if (!cleared) {
+              EXPECT_EQ(number + effect.delta, effect.number) << key;
+            }
             number = effect.number;
           }
         }
