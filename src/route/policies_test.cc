@@ -16,7 +16,7 @@ TEST(Policies, ChangeAsAWhole) {
       std::vector<model::Policy> next;
       for (size_t i = 0; i < after; ++i)
         next.push_back({model::Ack::kReplicated, i + 1, i % 2 == 0, i % 3 == 0, i % 2 == 1,
-                        i % 3 == 1, model::Priority::kLow, i % 2 == 0, i % 3 == 2});
+                        i % 3 == 1, model::Priority::kLow, i % 2 == 0});
       policies.Change(next);
       for (size_t i = 0; i < kMost + 2; ++i) {
         const bool said = i < before && i < after;

@@ -206,7 +206,7 @@ def test_a_chart_is_drawn(sluice_bin, redis_server, tmp_path):
     found = result(sluice_bin, "mixed", "--rate", 1000, "--steps", "0.5,2", "--seconds", 2,
                    "--sample-ms", 250, "--svg", path, "--port", redis_server.port)
     due = [sample["due"] for sample in found["timeline"]]
-    assert len(due) >= 8 and due[:4] == [125] * 4 and due[4:8] == [500] * 4
+    assert len(due) >= 8 and sum(due[:4]) == 500 and sum(due[4:8]) == 2000
     drawing = xml.parse(path).getroot()
     words = [text for text in drawing.itertext() if text.strip()]
     for word in ("mixed", "critical", "normal", "low", "due, all together", "Answered, /s",

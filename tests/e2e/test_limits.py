@@ -121,8 +121,12 @@ def test_limits_change_under_load(start_sluice):
         return sum(writer.refused for writer in writers)
 
     def after_refusals():
+        """What is applied, once 200 more were refused and each writer has noted its last reply."""
         before = refused()
         wait_for(lambda: refused() > before + 200, 60, "refusals")
+        noted = [writer.refused for writer in writers]
+        wait_for(lambda: all(writer.refused > n + 1 for writer, n in zip(writers, noted)), 60,
+                 "a reply to each")
         return applied()
 
     assert after_refusals() == 5
