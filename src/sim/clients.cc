@@ -10,7 +10,7 @@ constexpr size_t kShownBytes = 60;  // of a command, in the trace
 // Nothing was applied.
 bool IsRefusal(const std::string& error) {
   return error.starts_with("NOSPACE ") || error.starts_with("OVERLOADED ") ||
-         error.starts_with("ERR reading from disk failed");
+         error.starts_with("THROTTLED ") || error.starts_with("ERR reading from disk failed");
 }
 
 // What the clients must live with whatever the faults are: a bound that the settings made small, a

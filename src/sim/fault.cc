@@ -14,6 +14,7 @@ constexpr FaultKind kFaults[] = {
     {"starve", "one thread gets no turn for a while", false, MakeStarve},
     {"clock", "the wall clock jumps, or much time passes at once", false, MakeClock},
     {"cuts", "connections are cut with commands under way", false, MakeCuts},
+    {"limits", "keyspaces have tight limits for a while", true, MakeLimits},
 };
 
 }  // namespace

@@ -65,5 +65,6 @@ std::unique_ptr<Fault> MakeStore();
 std::unique_ptr<Fault> MakeStarve();
 std::unique_ptr<Fault> MakeClock();
 std::unique_ptr<Fault> MakeCuts();
+std::unique_ptr<Fault> MakeLimits();
 
 }  // namespace sluice::sim

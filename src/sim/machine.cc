@@ -140,8 +140,25 @@ Status Machine::Boot() {
   return Ok();
 }
 
+void Machine::FollowLimit() {
+  if (limit_ == trouble_.limit) return;
+  limit_ = trouble_.limit;
+  const auto& keyspaces = router_->keyspaces();
+  auto limits = route::LimitsOf(keyspaces, options_.config.keyspaces);
+  auto policies = route::PoliciesOf(keyspaces, options_.config);
+  for (const model::Keyspace& keyspace : keyspaces) {
+    model::WriteLimits& each = limits[keyspace.id.value];
+    each.all = each.client = limit_;
+    if (!keyspace.key.segments.empty()) each.segment = limit_;
+    policies[keyspace.id.value].limited = each.any();
+  }
+  node_->write_limits->Change(limits);
+  policies_->Change(policies);
+}
+
 void Machine::Step() {
   node_->disk_low = trouble_.disk_low;
+  FollowLimit();
   scene_.world.clock.Advance(prng_.Below(kStepUs));
   constexpr size_t kChoices[] = {kLog, kLog, kStore, kReaders, kPreparer, kCarrier};
   const size_t choice = prng_.Below(2 * std::size(kChoices));

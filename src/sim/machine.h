@@ -115,6 +115,7 @@ class Machine {
   Status OpenStoreAndLog();
   void MakeLanes();
   store::MemoryStore::Fate FateOfApply();
+  void FollowLimit();
   void Act(size_t actor);
   void Turn(size_t lane);
   void ReadSockets(size_t lane);
@@ -149,6 +150,7 @@ class Machine {
   std::vector<bool> waits_;  // by actor: it is inside a call to the disk
   std::vector<uint64_t> touched_;
   model::Lsn trimmed_;
+  model::Rate limit_;  // that holds
   bool serving_ = false;
 };
 

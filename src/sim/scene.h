@@ -18,6 +18,7 @@
 
 #include "base/status.h"
 #include "env/sim/world.h"
+#include "model/keyspace.h"
 #include "project/memory_sink.h"
 
 namespace sluice::sim {
@@ -82,6 +83,7 @@ struct Trouble {
   bool reads_fail = false;
   uint64_t disk_us = 0;           // that one call to the disk takes
   std::optional<size_t> starved;  // the actor that gets no turn
+  model::Rate limit;              // of each keyspace, client and value
 };
 
 }  // namespace sluice::sim
