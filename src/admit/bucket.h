@@ -35,6 +35,30 @@ struct Pace {
 };
 Pace PaceOf(const model::Rate& rate);
 
+// A pace that changes while lanes read it. It is seen whole, or as no limit while it changes.
+//
+// Threads:  one at a time calls Set, any Now.
+class LivePace {
+ public:
+  void Set(const Pace& pace) {
+    cost_.store(0, std::memory_order_release);
+    changes_.fetch_add(1, std::memory_order_release);
+    burst_.store(pace.burst, std::memory_order_release);
+    cost_.store(pace.cost, std::memory_order_release);
+  }
+  Pace Now() const {
+    while (true) {
+      const uint64_t changes = changes_.load(std::memory_order_acquire);
+      const uint64_t cost = cost_.load(std::memory_order_acquire);
+      const uint64_t burst = burst_.load(std::memory_order_acquire);
+      if (changes_.load(std::memory_order_relaxed) == changes) return {cost, burst};
+    }
+  }
+
+ private:
+  std::atomic<uint64_t> changes_{0}, cost_{0}, burst_{0};
+};
+
 uint64_t TicksOf(uint64_t now_us);
 // In milliseconds, one at least.
 uint64_t MillisOf(uint64_t ticks);

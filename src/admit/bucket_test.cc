@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+#include <vector>
+
 #include "admit/kit_test.h"
 #include "base/prng.h"
 
@@ -163,6 +166,29 @@ TEST(Bucket, NewRatesHoldAtOnce) {
       }
     }
   }
+}
+
+// Goal:   a pace that changes is seen whole: nobody meets the cost of one with another's burst.
+// Method: one thread changes it, always to a burst that its cost tells; more threads than there are
+//         cores read it, so that some are held up between their looks.
+TEST(LivePace, IsSeenWhole) {
+  LivePace live;
+  std::atomic<bool> done{false};
+  std::atomic<uint64_t> torn{0}, seen{0};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 4; ++i) {
+    readers.emplace_back([&] {
+      while (!done) {
+        const Pace pace = live.Now();
+        if (pace.cost != 0 && pace.burst != pace.cost * 3) ++torn;
+        if (pace.cost != 0) ++seen;
+      }
+    });
+  }
+  for (uint64_t i = 0; i < 5'000'000 || seen < 1'000; ++i) live.Set({1 + i % 2, (1 + i % 2) * 3});
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(torn, 0u);
 }
 
 }  // namespace

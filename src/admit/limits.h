@@ -81,25 +81,6 @@ class Limits {
     bool observe = false;
     FullAt* taken = nullptr;
   };
-  // Seen whole: the cost is 0, which is no limit, while the rest changes.
-  class LivePace {
-   public:
-    void Set(const Pace& pace) {
-      cost_.store(0, std::memory_order_release);
-      burst_.store(pace.burst, std::memory_order_release);
-      cost_.store(pace.cost, std::memory_order_release);
-    }
-    Pace Now() const {
-      while (true) {
-        const uint64_t cost = cost_.load(std::memory_order_acquire);
-        const uint64_t burst = burst_.load(std::memory_order_acquire);
-        if (cost_.load(std::memory_order_relaxed) == cost) return {cost, burst};
-      }
-    }
-
-   private:
-    std::atomic<uint64_t> cost_{0}, burst_{0};
-  };
   struct alignas(64) Cell {
     FullAt all{0};
     std::array<LivePace, kLimits> paces;  // by Limit

@@ -197,34 +197,6 @@ TEST(Limits, HoldOverAllLanes) {
   }
 }
 
-// Goal:   a limit that changes is seen whole: no lane ever meets the burst of one rate with the
-//         cost of another.
-// Method: one thread changes between two limits, others ask for three writes at once: one limit
-//         lets them pass, the other never does, and only a mixture would have them wait.
-TEST(Limits, ChangesAreSeenWhole) {
-  std::vector<model::WriteLimits> one(2), other(2);
-  one[kLikes.value].all = {1, 3'600, 2};
-  other[kLikes.value].all = {10'000'000, 1, 10'000'000};
-  Limits limits(one, 1);
-  std::atomic<bool> done{false};
-  std::atomic<uint64_t> odd{0};
-  std::vector<std::thread> lanes;
-  for (int i = 0; i < 3; ++i) {
-    lanes.emplace_back([&] {
-      const Write write{kLikes, {}};
-      const std::vector<Write> three(3, write);
-      while (!done) {
-        const Verdict verdict = limits.Admit(three, "user:a", kStartUs);
-        if (verdict.refused && verdict.refused->burst != 2) ++odd;
-      }
-    });
-  }
-  for (int i = 0; i < 20'000; ++i) limits.Change(i % 2 == 0 ? other : one);
-  done = true;
-  for (std::thread& lane : lanes) lane.join();
-  EXPECT_EQ(odd, 0u);
-}
-
 // Goal:   limits change while lanes ask: a lowered one holds at once and a raised one too, and one
 //         that is taken away refuses nothing more; the memory is taken once.
 // Method: a sequence of changes; after each, what passes at one moment and in the second after it.
