@@ -196,9 +196,14 @@ void NoteRefusal(const Lane& lane, Flow& flow) {
   if (!flow.refusal.none()) return;
   const admit::Refusal* const refusal = lane.shards().WhyNot(flow.command.spec->flags);
   if (refusal != nullptr) flow.refusal = *refusal;
+}
+
+// As the keyspaces were when the command came: looked at once, however many keys there are.
+void NoteSeeding(Flow& flow) {
+  if (!flow.refusal.none() || !Writes(flow)) return;
   const bool seeding = std::any_of(flow.keys.begin(), flow.keys.end(),
                                    [](const Key& key) { return key.policy.seeding; });
-  if (refusal == nullptr && Writes(flow) && seeding) flow.refusal = shard::kSeeding;
+  if (seeding) flow.refusal = shard::kSeeding;
 }
 
 // Home again, with every key held and looked at.
@@ -400,6 +405,7 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   }
   submitted.observed = lane.limit_gate().observed();
   NoteRefusal(lane, *flow);
+  NoteSeeding(*flow);
   if (!flow->refusal.none() && !HasOnce(*flow)) {
     resp::Reply(reply, command.version).Error(RefusalOf(*flow));
     return {true, {}, submitted.ack};
