@@ -93,6 +93,17 @@ def orders_of(postgres, only=""):
     return {(row[0], row[1]): dict(zip(FIELDS, row[2:])) for row in rows}
 
 
+def hashes_of(client, orders):
+    """Piece by piece: a pipeline is sent whole before a reply of it is read."""
+    keys, found = [f"order:{country}:{ident}" for country, ident in orders], []
+    for first in range(0, len(keys), 1000):
+        pipe = client.pipeline(transaction=False)
+        for key in keys[first:first + 1000]:
+            pipe.hgetall(key)
+        found += pipe.execute()
+    return found
+
+
 def expect_state(server, postgres):
     """The state says what the tables say."""
     with server.client() as client:
@@ -101,10 +112,7 @@ def expect_state(server, postgres):
         have = {key.decode()[6:]: value.decode() for key, value in zip(keys, client.mget(keys))}
         assert have == {post: value for post, value in likes.items() if value is not None}
         orders = orders_of(postgres)
-        pipe = client.pipeline(transaction=False)
-        for country, ident in orders:
-            pipe.hgetall(f"order:{country}:{ident}")
-        for (key, row), fields in zip(orders.items(), pipe.execute()):
+        for (key, row), fields in zip(orders.items(), hashes_of(client, orders)):
             fields = {name.decode(): value for name, value in fields.items()}
             if row["raw"] is not None:
                 assert fields.pop("raw") == bytes.fromhex(row["raw"][2:]), key
@@ -204,7 +212,7 @@ def test_a_seed_survives_kills(start_sluice):
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_seed_survives_many_kills(start_sluice):
-    fault_rounds(start_sluice, rounds=20, rows=200_000)
+    fault_rounds(start_sluice, rounds=20, rows=60_000)
 
 
 def test_rows_that_can_be_no_keys(start_sluice, postgres):
