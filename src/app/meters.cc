@@ -66,11 +66,12 @@ Meters::Readings::Readings(NodeProcess& node) {
 }
 
 Meters::Meters(NodeProcess& node, const std::vector<std::unique_ptr<server::LaneServer>>& lanes,
-               meter::Registry& registry)
+               const server::Overload& overload, meter::Registry& registry)
     : readings_(node) {
   registry.Add(readings_);
   registry.Add(node.committer().meters());
   registry.Add(node.disk().meters());
+  registry.Add(overload.meters());
   node.threads().AddMeters(registry);
   admit::Limits& limits = *node.node().write_limits;
   for (const model::Keyspace& keyspace : node.node().router->keyspaces()) {

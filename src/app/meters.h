@@ -10,13 +10,14 @@
 #include "app/node_process.h"
 #include "meter/registry.h"
 #include "server/lane_server.h"
+#include "server/overload.h"
 
 namespace sluice::app {
 
 class Meters {
  public:
   Meters(NodeProcess& node, const std::vector<std::unique_ptr<server::LaneServer>>& lanes,
-         meter::Registry& registry);
+         const server::Overload& overload, meter::Registry& registry);
 
  private:
   // What is asked of others when somebody looks.

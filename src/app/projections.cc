@@ -185,7 +185,10 @@ void Projections::Run(project::Projector& projector) {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();
-    const uint64_t next = projector.Step(), now = clock.MonotonicUs();
+    const uint64_t began = clock.MonotonicUs();
+    uint64_t next = projector.Step();
+    const uint64_t now = clock.MonotonicUs();
+    next = std::max(next, now + node_.node().budget.Rest(now - began));
     lock.lock();
     if (next > now) {
       stop_.wait_for(lock, std::chrono::microseconds(next - now), [this] { return stopping_; });
@@ -300,9 +303,16 @@ void Projections::AnswerWaiters(uint64_t now_us) {
 
 void Projections::BoundLog() {
   bool blocked = false;
+  double pressure = 0;
   for (One& one : ones_) {
     const model::Lsn behind = one.projector->behind();
-    if (behind == model::Lsn(kForever) || node_.log().bytes_after(behind) <= keep_bytes_) continue;
+    if (behind == model::Lsn(kForever)) continue;
+    const uint64_t bytes = node_.log().bytes_after(behind);
+    if (one.blocks) {
+      const double share = static_cast<double>(bytes) / static_cast<double>(keep_bytes_);
+      pressure = std::max(pressure, admit::kBound * share);
+    }
+    if (bytes <= keep_bytes_) continue;
     if (one.blocks) {
       blocked = true;
       continue;
@@ -311,6 +321,7 @@ void Projections::BoundLog() {
         "the log reached log.keep ({}) before the sink had its writes; rebuild the projection",
         config::FormatSize(keep_bytes_)));
   }
+  node_.node().projections_pressure.store(pressure, std::memory_order_relaxed);
   if (node_.node().projections_full.exchange(blocked) == blocked) return;
   LogWarning("project", blocked
                             ? "writes are refused: the log reached log.keep, and a projection is "

@@ -198,7 +198,7 @@ Status Server::OpenLanes() {
   };
   SLUICE_TRY(node_->Start(wake, [this] { return projections_->needs(); }));
   SLUICE_TRY(projections_->Start());
-  meters_ = std::make_unique<Meters>(*node_, lanes_, registry_);
+  meters_ = std::make_unique<Meters>(*node_, lanes_, context_->overload, registry_);
   projections_->AddMeters(registry_);
   return Ok();
 }

@@ -10,7 +10,7 @@ namespace {
 constexpr std::chrono::milliseconds kStoreRetry{1000};  // after a run could not be stored
 constexpr std::chrono::milliseconds kStallLook{20};     // while compaction is behind
 constexpr std::chrono::milliseconds kLearnRest{3};      // between parts of the stored keys
-constexpr std::chrono::milliseconds kPrepareLook{50};   // whether a spare segment is missing
+constexpr std::chrono::milliseconds kPrepareLook{50};   // at spare segments, and compaction
 constexpr std::chrono::milliseconds kDurableLook{5};    // whether a run's records are durable
 
 }  // namespace
@@ -166,6 +166,7 @@ void Threads::LogLoop() {
 void Threads::PrepareLoop() {
   NameThread("prepare");
   while (!WaitStopping(kPrepareLook)) {
+    store_fullness_.store(store_.Fullness(), std::memory_order_relaxed);
     if (!log_->NeedsPrepare()) continue;
     if (const Status status = log_->Prepare(); !status.ok()) {
       LogWarning("log", "no spare segment could be prepared", {{"error", status.error().message}});

@@ -61,6 +61,7 @@ class Threads final : public ingest::Background {
   void Store(model::LaneId lane, store::Run run, model::Lsn last, ingest::Task then) override;
 
   std::optional<Code> StoreTrouble() const override;
+  double StoreFullness() const override { return store_fullness_.load(std::memory_order_relaxed); }
 
   // For the lanes' buffers.
   const std::shared_ptr<store::Pieces>& pieces() const { return pieces_; }
@@ -111,6 +112,7 @@ class Threads final : public ingest::Background {
   // The code of the store's last refusal; kNoTrouble once a run went in.
   static constexpr int kNoTrouble = -1;
   std::atomic<int> trouble_{kNoTrouble};
+  std::atomic<double> store_fullness_{0};
   std::array<ReadMeters, kReadThreads> read_meters_;
   StoreMeters store_meters_;
   const std::shared_ptr<store::Pieces> pieces_ = std::make_shared<store::Pieces>();

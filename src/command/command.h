@@ -113,6 +113,18 @@ struct Spec {
   std::string_view summary = {};
 };
 
+// Calls `visit` with each key that is there until it answers false; answers what it answered last.
+template <class Visit>
+bool ForEachKey(const Spec& spec, Args args, Visit visit) {
+  if (spec.first_key == 0) return true;
+  const auto size = static_cast<int>(args.size());
+  const int last = spec.last_key < 0 ? size + spec.last_key : spec.last_key;
+  for (int i = spec.first_key; i <= last && i < size; i += spec.key_step) {
+    if (!visit(args[static_cast<size_t>(i)])) return false;
+  }
+  return true;
+}
+
 // The one table, by name.
 std::span<const Spec> AllCommands();
 // Runs the write of one key that `args` calls (SET key value, HSET key field value …) if there is

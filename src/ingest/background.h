@@ -26,6 +26,8 @@ class Background {
   // Why the run that is tried again and again does not get into the store; none when all is well.
   // Any thread. Lanes whose buffers are full refuse writes meanwhile, so that reads go on.
   virtual std::optional<Code> StoreTrouble() const { return std::nullopt; }
+  // How far compaction is behind; at 1 the store takes no runs until it has caught up. Any thread.
+  virtual double StoreFullness() const { return 0; }
 };
 
 }  // namespace sluice::ingest

@@ -75,6 +75,7 @@ void Lane::BeginTurn(uint64_t wall_ms) {
   shards_.BeginTurn(wall_ms);
   shards_.Durable(node_.committer->durable());
   shards_.RefuseWrites(WhyNoWrites());
+  refusals_left_ = kRefusalsPerTurn;
   RunDeferred();
   // What is left of the last turn goes first; senders see how much waits behind it.
   const bool behind = !in_.empty();
@@ -153,6 +154,7 @@ Submitted Lane::RunPlaced(const shard::Command& command, const Origin& origin, s
                           const model::Policy& policy, const Placement& at) {
   const std::string_view key = command.args[static_cast<size_t>(command.spec->first_key)];
   Submitted submitted{false, {}, policy.ack};
+  submitted.priority = policy.priority;
   const model::LaneId owner = node_.owners[at.shard];
   if (owner != id_) {
     meters_.remote.Add();
@@ -165,6 +167,22 @@ Submitted Lane::RunPlaced(const shard::Command& command, const Origin& origin, s
   submitted.done = outcome.done;
   submitted.gate = outcome.gate;
   return submitted;
+}
+
+model::Priority Lane::PriorityOf(const command::Spec& spec, command::Args args,
+                                 const Ahead* foreseen) const {
+  const Placement* placed = foreseen == nullptr ? nullptr : foreseen->placed;
+  if (placed != nullptr && placed->router == node_.router.get()) {
+    return node_.router->policy(placed->keyspace->id).priority;
+  }
+  model::Priority least = model::Priority::kCritical;
+  std::string token;
+  command::ForEachKey(spec, args, [&](std::string_view key) {
+    const auto found = node_.router->Place(key, &token);
+    if (found.has_value()) least = std::max(least, found->policy.priority);
+    return true;
+  });
+  return least;
 }
 
 // Requires: the key is no longer than kKeyBytesMax.
@@ -409,6 +427,7 @@ model::Lsn Lane::EndTurn() {
   FlushPackets();
   MaybeFreeze();
   PublishFull();
+  buffers_pressure_.store(BuffersPressure(), std::memory_order_relaxed);
   return turn_gate_;
 }
 

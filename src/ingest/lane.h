@@ -29,6 +29,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "admit/budget.h"
 #include "ingest/ahead.h"
 #include "ingest/background.h"
 #include "ingest/cursors.h"
@@ -61,6 +62,7 @@ struct Submitted {
   model::Ack ack = model::Ack::kMemory;  // the strictest of the keyspaces it touches
   // What limits that only observe say of it (LimitGate::observed); until the next Submit.
   std::string_view observed = {};
+  model::Priority priority = model::Priority::kNormal;  // the least of the keyspaces
 };
 
 // What all lanes of a node share. Each member outlives the lanes.
@@ -92,6 +94,11 @@ struct Node {
   std::atomic<bool> projections_full{false};
   // The disk has no more room than writing out and merging what there is may need.
   std::atomic<bool> disk_low{false};
+  // The log's queue has been full for so long that who waits for it hears so.
+  std::atomic<bool> log_stuck{false};
+  // How near a projection is to projections_full, as a pressure (admit/controller.h).
+  std::atomic<double> projections_pressure{0};
+  admit::Budget budget;
 };
 
 class Lane {
@@ -108,6 +115,9 @@ class Lane {
   // `foreseen`: what Foresee found out about this very command; null: it was not asked.
   Submitted Submit(const shard::Command& command, const Origin& origin, const Asker& asker,
                    std::string& reply, const Ahead* foreseen = nullptr);
+  // The least of the keyspaces that the command touches. `foreseen`: what Foresee found, or null.
+  model::Priority PriorityOf(const command::Spec& spec, command::Args args,
+                             const Ahead* foreseen) const;
   // These commands will be submitted soon: works out where their keys lie, and has the memory
   // fetched.
   void Foresee(std::span<Ahead> commands);
@@ -126,11 +136,15 @@ class Lane {
   bool TurnFull() const {
     return shards_.BatchFull() || (shards_.Overfull() && !shards_.refuses_all());
   }
+  // One of the refusals that the turn has room for: they cost, and give nothing.
+  bool TakeRefusal() { return refusals_left_ > 0 && refusals_left_-- > 0; }
   // Sockets should rest: other lanes, the log or the store are behind. Not while that lasts until
   // somebody makes room on a disk: then writes are refused and reads go on.
   bool Crowded();
   // The same for work of the lane's own that can wait, refused writes included.
   bool Strained() const;
+  // How near the write buffers are to taking no more, at the end of the last turn. Any thread.
+  double buffers_pressure() const { return buffers_pressure_.load(std::memory_order_relaxed); }
   // Once in a while (kTickMs): expiry, positions of idle lanes.
   void Tick();
 
@@ -223,6 +237,7 @@ class Lane {
   void Tidy();
   void MaybeFreeze();
   bool StoreBehind() const;
+  double BuffersPressure() const;
   admit::Refusal WhyNoWrites() const;
   void PublishFull();
   store::Run Freeze(model::Lsn last);
@@ -253,6 +268,7 @@ class Lane {
   uint64_t clears_ = 0;
   uint64_t flushes_ = 0;  // runs that reached the store
   int position_holds_ = 0;
+  size_t refusals_left_ = 0;
   bool wants_freeze_ = false;                   // at the end of the last turn
   uint64_t low_ticks_ = 0;                      // while the disk was low
   bool tidies_ = false;                         // what is buffered is to be frozen for that
@@ -264,8 +280,10 @@ class Lane {
   Meters meters_;
   Sweeper sweeper_{*this};
   std::atomic<uint64_t> stored_lsn_{0};
+  std::atomic<double> buffers_pressure_{0};
 };
 
 inline constexpr uint64_t kTickMs = 100;
+inline constexpr size_t kRefusalsPerTurn = 64;  // for want of units; who comes then waits on
 
 }  // namespace sluice::ingest

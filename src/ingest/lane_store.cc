@@ -21,9 +21,16 @@ constexpr admit::Refusal kDiskLow = {
     .reason = {},
     .only_growth = true};
 constexpr admit::Refusal kProjectionsFull = {.text = {}, .reason = "projection", .retry_ms = 1000};
+constexpr admit::Refusal kLogStuck = {.text = {}, .reason = "log", .retry_ms = 1000};
 constexpr admit::Refusal kStoreRefuses = {.text = {}, .reason = "store", .retry_ms = 1000};
 
 }  // namespace
+
+// One buffer that fills and one on its way to the store are as it should be; a full one behind two
+// is the bound (Crowded).
+double Lane::BuffersPressure() const {
+  return static_cast<double>(shards_.state().frozen()) + shards_.BufferFill(log_bytes_) - 1;
+}
 
 // Its buffers are full, and wait to reach the store.
 bool Lane::StoreBehind() const {
@@ -34,6 +41,7 @@ bool Lane::StoreBehind() const {
 admit::Refusal Lane::WhyNoWrites() const {
   if (node_.committer->no_space()) return kLogFull;
   if (node_.projections_full.load(std::memory_order_relaxed)) return kProjectionsFull;
+  if (node_.log_stuck.load(std::memory_order_relaxed)) return kLogStuck;
   if (StoreBehind()) {
     const std::optional<Code> trouble = node_.background.StoreTrouble();
     if (trouble) return *trouble == Code::kNoSpace ? kStoreFull : kStoreRefuses;
@@ -42,7 +50,7 @@ admit::Refusal Lane::WhyNoWrites() const {
 }
 
 bool Lane::Crowded() {
-  const bool log = node_.committer->full() && !node_.committer->no_space();
+  const bool log = node_.committer->full() && !shards_.refuses_all();
   const bool store = StoreBehind() && !shards_.refuses_all();
   const bool lane = node_.fabric.Crowded(id_) || node_.lanes_full.load() > 0;
   if (log) meters_.crowded[Behind::kLog].Add();

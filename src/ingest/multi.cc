@@ -393,7 +393,11 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   auto flow = std::make_shared<Flow>();
   flow->keys = KeysOf(lane, command, reply);
   if (flow->keys.empty()) return {true, {}, model::Ack::kMemory};
-  for (const Key& key : flow->keys) submitted.ack = std::max(submitted.ack, key.policy.ack);
+  submitted.priority = model::Priority::kCritical;
+  for (const Key& key : flow->keys) {
+    submitted.ack = std::max(submitted.ack, key.policy.ack);
+    submitted.priority = std::max(submitted.priority, key.policy.priority);
+  }
   flow->command = command;
   flow->origin = origin;
   if (!PassLimits(lane, *flow, asker)) {
@@ -408,7 +412,8 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   NoteSeeding(*flow);
   if (!flow->refusal.none() && !HasOnce(*flow)) {
     resp::Reply(reply, command.version).Error(RefusalOf(*flow));
-    return {true, {}, submitted.ack};
+    submitted.done = true;
+    return submitted;
   }
   flow->looks = NeedsFacts(*flow);
   OrderHolds(*flow);
@@ -428,7 +433,8 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   for (Key& key : flow->keys) key.fact = {};
   flow->value_bytes = 0;
   HoldRest(lane, flow);
-  return {false, {}, submitted.ack};
+  submitted.gate = {};
+  return submitted;
 }
 
 }  // namespace sluice::ingest

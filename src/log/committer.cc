@@ -202,7 +202,8 @@ uint64_t Committer::WriteGroup(Group& group) {
   meters_.bytes.Add(bytes);
   meters_.group_bytes.Record(bytes);
   group.times.durable_us = clock_.MonotonicUs();
-  meters_.wait.Record(group.times.durable_us - group.times.since_us);
+  last_wait_us_ = group.times.durable_us - group.times.since_us;
+  meters_.wait.Record(last_wait_us_);
   bool more;
   {
     const std::lock_guard lock(mutex_);
@@ -264,7 +265,9 @@ uint64_t Committer::Refused(const Error& error) {
 
 void Committer::CountSync(uint64_t began_us) {
   meters_.groups.Add();
-  meters_.sync.Record(clock_.MonotonicUs() - began_us);
+  const uint64_t took_us = clock_.MonotonicUs() - began_us;
+  meters_.sync.Record(took_us);
+  last_sync_us_ = took_us;
 }
 
 void Committer::Progress() {
@@ -320,6 +323,14 @@ void Committer::OnProgress(std::function<void()> hook) {
 uint64_t Committer::oldest_waiting_us() const {
   const std::lock_guard lock(mutex_);
   return groups_.empty() ? 0 : clock_.MonotonicUs() - groups_.front()->times.since_us;
+}
+
+uint64_t Committer::waiting_us() const {
+  const std::lock_guard lock(mutex_);
+  if (groups_.empty()) return 0;
+  const uint64_t oldest_us = clock_.MonotonicUs() - groups_.front()->times.since_us;
+  const uint64_t asked_us = std::max(group_delay_us_, target_us_);
+  return std::max({oldest_us, last_wait_us_.load(), asked_us}) - asked_us;
 }
 
 model::ShardSeq Committer::next_seq(model::Lineage lineage) const {

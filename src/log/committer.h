@@ -128,6 +128,11 @@ class Committer {
   size_t pending_bytes() const { return pending_bytes_; }  // appended and not yet durable
   uint64_t appended_bytes() const { return log_bytes_; }   // by all lanes, since this was made
   model::ShardSeq next_seq(model::Lineage lineage) const;  // takes the lock; for freezing and tests
+  double fullness() const { return double(pending_bytes()) / double(queue_bytes_max_); }
+  // How long records wait to be durable, beyond what the settings have groups wait: the oldest of
+  // now, or those of the last group if that is more; 0: none waits. Takes the lock.
+  uint64_t waiting_us() const;
+  uint64_t last_sync_us() const { return last_sync_us_; }  // 0: there was none
   // How long the oldest record has waited that is not durable; 0: none waits. Takes the lock.
   uint64_t oldest_waiting_us() const;
   const LogMeters& meters() const { return meters_; }
@@ -190,6 +195,7 @@ class Committer {
 
   std::atomic<uint64_t> durable_, appended_, log_bytes_{0};
   std::atomic<size_t> pending_bytes_{0};
+  std::atomic<uint64_t> last_wait_us_{0}, last_sync_us_{0};
   std::atomic<uint64_t> patient_from_;  // first LSN of the open group that nobody waits for
   std::atomic<bool> failed_{false}, no_space_{false}, closed_{false};
 };

@@ -16,7 +16,7 @@ uint64_t Connections::Open(std::string peer, std::string local) {
   const uint64_t id = ++place.generation << kPlaceBits | at;
   place.session = std::make_unique<Session>(context_, lane_, meters_, counts_, id, std::move(peer),
                                             std::move(local));
-  place.touched = place.resumes = place.timed = place.released = false;
+  place.touched = place.waits = place.ready = place.timed = place.released = false;
   ++open_;
   meters_.opened.Add();
   meters_.connections.Set(static_cast<int64_t>(open_));
@@ -60,9 +60,62 @@ void Connections::Touch(uint64_t id) {
 }
 
 void Connections::MayResume(uint64_t id, Place& place) {
-  if (!place.resumes && place.session->WantsTurn()) {
-    place.resumes = true;
-    resume_.push_back(id);
+  if (place.waits || !place.session->WantsTurn()) return;
+  const Admission& admission = place.session->admission();
+  if (!admission.waits()) return StandInLine(id, place);
+  place.waits = true;
+  const size_t at = static_cast<size_t>(admission.waits_as());
+  asides_[at + (admission.forever() ? admit::kPriorities : 0)].push_back(id);
+  ++aside_;
+  meters_.waiting[admission.waits_as()].Add(1);
+}
+
+void Connections::StandInLine(uint64_t id, Place& place) {
+  if (place.waits) return;
+  place.waits = true;
+  place.since_us = turn_began_us_;
+  lines_[static_cast<size_t>(place.session->served())].push_back(id);
+  ++in_line_;
+}
+
+void Connections::Ready(uint64_t id) {
+  Place* place = PlaceOf(id);
+  if (place == nullptr) return;
+  place->ready = true;
+  StandInLine(id, *place);
+}
+
+void Connections::BeginTurn() {
+  turn_began_us_ = context_.clock.MonotonicUs();
+  if (lane_.id() == model::LaneId()) context_.overload.Step(turn_began_us_);
+  if (aside_ > 0) CallBack(turn_began_us_);
+}
+
+// Those for whom there are units now, and some of those whose patience has ended.
+void Connections::CallBack(uint64_t now_us) {
+  size_t impatient = ingest::kRefusalsPerTurn;
+  for (size_t i = 0; i < asides_.size(); ++i) {
+    Line& aside = asides_[i];
+    const auto priority = static_cast<model::Priority>(i % admit::kPriorities);
+    // No more than will find some.
+    uint64_t left = context_.node.budget.Left(priority);
+    while (!aside.empty()) {
+      Place* place = PlaceOf(aside.front());
+      if (place != nullptr && left == 0) {
+        const Admission& admission = place->session->admission();
+        if (admission.waits() && (admission.until_us() > now_us || impatient == 0)) break;
+        if (admission.waits()) --impatient;
+      } else if (place != nullptr) {
+        --left;
+      }
+      const uint64_t id = aside.front();
+      aside.pop_front();
+      --aside_;
+      meters_.waiting[priority].Add(-1);
+      if (place == nullptr) continue;
+      place->waits = false;
+      StandInLine(id, *place);
+    }
   }
 }
 
@@ -81,16 +134,49 @@ void Connections::EndInput(uint64_t id) {
   Touch(id, *place);
 }
 
-void Connections::Resume() {
-  resuming_.swap(resume_);
-  for (const uint64_t id : resuming_) {
-    Place* place = PlaceOf(id);
-    if (place == nullptr) continue;
-    place->resumes = false;
-    if (place->session->WantsTurn()) place->session->Resume();
-    Touch(id, *place);
+void Connections::Serve(const Read& read) {
+  const bool critical = critical_us_ != 0 && turn_began_us_ - critical_us_ < kCriticalUs;
+  const uint64_t turn_us = critical ? kTurnUsCritical : kTurnUs;
+  if (in_line_ == 0) return;
+  piece_us_ = std::max(turn_us / in_line_, kPieceUsLeast);
+  read_bytes_ = std::clamp(kTurnReadBytes / in_line_, kReadBytesLeast, kReadBytesMax);
+  uint64_t now_us = turn_began_us_;
+  for (Line& line : lines_) {
+    // Who comes back into the line meanwhile is served in the next turn.
+    for (size_t left = line.size(); left > 0; --left) {
+      const uint64_t id = line.front();
+      line.pop_front();
+      --in_line_;
+      Place* place = PlaceOf(id);
+      if (place == nullptr) continue;
+      place->waits = false;
+      now_us = std::max(now_us, ServeOne(*place, id, read));
+      if (now_us - turn_began_us_ >= turn_us) break;
+    }
   }
-  resuming_.clear();
+}
+
+// When its piece was over.
+uint64_t Connections::ServeOne(Place& place, uint64_t id, const Read& read) {
+  const model::Priority served = place.session->served();
+  const uint64_t waited_us = turn_began_us_ - place.since_us;
+  meters_.waits[served].Record(waited_us);
+  if (served == model::Priority::kCritical) critical_us_ = turn_began_us_;
+  if (served <= model::Priority::kNormal && waited_us > longest_wait_us_) {
+    longest_wait_us_.store(waited_us, std::memory_order_relaxed);
+  }
+  place.session->LimitTurn(piece_us_);
+  const bool ready = std::exchange(place.ready, false);
+  if (place.session->WantsTurn()) {
+    place.session->Resume();
+  } else if (ready && place.session->WantsInput()) {
+    read(id, read_bytes_);
+  }
+  // Reading may have closed it.
+  Place* still = PlaceOf(id);
+  if (still == nullptr) return 0;
+  Touch(id, *still);
+  return still->session->now_us();
 }
 
 void Connections::Deliver(const ingest::Origin& origin, std::string_view bytes,

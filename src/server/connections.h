@@ -1,16 +1,26 @@
 // Connections: the sessions of one lane, by connection number. Bytes come from whoever has them:
 // the sockets of lane_server, a test, a simulated network.
 //
-// A turn of the owner: Lane::BeginTurn, Resume, Feed, Lane::EndTurn, SealTurn, then Output of
+// A turn of the owner: Lane::BeginTurn, BeginTurn, Serve, Lane::EndTurn, SealTurn, then Output of
 // those that TakeTouched names.
+//
+// Who has something to run stands in a line, one for each class of work; Serve goes through them,
+// critical work first, and gives each connection its piece of the turn. Those whose time has not
+// come keep their place. A connection whose next write waits for units of the budget stands aside
+// until there are some.
 //
 // Owns:     the sessions.
 // Threads:  the lane's own, but for meters(), counts() and rates().
+// Bounds:   a turn kTurnUs, or kTurnUsCritical while critical work comes: and what one piece takes;
+//           at least one connection of each class in each turn.
 // Failure:  a connection number that is no longer in use does nothing: replies for a client that
 //           left are dropped.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +36,12 @@
 namespace sluice::server {
 
 inline constexpr uint64_t kIdleUs = 2'000'000;
+inline constexpr uint64_t kTurnUs = 5'000;  // after which who is left waits for the next turn
+inline constexpr uint64_t kTurnUsCritical = 2'000;  // the same, when critical work ran lately
+inline constexpr uint64_t kCriticalUs = 1'000'000;  // lately
+inline constexpr uint64_t kPieceUsLeast = 250;      // one connection's piece of a turn
+inline constexpr size_t kTurnReadBytes = 1 << 20;   // divided between those who stand in line
+inline constexpr size_t kReadBytesLeast = 16 << 10;
 
 class Connections final : public ingest::Sessions {
  public:
@@ -44,9 +60,20 @@ class Connections final : public ingest::Sessions {
   // Bytes that came; what is whole runs. Whoever can waits with it until WantsInput.
   void Feed(uint64_t id, std::string_view bytes);
   void EndInput(uint64_t id);
-  // Goes on with those whose input waited for their turn or for room. Once a turn.
-  void Resume();
-  bool WantsTurn() const { return !resume_.empty(); }
+  void BeginTurn();
+  // Its socket has something to read: it stands in line.
+  void Ready(uint64_t id);
+  // Gives those in line their piece of the turn; `read` reads a socket that is Ready. Once a turn.
+  using Read = std::function<void(uint64_t id, size_t bytes_max)>;
+  void Serve(const Read& read);
+  void Serve() {
+    Serve([](uint64_t, size_t) {});
+  }
+  bool WantsTurn() const { return in_line_ > 0; }
+  // Some stand aside: look again soon.
+  bool Aside() const { return aside_ > 0; }
+  // The longest that critical or normal work stood in line, since the last call. Any thread.
+  uint64_t TakeLongestWaitUs() { return longest_wait_us_.exchange(0, std::memory_order_relaxed); }
 
   void Deliver(const ingest::Origin& origin, std::string_view bytes,
                const shard::Gate& gate) override;
@@ -73,6 +100,7 @@ class Connections final : public ingest::Sessions {
   void ForEach(const std::function<void(Session&)>& visit);
 
   Meters& meters() { return meters_; }
+  const Meters& meters() const { return meters_; }
   CommandCounts& counts() { return counts_; }
   struct Rates {
     Rate commands, read_bytes, written_bytes;
@@ -83,12 +111,19 @@ class Connections final : public ingest::Sessions {
   struct Place {
     std::unique_ptr<Session> session;
     uint64_t generation = 0;
-    bool touched = false, resumes = false, timed = false;
+    bool touched = false, timed = false;
+    bool waits = false;  // in a line, or aside
+    bool ready = false;  // its socket has something to read
+    uint64_t since_us = 0;
     bool released = false;  // has nothing that ReleaseIdle could take back
   };
   Place* PlaceOf(uint64_t id);
   void Touch(uint64_t id, Place& place);
+  using Line = std::deque<uint64_t>;
+  void StandInLine(uint64_t id, Place& place);
   void MayResume(uint64_t id, Place& place);
+  void CallBack(uint64_t now_us);
+  uint64_t ServeOne(Place& place, uint64_t id, const Read& read);
 
   Context& context_;
   ingest::Lane& lane_;
@@ -96,7 +131,16 @@ class Connections final : public ingest::Sessions {
   CommandCounts counts_;
   std::vector<Place> places_;
   std::vector<size_t> unused_;  // of places_
-  std::vector<uint64_t> touched_, resume_, resuming_;
+  std::vector<uint64_t> touched_;
+  admit::ByPriority<Line> lines_;
+  // By class; behind those whose patience ends stand those who wait for ever, so that they do not
+  // stand in the way.
+  std::array<Line, 2 * admit::kPriorities> asides_;
+  size_t in_line_ = 0, aside_ = 0;
+  size_t read_bytes_ = kReadBytesMax;
+  uint64_t piece_us_ = kTurnUs;
+  uint64_t turn_began_us_ = 0, critical_us_ = 0;
+  std::atomic<uint64_t> longest_wait_us_{0};
   std::vector<uint64_t> timed_;  // that have a reply with a deadline
   Rates rates_;
   size_t open_ = 0;

@@ -21,6 +21,7 @@
 #include "server/client_memory.h"
 #include "server/kept_stats.h"
 #include "server/latency_events.h"
+#include "server/overload.h"
 #include "server/slow_log.h"
 
 namespace sluice::server {
@@ -91,6 +92,7 @@ struct Context {
   SlowLog slow_log;
   LatencyEvents latency;
   KeptStats stats;
+  Overload overload{*this};
 };
 
 }  // namespace sluice::server

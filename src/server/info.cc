@@ -233,6 +233,26 @@ void KeyspaceSection(const Facts& facts, std::string& to) {
   if (keys > 0) Line(to, "db0:keys={},expires=0,avg_ttl=0", keys);
 }
 
+// Who is held back and refused, and by what (server/overload.h).
+void Overload(const Facts& facts, std::string& to) {
+  const admit::Budget& budget = facts.context.node.budget;
+  admit::ByPriority<uint64_t> shed{};
+  int64_t waiting = 0;
+  for (const Connections* lane : facts.context.connections) {
+    for (size_t i = 0; i < admit::kPriorities; ++i) {
+      const auto priority = static_cast<model::Priority>(i);
+      shed[i] += lane->meters().shed[priority].value();
+      waiting += lane->meters().waiting[priority].value();
+    }
+  }
+  Line(to, "writes_held_back:{}", budget.limited() ? 1 : 0);
+  Line(to, "overload_cause:{}", budget.limited() ? admit::NameOf(budget.cause()) : "none");
+  Line(to, "overload_pressure_percent:{}", static_cast<uint64_t>(budget.pressure() * 100));
+  Line(to, "waiting_connections:{}", waiting);
+  Line(to, "shed_normal:{}", shed[1]);
+  Line(to, "shed_low:{}", shed[2]);
+}
+
 void SluiceSection(const Facts& facts, std::string& to) {
   const ingest::Node& node = facts.context.node;
   const log::Committer& committer = *node.committer;
@@ -257,6 +277,7 @@ void SluiceSection(const Facts& facts, std::string& to) {
   Line(to, "log_failed:{}", committer.failed() ? 1 : 0);
   Line(to, "log_no_space:{}", committer.no_space() ? 1 : 0);
   Line(to, "disk_low:{}", node.disk_low ? 1 : 0);
+  Overload(facts, to);
 }
 
 struct Section {

@@ -11,6 +11,7 @@ namespace {
 constexpr uint64_t kListenerTag = ~uint64_t{0} - 1;
 constexpr int kAcceptsPerTurn = 64;
 constexpr int64_t kCrowdedPauseUs = 500;   // other lanes say nothing when they have caught up
+constexpr int64_t kAsidePauseUs = 1'000;   // connections wait for units of the budget
 constexpr uint64_t kTicksPerRelease = 10;  // looks for idle connections
 constexpr size_t kSendsPerTurn = 4;        // of one socket
 constexpr std::string_view kTooMany = "-ERR max number of clients reached\r\n";
@@ -71,20 +72,24 @@ int64_t LaneServer::SleepUs() {
   const uint64_t now_us = context_.clock.MonotonicUs();
   if (now_us >= next_tick_us_) return 0;
   const auto to_tick = static_cast<int64_t>(next_tick_us_ - now_us);
-  return crowded_ || !rested_.empty() ? std::min(to_tick, kCrowdedPauseUs) : to_tick;
+  if (crowded_ || !rested_.empty()) return std::min(to_tick, kCrowdedPauseUs);
+  return connections_.Aside() ? std::min(to_tick, kAsidePauseUs) : to_tick;
 }
 
 void LaneServer::Turn() {
   log::Committer& committer = *context_.node.committer;
   lane_.BeginTurn(context_.clock.WallMs());
+  connections_.BeginTurn();
   const bool crowded = lane_.Crowded();
   if (crowded && !crowded_) connections_.meters().crowded_turns.Add();
   crowded_ = crowded;
-  if (!crowded_) {
-    connections_.Resume();
-    WakeRested();
-  }
+  if (!crowded_) WakeRested();
   for (const env::Ready& ready : ready_) HandleReady(ready);
+  if (!crowded_) {
+    connections_.Serve([this](uint64_t connection, size_t bytes_max) {
+      if (Socket* socket = Find(connection)) Read(*socket, bytes_max);
+    });
+  }
   MaybeTick();
   connections_.SealTurn(lane_.EndTurn());
   if (committer.failed() && !failed_) {
@@ -127,7 +132,7 @@ void LaneServer::HandleReady(const env::Ready& ready) {
   if (ready.broken && !ready.readable) {
     Close(*socket);
   } else if (ready.readable) {
-    crowded_ ? Rest(*socket) : Read(*socket);
+    crowded_ ? Rest(*socket) : connections_.Ready(ready.tag);
   }
 }
 
@@ -198,11 +203,9 @@ LaneServer::Socket* LaneServer::Find(uint64_t connection) {
   return socket.connection == connection ? &socket : nullptr;
 }
 
-void LaneServer::Read(Socket& socket) {
-  const Session* session = connections_.Find(socket.connection);
-  if (!session->WantsInput()) return;  // Serve takes the socket out of what the loop watches
+void LaneServer::Read(Socket& socket, size_t bytes_max) {
   if (context_.client_memory.Full()) return Rest(socket);
-  const env::Transfer read = env::ReadSome(socket.fd.get(), read_buffer_.get(), kReadBytesMax);
+  const env::Transfer read = env::ReadSome(socket.fd.get(), read_buffer_.get(), bytes_max);
   switch (read.result) {
     case env::IoResult::kDone:
       connections_.Feed(socket.connection, {read_buffer_.get(), read.bytes});
@@ -233,7 +236,7 @@ void LaneServer::WakeRested() {
     if (socket == nullptr) continue;
     socket->rests = false;
     connections_.Touch(connection);
-    Read(*socket);
+    connections_.Ready(connection);
   }
   waking_.clear();
 }

@@ -9,7 +9,7 @@
 //
 // The lane with a listener accepts and hands newcomers to the lanes in turn. A client that is
 // behind is read no further; a lane that is behind (Lane::Crowded) reads nobody until it has caught
-// up. An idle lane sleeps until its next tick.
+// up. An idle lane sleeps until its next tick. Who is served first is Connections' affair.
 //
 // Owns:     the sockets of its connections. Borrows the lane.
 // Threads:  Run on a thread of its own; Wake from any; the rest before Run.
@@ -80,7 +80,7 @@ class LaneServer {
   void Accept();
   void HandOut(env::Fd fd);
   void Adopt(env::Fd fd);
-  void Read(Socket& socket);
+  void Read(Socket& socket, size_t bytes_max);
   void Rest(Socket& socket);
   void WakeRested();
   // Sends what may leave and says what the loop should watch; closes what is finished.

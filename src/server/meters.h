@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "admit/budget_meters.h"
 #include "command/command.h"
 #include "meter/meter.h"
 
@@ -39,6 +40,23 @@ struct Meters : meter::Set {
   meter::Counter crowded_turns{*this, "sluice_server_crowded_turns_total",
                                "Turns that left sockets unread because log, store or another lane "
                                "was behind."};
+  meter::Per<meter::Histogram, admit::kClass> waits{
+      *this,
+      "sluice_server_turn_wait_seconds",
+      "Time from a connection's having something to run to its running, by what it ran last.",
+      {.unit = meter::Unit::kMicroseconds}};
+  meter::Per<meter::Counter, admit::kClass> units{
+      *this, "sluice_server_write_units_total", "Write units that ran: one for each started KiB."};
+  meter::Per<meter::Counter, admit::kClass> held{
+      *this, "sluice_server_held_total",
+      "Times that a connection's next write had to wait for "
+      "units of the budget."};
+  meter::Per<meter::Gauge, admit::kClass> waiting{*this, "sluice_server_waiting_connections",
+                                                  "Connections whose next write waits for units."};
+  meter::Per<meter::Counter, admit::kClass> shed{
+      *this, "sluice_server_shed_total",
+      "Writes refused because they had waited too long for "
+      "units."};
 };
 
 // What became of the calls of one command. For INFO and LATENCY; not among the meters, as there are

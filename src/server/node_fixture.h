@@ -28,6 +28,7 @@ namespace sluice::server {
 struct NodeOptions {
   size_t lanes = 1;
   std::string config = {};  // TOML
+  bool sheds = false;       // writes are held back and refused when log or store are behind
   bool cold = false;        // what is in the store must be fetched before it is read
   shard::Limits limits = {};
   log::CommitterLimits log = {};
@@ -121,7 +122,8 @@ class NodeFixture {
     clock_.Advance(1000);
     const model::Lsn before = committer_->appended();
     lanes_[lane]->BeginTurn(clock_.WallMs());
-    connections_[lane]->Resume();
+    connections_[lane]->BeginTurn();
+    connections_[lane]->Serve();
     if (!bytes.empty()) connections_[lane]->Feed(connection, bytes);
     if (std::exchange(tick_, false)) lanes_[lane]->Tick();
     connections_[lane]->SealTurn(lanes_[lane]->EndTurn());
@@ -187,7 +189,7 @@ class NodeFixture {
       Sync();
       const std::string taken = Take(connection, lane);
       replies += taken;
-      quiet = taken.empty() ? quiet + 1 : 0;
+      quiet = taken.empty() && !connections_[lane]->Aside() ? quiet + 1 : 0;
     }
     return replies;
   }
@@ -236,6 +238,7 @@ class NodeFixture {
         route::LimitsOf(router_->keyspaces(), config_.keyspaces), 1);
     StartLog({});
     context_ = std::make_unique<Context>(*node_, clock_, *users_);
+    if (!options_.sheds) context_->overload.Disable();
     context_->identity.version = "0.0.test";
     context_->settings = settings_.get();
     for (size_t i = 0; i < router_->map().shards().size(); ++i) {

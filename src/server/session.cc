@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "admit/refusal.h"
 #include "base/log_line.h"
+#include "base/text.h"
 #include "server/handlers.h"
 
 namespace sluice::server {
@@ -23,16 +25,29 @@ constexpr std::string_view kReadLost =
 constexpr std::string_view kUnreadReplies = "unread_replies";
 constexpr uint64_t kUnreadRetryMs = 100;
 
-// Calls `visit` with each key of the command until it answers false; answers what it answered last.
-template <class Visit>
-bool AllKeys(const command::Spec& spec, command::Args args, Visit visit) {
-  if (spec.first_key == 0) return true;
-  const auto size = static_cast<int>(args.size());
-  const int last = spec.last_key < 0 ? size + spec.last_key : spec.last_key;
-  for (int i = spec.first_key; i <= last && i < size; i += spec.key_step) {
-    if (!visit(args[static_cast<size_t>(i)])) return false;
+// The write that a command asks for, if it is one.
+struct Written {
+  const command::Spec* spec = nullptr;
+  command::Args args;
+  bool once = false;
+};
+
+Written WrittenBy(const ingest::Ahead& next) {
+  Written written{next.spec, next.args};
+  if (next.spec != nullptr && next.args.size() > 4 && next.spec->name == "sluice" &&
+      EqualFolded(next.args[1], "once")) {
+    written.once = true;
+    written.args = written.args.subspan(next.args[2].starts_with('@') ? 4 : 3);
+    written.spec = command::FindCommand(written.args[0]);
   }
-  return true;
+  const bool writes = written.spec != nullptr && (written.spec->flags & command::kWrite);
+  return writes ? written : Written();
+}
+
+uint64_t UnitsOf(command::Args args) {
+  size_t bytes = 0;
+  for (const std::string_view arg : args) bytes += arg.size();
+  return admit::UnitsOf(bytes);
 }
 
 }  // namespace
@@ -128,6 +143,7 @@ void Session::Keep(std::string_view rest) {
 
 void Session::EndInput() {
   input_ended_ = true;
+  admission_.Pass();  // what came runs
 }
 
 void Session::CloseAfterReplies() {
@@ -139,10 +155,13 @@ size_t Session::Run(std::string_view bytes) {
   size_t done = 0, commands = 0;
   more_ = alone_ = false;
   now_us_ = client_.active_us = context_.clock.MonotonicUs();
+  const uint64_t until_us = now_us_ + turn_us_;
   for (Got end = Got::kCommand; end == Got::kCommand;) {
     size_t skipped = 0;
     for (ingest::Ahead& next : LookAhead(bytes.substr(done), &end, &skipped)) {
-      if (commands++ == kCommandsPerTurn || MustWait(next)) {
+      const bool enough = commands == kCommandsPerTurn || (commands > 0 && now_us_ >= until_us);
+      ++commands;
+      if (enough || MustWait(next) || !Admit(next)) {
         // It is parsed again when its time has come.
         parser_.Rewind();
         more_ = true;
@@ -193,6 +212,44 @@ bool Session::MustWait(const ingest::Ahead& next) {
   return true;
 }
 
+bool Session::Admit(const ingest::Ahead& next) {
+  using Verdict = Admission::Verdict;
+  refused_ = false;
+  admit::Budget& budget = lane_.node().budget;
+  if (!budget.limited() || input_ended_ || !client_.authenticated) {
+    admission_.Pass();
+    return true;
+  }
+  const Written written = WrittenBy(next);
+  if (written.spec == nullptr) return true;
+  const model::Priority place =
+      lane_.PriorityOf(*written.spec, written.args, written.once ? nullptr : &next);
+  const bool waited = admission_.waits();
+  const uint64_t since_us = admission_.since_us();
+  const Verdict verdict = admission_.Ask(
+      budget, {std::max(client_.priority, place), UnitsOf(written.args), !written.once}, now_us_);
+  if (verdict == Verdict::kRun) {
+    if (waited) {
+      why_.Waited(admit::NameOf(budget.cause()), admission_.waits_as(), now_us_ - since_us,
+                  now_us_);
+    }
+    return true;
+  }
+  if (verdict == Verdict::kWait) {
+    if (!waited) meters_.held[admission_.waits_as()].Add();
+    return false;
+  }
+  refused_ = lane_.TakeRefusal();
+  return refused_;
+}
+
+void Session::Shed(resp::Reply& reply) {
+  const admit::Budget& budget = lane_.node().budget;
+  meters_.shed[admission_.waits_as()].Add();
+  reply.Error(
+      admit::Overloaded(admit::NameOf(budget.cause()), admission_.waits_as(), budget.RetryMs()));
+}
+
 void Session::EndOfCommands(resp::Parser::Got end) {
   if (end == resp::Parser::Got::kError) {
     ProtocolError();
@@ -225,7 +282,11 @@ void Session::Execute(const ingest::Ahead& command) {
   if (runs) {
     client_.last = spec;
     client_.last_sub = {};
-    answer = Dispatch(command, to);
+    if (refused_) {
+      Shed(reply);
+    } else {
+      answer = Dispatch(command, to);
+    }
   }
   const bool failed = answer.now && to.size() > begin && to[begin] == '-';
   if (failed) {
@@ -292,6 +353,8 @@ Answer Session::Submit(const command::Spec& spec, command::Args args, const shar
                             client_.peer, now_us_};
   const ingest::Submitted submitted = lane_.Submit(command, origin(), asker, to, foreseen);
   if (!submitted.observed.empty()) why_.Observed(submitted.observed, spec.name, now_us_);
+  served_ = std::max(client_.priority, submitted.priority);
+  if (spec.flags & command::kWrite) meters_.units[served_].Add(UnitsOf(args));
   return {
       submitted.done,
       submitted.gate,
@@ -310,13 +373,14 @@ bool Session::Permits(const command::Spec& spec, command::Args args, resp::Reply
   }
   if (!user.all_keys) {
     const bool named = spec.face != command::Face::kGather || spec.first_key != 0;
-    if (!named ||
-        !AllKeys(spec, args, [&](std::string_view key) { return auth::MayUse(user, key); })) {
+    if (!named || !command::ForEachKey(
+                      spec, args, [&](std::string_view key) { return auth::MayUse(user, key); })) {
       return Deny(reply, auth::kNoPermKeys);
     }
   }
-  if ((spec.flags & command::kWrite) &&
-      !AllKeys(spec, args, [](std::string_view key) { return !key.starts_with(kReserved); })) {
+  if ((spec.flags & command::kWrite) && !command::ForEachKey(spec, args, [](std::string_view key) {
+        return !key.starts_with(kReserved);
+      })) {
     reply.Error("ERR keys that begin with 'sluice:' are reserved");
     return false;
   }

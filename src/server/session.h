@@ -28,6 +28,7 @@
 #include "command/handler.h"
 #include "ingest/lane.h"
 #include "resp/parser.h"
+#include "server/admission.h"
 #include "server/client.h"
 #include "server/context.h"
 #include "server/meters.h"
@@ -73,6 +74,8 @@ class Session {
   // Nothing more will come: answers what came, then ends.
   void EndInput();
   void Resume();
+  // What runs at once takes no longer than this, and one command more. No bound, until it is said.
+  void LimitTurn(uint64_t us) { turn_us_ = us; }
 
   void Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& gate);
   // Some reply waits no longer than a deadline: lets it go when that has come.
@@ -105,6 +108,12 @@ class Session {
     if (phase_ == Phase::kOpen) return input_ended_ && !more_ && replies_.empty();
     return phase_ == Phase::kDead || replies_.empty();
   }
+  // Wants a turn only once there are units for its next write, or its patience has ended.
+  const Admission& admission() const { return admission_; }
+  // The class of what it ran last.
+  model::Priority served() const { return served_; }
+  // When it ran its last command.
+  uint64_t now_us() const { return now_us_; }
   bool dead() const { return phase_ == Phase::kDead; }
   bool HasOutput() const { return replies_.bytes() > 0; }
 
@@ -152,6 +161,9 @@ class Session {
                                      size_t* skipped);
   // Whether the next command must wait, although it is there.
   bool MustWait(const ingest::Ahead& next);
+  // Whether it runs now: a write may have to wait for units. May run to be refused (refused_).
+  bool Admit(const ingest::Ahead& next);
+  void Shed(resp::Reply& reply);
   // There is no command behind those that ran.
   void EndOfCommands(resp::Parser::Got end);
   void Execute(const ingest::Ahead& command);
@@ -184,6 +196,10 @@ class Session {
   uint64_t told_bytes_ = 0;     // to ClientMemory
   bool knew_password_ = false;  // at some time: replies of then may be under way
   uint64_t now_us_ = 0;
+  uint64_t turn_us_ = ~uint64_t{0} >> 1;
+  Admission admission_;
+  bool refused_ = false;  // the command that runs is one that has waited too long
+  model::Priority served_ = model::Priority::kNormal;
 };
 
 }  // namespace sluice::server

@@ -183,6 +183,13 @@ class Shards {
   }
   // The write buffer keeps as much of the log from being trimmed as it may.
   bool HoldsLog(uint64_t log_bytes) const { return log_bytes - buffer_began_ >= limits_.log_bytes; }
+  // How much of what makes it want that is there: 1 is all.
+  double BufferFill(uint64_t log_bytes) const {
+    const auto bytes = static_cast<double>(state_.active().bytes());
+    const auto log = static_cast<double>(log_bytes - buffer_began_);
+    return std::max(bytes / static_cast<double>(limits_.buffer_bytes),
+                    log / static_cast<double>(limits_.log_bytes));
+  }
   store::Run Freeze(std::vector<store::Position> positions, uint64_t log_bytes);
 
   // Replay is over: no time before `floor` will be taken, and the log's bytes count from zero.

@@ -26,7 +26,7 @@ Scenario Script(uint64_t seed) {
   Scenario scenario;
   scenario.seed = seed;
   for (const WorkloadKind& kind : AllWorkloads()) {
-    if (!kind.alone) scenario.workloads.push_back(&kind);
+    if (!kind.alone && !kind.sheds) scenario.workloads.push_back(&kind);
   }
   scenario.lives = 1;
   scenario.life_steps = 400;

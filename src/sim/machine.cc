@@ -100,6 +100,7 @@ void Machine::MakeLanes() {
     node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % lanes)));
   }
   context_ = std::make_unique<server::Context>(*node_, scene_.world.clock, users_);
+  if (!options_.sheds) context_->overload.Disable();
   for (size_t i = 0; i < lanes; ++i) {
     lanes_.push_back(
         std::make_unique<ingest::Lane>(model::LaneId(static_cast<uint16_t>(i)), *node_, prng_()));
@@ -205,8 +206,9 @@ void Machine::Turn(size_t i) {
   ingest::Lane& lane = *lanes_[i];
   server::Connections& connections = *connections_[i];
   lane.BeginTurn(scene_.world.clock.WallMs());
+  connections.BeginTurn();
   if (!lane.Crowded()) {
-    connections.Resume();
+    connections.Serve();
     ReadSockets(i);
   }
   const uint64_t now_us = scene_.world.clock.MonotonicUs();

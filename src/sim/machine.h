@@ -42,6 +42,7 @@ struct MachineOptions {
   uint64_t log_bytes = 64 << 10;
   uint64_t once_bytes = 64 << 10;
   size_t queue_bytes = 1 << 20;
+  bool sheds = false;  // the node may hold writes back
 };
 
 class Machine {

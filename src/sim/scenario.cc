@@ -53,7 +53,8 @@ Scenario DrawScenario(uint64_t seed, const Choice& choice) {
   Prng prng(seed);
   Scenario scenario;
   scenario.seed = seed;
-  scenario.workloads = Some(AllWorkloads(), 2, prng);
+  const std::span<const WorkloadKind> kinds = AllWorkloads();
+  scenario.workloads = Some(kinds.first(kinds.size() - 1), 2, prng);
   // One that disturbs the others runs alone, and seldom.
   const bool alone = prng.OneIn(8);
   std::erase_if(scenario.workloads, [&](const auto* kind) { return kind->alone != alone; });
@@ -63,6 +64,8 @@ Scenario DrawScenario(uint64_t seed, const Choice& choice) {
   scenario.clients = 1 + prng.Below(kClientsMost);
   scenario.lives = 2 + prng.Below(kLivesMost - 1);
   scenario.life_steps = 100 + prng.Below(kLifeStepsMost);
+  // Last, so that a seed draws the rest as if there were none.
+  if (!alone && prng.OneIn(4)) scenario.workloads.push_back(&kinds.back());
   if (!choice.workloads.empty()) scenario.workloads = choice.workloads;
   if (!choice.faults.empty()) scenario.faults = choice.faults;
   return scenario;

@@ -28,6 +28,8 @@ constexpr WorkloadKind kWorkloads[] = {
     {"flushes", "registers, and FLUSHALL among them: linearizable per key", true, MakeFlushes},
     {"clears", "rings, and FLUSHALL among them: a restart finds what the lanes held", true,
      MakeClears},
+    {"overload", "counters of each priority, held back and refused by class: exact", false,
+     MakeOverload, true},
 };
 
 }  // namespace

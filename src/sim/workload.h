@@ -65,6 +65,7 @@ struct WorkloadKind {
   std::string_view what;  // in a line
   bool alone;             // it disturbs the others
   std::unique_ptr<Workload> (*make)(Scene& scene, Prng& prng);
+  bool sheds = false;  // the node may hold writes back, and refuse them
 };
 std::span<const WorkloadKind> AllWorkloads();
 
@@ -81,6 +82,7 @@ std::unique_ptr<Workload> MakeScans(Scene& scene, Prng& prng);
 std::unique_ptr<Workload> MakeMemory(Scene& scene, Prng& prng);
 std::unique_ptr<Workload> MakeHot(Scene& scene, Prng& prng);
 std::unique_ptr<Workload> MakeProjected(Scene& scene, Prng& prng);
+std::unique_ptr<Workload> MakeOverload(Scene& scene, Prng& prng);
 
 // A number that a reply holds; none: nil, or no number.
 std::optional<int64_t> NumberIn(const resp::Value& reply);

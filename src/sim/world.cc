@@ -38,6 +38,8 @@ World::World(const Scenario& scenario, const Incident& incident, size_t notes)
     faults_.push_back(kind->make());
     scene_.refusals = scene_.refusals || kind->refuses;
   }
+  for (const WorkloadKind* kind : scenario.workloads) sheds_ = sheds_ || kind->sheds;
+  scene_.refusals = scene_.refusals || sheds_;
   const uint64_t shards = kShards[prng_.Below(std::size(kShards))];
   keyspaces_ = fmt::format("[keyspace.default]\nshards = {}\n", shards);
   for (const auto& workload : workloads_) keyspaces_ += workload->Keyspaces(shards);
@@ -161,6 +163,7 @@ bool World::Start() {
     if (scene_.starts > 0 && incident_.again != 0) Order(incident_.again++);
     ++scene_.starts;
     MachineOptions options = DrawOptions(keyspaces_, prng_);
+    options.sheds = sheds_;
     if (scenario_.lanes) options.config.server.lanes = *scenario_.lanes;
     if (scenario_.buffer_bytes) options.buffer_bytes = *scenario_.buffer_bytes;
     uint64_t& once_window_ms = options.config.server.once_window_ms;

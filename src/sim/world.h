@@ -85,6 +85,7 @@ class World final : private Asker {
   std::unique_ptr<Machine> machine_;
   Hands hands_;
   bool checking_ = false;
+  bool sheds_ = false;
   Seen seen_;
 };
 

@@ -407,12 +407,17 @@ uint64_t RocksStore::ApproximateBytes(std::string_view begin, std::string_view e
   return bytes;
 }
 
-bool RocksStore::Stalled() const {
+double RocksStore::Fullness() const {
   // While RocksDB stands still, only an Apply can bring it back or say why not.
-  if (!rocks_->setup.watcher->error().empty()) return false;
-  return rocks_->Level0Files() >= rocks_->options.level0_files_stall ||
-         rocks_->Count(rocksdb::DB::Properties::kEstimatePendingCompactionBytes) >=
-             rocks_->options.pending_bytes_stall;
+  if (!rocks_->setup.watcher->error().empty()) return 0;
+  const auto share = [](uint64_t is, uint64_t most) { return double(is) / double(most); };
+  return std::max(share(rocks_->Level0Files(), rocks_->options.level0_files_stall),
+                  share(rocks_->Count(rocksdb::DB::Properties::kEstimatePendingCompactionBytes),
+                        rocks_->options.pending_bytes_stall));
+}
+
+bool RocksStore::Stalled() const {
+  return Fullness() >= 1;
 }
 
 std::vector<Table> RocksStore::Tables() const {

@@ -95,6 +95,7 @@ class RocksStore : public Store {
   // Exact to a few thousand rows, an estimate beyond. May read from disk.
   uint64_t ApproximateKeys(std::string_view begin, std::string_view end) override;
   uint64_t ApproximateBytes(std::string_view begin, std::string_view end) override;
+  double Fullness() const override;
   bool Stalled() const override;
 
   Health health() const;

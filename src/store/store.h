@@ -81,6 +81,8 @@ class Store {
   virtual Result<std::vector<Position>> Positions() = 0;
   virtual uint64_t ApproximateKeys(std::string_view begin, std::string_view end) = 0;
   virtual uint64_t ApproximateBytes(std::string_view begin, std::string_view end) = 0;
+  // How far compaction is behind: at 1, Stalled().
+  virtual double Fullness() const { return Stalled() ? 1 : 0; }
   virtual bool Stalled() const = 0;  // compaction is behind: freeze no faster
 };
 

@@ -37,7 +37,7 @@ struct Ready {
 class Loop {
  public:
   // Sockets that one Poll reports at most; the others come first at the next one.
-  static constexpr size_t kReadyMax = 256;
+  static constexpr size_t kReadyMax = 1024;
   static constexpr uint64_t kTagReserved = ~uint64_t{0};  // the loop's own
   static constexpr int64_t kForever = -1;
 
