@@ -53,8 +53,8 @@ struct Model {
     Seen seen;
     seen.used = used;
     for (size_t i = 0; i < kPriorities; ++i) seen.waits[i] = classes[i].waiting >= 1;
-    const double wait_s = capacity > 0 ? queue / capacity : stuck_s;
-    stuck_s = capacity > 0 ? 0 : stuck_s + kDt;
+    const double wait_s = capacity > 0 ? queue / capacity : stuck_s_;
+    stuck_s_ = capacity > 0 ? 0 : stuck_s_ + kDt;
     delay.Sample(kStepUs, queue >= 1 ? static_cast<uint64_t>(wait_s * 1e6) : 0, 1'000);
     if (is_log) {
       seen.pressures[0] = std::max(delay.pressure(), kBound * queue / queue_most);
@@ -77,8 +77,8 @@ struct Model {
 
  private:
   static constexpr double kPiece = 8;  // units of one write
-  double stuck_s = 0;
-  ByPriority<double> rest{};
+  double stuck_s_ = 0;
+  ByPriority<double> rest_{};
 
   void Offer(size_t i) {
     Class& here = classes[i];
@@ -93,13 +93,13 @@ struct Model {
         if (i == 0) critical_held += left;
         break;
       }
-      rest[i] += piece;
-      const auto whole = static_cast<uint64_t>(rest[i]);
+      rest_[i] += piece;
+      const auto whole = static_cast<uint64_t>(rest_[i]);
       if (!budget.Take(static_cast<Priority>(i), whole)) {
-        rest[i] -= piece;
+        rest_[i] -= piece;
         break;
       }
-      rest[i] -= static_cast<double>(whole);
+      rest_[i] -= static_cast<double>(whole);
       used[i] += whole;
       ran[i] += piece;
       queue += piece;

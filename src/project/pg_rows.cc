@@ -374,8 +374,11 @@ Row PgRowWriter::RowOf(const PgRow& row) const {
     std::string text = *printed;
     if (types_[i].form == Form::kBytes) text = ParsePgBytes(text).value_or("");
     const PgSource& source = mapping_.columns[i].source;
-    if (source.kind == Kind::kValue) found.value = std::move(text);
-    if (source.kind == Kind::kField) found.fields.emplace_back(source.field, std::move(text));
+    if (source.kind == Kind::kValue) {
+      found.value = std::move(text);
+    } else if (source.kind == Kind::kField) {
+      found.fields.emplace_back(source.field, std::move(text));
+    }
   }
   return found;
 }

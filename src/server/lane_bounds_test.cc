@@ -12,7 +12,6 @@
 namespace sluice::server {
 namespace {
 
-using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr size_t kMiB = 1 << 20;
