@@ -17,6 +17,7 @@ from pathlib import Path
 
 BINARIES = "/usr/lib/postgresql/15/bin"
 START_SECONDS = 60
+STOP_SECONDS = 10
 RUN_SECONDS = 300
 RETRY_SECONDS = 0.05
 ANY_USER = 0o711  # may pass through to the data, which stays the server's own
@@ -108,10 +109,22 @@ class Postgres:
 
     def kill(self):
         """kill -9 of the server; its sessions see that and end."""
-        os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        os.kill(self.pid(), signal.SIGKILL)
+
+    def pid(self):
+        """Of the server; None when it does not run."""
+        try:
+            return int((self.data / "postmaster.pid").read_text().split()[0])
+        except (OSError, IndexError):
+            return None
 
     def remove(self):
+        pid = self.pid()
         self.as_owner("pg_ctl", "-w", "-D", self.data, "-m", "immediate", "stop", check=False)
+        # pg_ctl waits for its file to go, which is a moment before the process does.
+        deadline = time.monotonic() + STOP_SECONDS
+        while pid and Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+            time.sleep(RETRY_SECONDS)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def run(self, sql):
