@@ -163,6 +163,7 @@ constexpr ManualEntry kManual[] = {
     {"sluice|dead", "0.1.0", "O(n), n: letters",
      "projection [order=(REPLAY | PURGE)] [id:integer...]"},
     {"sluice|help", "0.1.0", "O(1)"},
+    {"sluice|hotkeys", "0.1.0", "O(k) of the keys that are watched", "[COUNT count] [keyspace]"},
     {"sluice|once", "0.1.0", "as the command",
      "once=(token | numbered=(producer sequence:integer)) command [arg...]"},
     {"sluice|priority", "0.1.0", "O(1)", "class=(CRITICAL | NORMAL | LOW | BACKGROUND)"},

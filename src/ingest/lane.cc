@@ -71,8 +71,8 @@ Lane::Lane(model::LaneId id, Node& node, uint64_t seed)
   for (size_t i = 0; i < node.fabric.lanes(); ++i) out_.push_back(std::make_unique<Packet>());
 }
 
-void Lane::BeginTurn(uint64_t wall_ms) {
-  shards_.BeginTurn(wall_ms);
+void Lane::BeginTurn(uint64_t wall_ms, uint64_t now_us) {
+  shards_.BeginTurn(wall_ms, now_us);
   shards_.Durable(node_.committer->durable());
   shards_.RefuseWrites(WhyNoWrites());
   refusals_left_ = kRefusalsPerTurn;
@@ -436,7 +436,8 @@ void Lane::BeginServing(model::LogTime floor, model::Lsn stored) {
   stored_lsn_.store(stored.value, std::memory_order_release);
 }
 
-void Lane::Tick() {
+void Lane::Tick(uint64_t cpu_us) {
+  shards_.heat().Tick(cpu_us);
   log_bytes_ = node_.committer->appended_bytes();
   sweeper_.Tick();
   if (node_.disk_low) Tidy();

@@ -109,7 +109,8 @@ class Lane {
   // Recovery is over: no time before `floor` is taken; the store holds all records up to `stored`.
   void BeginServing(model::LogTime floor, model::Lsn stored);
 
-  void BeginTurn(uint64_t wall_ms);
+  // `now_us`: monotonic.
+  void BeginTurn(uint64_t wall_ms, uint64_t now_us);
   // Requires: command.spec is of face kKey, kMulti or kGather and its arity holds. Views in
   // `command` are copied if they are needed after the call.
   // `foreseen`: what Foresee found out about this very command; null: it was not asked.
@@ -145,8 +146,9 @@ class Lane {
   bool Strained() const;
   // How near the write buffers are to taking no more, at the end of the last turn. Any thread.
   double buffers_pressure() const { return buffers_pressure_.load(std::memory_order_relaxed); }
-  // Once in a while (kTickMs): expiry, positions of idle lanes.
-  void Tick();
+  // Once in a while (kTickMs): expiry, positions of idle lanes, heat. `cpu_us`: that the lane's
+  // thread has used up to now; 0 where that is not known.
+  void Tick(uint64_t cpu_us);
 
   model::LaneId id() const { return id_; }
   shard::Shards& shards() { return shards_; }

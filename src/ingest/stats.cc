@@ -25,7 +25,7 @@ NodeStats StatsOf(Lane& lane) {
     const uint64_t next = lane.node().committer->next_seq(shards[i].lineage).value;
     const ScanRequest all = StretchOf(shards[i], {}, {});
     const bool hidden = lane.shards().state().Hides(all.begin, all.end);
-    stats.shards.push_back({i, lane.id(), 0, 0, next - 1, hidden});
+    stats.shards.push_back({i, lane.id(), 0, 0, next - 1, hidden, lane.shards().heat().Of(i)});
   }
   stats.buffered = lane.shards().state().entries();
   return stats;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "heat/lane_heat.h"
 #include "ingest/lane.h"
 
 namespace sluice::ingest {
@@ -18,6 +19,7 @@ struct ShardStat {
   uint64_t keys = 0, bytes = 0;  // estimates of what is in the store
   uint64_t seq = 0;              // records so far
   bool hidden = false;           // what is in the store was cleared since
+  heat::ShardHeat heat = {};
 };
 struct NodeStats {
   std::vector<ShardStat> shards;  // in the order of the map

@@ -196,7 +196,7 @@ TEST(Turns, ServeEveryoneAPiece) {
   int turns = 0;
   for (; order.size() < small.size() + 1 && turns < 1000; ++turns) {
     const uint64_t began_us = node.clock().MonotonicUs();
-    node.lane().BeginTurn(node.clock().WallMs());
+    node.lane().BeginTurn(node.clock().WallMs(), began_us);
     node.connections().BeginTurn();
     node.connections().Serve(read);
     EXPECT_LE(node.clock().MonotonicUs() - began_us, kTurnUs + kPieceUsLeast) << "turn " << turns;

@@ -79,6 +79,9 @@ std::span<const Subcommand> SlowlogCommands();
 std::span<const Subcommand> SluiceCommands();
 
 // Of SLUICE.
+Answer RouteOf(Call& call);
+Answer ListShards(Call& call);
+Answer ListHotKeys(Call& call);
 Answer ListProjections(Call& call);
 Answer OrderProjection(Call& call);  // PROJECTION PAUSE …
 Answer DeadLetters(Call& call);      // DEAD name …

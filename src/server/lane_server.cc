@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/log_line.h"
+#include "env/linux/clock.h"
 
 namespace sluice::server {
 namespace {
@@ -78,7 +79,7 @@ int64_t LaneServer::SleepUs() {
 
 void LaneServer::Turn() {
   log::Committer& committer = *context_.node.committer;
-  lane_.BeginTurn(context_.clock.WallMs());
+  lane_.BeginTurn(context_.clock.WallMs(), context_.clock.MonotonicUs());
   connections_.BeginTurn();
   const bool crowded = lane_.Crowded();
   if (crowded && !crowded_) connections_.meters().crowded_turns.Add();
@@ -112,7 +113,7 @@ void LaneServer::MaybeTick() {
   const uint64_t now_us = context_.clock.MonotonicUs();
   if (now_us < next_tick_us_) return;
   next_tick_us_ = now_us + ingest::kTickMs * 1000;
-  lane_.Tick();
+  lane_.Tick(env::ThreadCpuUs());
   connections_.Tick();
   if (++ticks_ % kTicksPerRelease == 0) connections_.ReleaseIdle();
   if (accept_paused_ && listener_) {

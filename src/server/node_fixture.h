@@ -121,11 +121,11 @@ class NodeFixture {
   void Turn(size_t lane, uint64_t connection = 0, std::string_view bytes = {}) {
     clock_.Advance(1000);
     const model::Lsn before = committer_->appended();
-    lanes_[lane]->BeginTurn(clock_.WallMs());
+    lanes_[lane]->BeginTurn(clock_.WallMs(), clock_.MonotonicUs());
     connections_[lane]->BeginTurn();
     connections_[lane]->Serve();
     if (!bytes.empty()) connections_[lane]->Feed(connection, bytes);
-    if (std::exchange(tick_, false)) lanes_[lane]->Tick();
+    if (std::exchange(tick_, false)) lanes_[lane]->Tick(clock_.MonotonicUs() / 4);
     connections_[lane]->SealTurn(lanes_[lane]->EndTurn());
     connections_[lane]->TakeTouched(&touched_);
     most_records_ = std::max(most_records_, committer_->appended().value - before.value);

@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "ingest/gather.h"
-#include "ingest/stats.h"
 #include "server/handlers.h"
 #include "server/once.h"
 
@@ -15,7 +14,7 @@ namespace {
 
 // Arrive with later versions.
 constexpr std::string_view kLater[] = {
-    "asof", "history", "hotkeys", "split", "merge", "move", "reshard", "jobs", "job", "saga", "txn",
+    "asof", "history", "split", "merge", "move", "reshard", "jobs", "job", "saga", "txn",
 };
 
 Answer Once(Call& call) {
@@ -44,94 +43,6 @@ Answer Range(Call& call) {
   const ingest::Submitted submitted =
       ingest::SubmitRange(call.lane, command, call.session.origin(), call.reply.bytes());
   return {submitted.done, submitted.gate, {.ack = std::max(call.client.ack, submitted.ack)}};
-}
-
-Answer Route(Call& call) {
-  const std::string_view key = call.args[2];
-  const route::Router& router = call.lane.router();
-  std::string token;
-  const auto placed = router.Place(key, &token);
-  if (!placed.has_value()) return Refuse(call, placed.error().message);
-  const model::Shard& shard = router.map().shards()[placed->shard];
-  const std::vector<route::Segment> segments = router.SegmentsOf(key);
-  resp::Reply& reply = call.reply;
-  reply.Map(8);
-  reply.Bulk("keyspace");
-  reply.Bulk(placed->keyspace->name);
-  reply.Bulk("segments");
-  reply.Map(segments.size());
-  for (const route::Segment& segment : segments) {
-    reply.Bulk(segment.name);
-    reply.Bulk(segment.value);
-  }
-  reply.Bulk("token");
-  reply.Bulk(Hex(token));
-  reply.Bulk("shard");
-  reply.Int(shard.id.value);
-  reply.Bulk("region");
-  reply.Bulk(shard.region);
-  reply.Bulk("owner");
-  reply.Bulk(shard.owner);
-  reply.Bulk("lane");
-  reply.Int(call.lane.OwnerOf(placed->shard).value);
-  reply.Bulk("epoch");
-  reply.Int(shard.epoch.value);
-  return {};
-}
-
-void DescribeShard(resp::Reply& reply, const route::Router& router, const ingest::ShardStat& stat) {
-  const model::Shard& shard = router.map().shards()[stat.shard];
-  reply.Map(11);
-  reply.Bulk("shard");
-  reply.Int(shard.id.value);
-  reply.Bulk("keyspace");
-  reply.Bulk(router.keyspace(shard.keyspace).name);
-  reply.Bulk("range");
-  reply.Array(2);
-  reply.Bulk(Hex(shard.begin));
-  reply.Bulk(Hex(shard.end));
-  reply.Bulk("region");
-  reply.Bulk(shard.region);
-  reply.Bulk("owner");
-  reply.Bulk(shard.owner);
-  reply.Bulk("lane");
-  reply.Int(stat.lane.value);
-  reply.Bulk("epoch");
-  reply.Int(shard.epoch.value);
-  reply.Bulk("records");
-  reply.Int(static_cast<int64_t>(stat.seq));
-  reply.Bulk("keys");
-  reply.Int(static_cast<int64_t>(stat.keys));
-  reply.Bulk("size");
-  reply.Int(static_cast<int64_t>(stat.bytes));
-  reply.Bulk("state");
-  reply.Bulk("serving");
-}
-
-Answer Shards(Call& call) {
-  if (call.args.size() > 3) {
-    return Refuse(call, "ERR wrong number of arguments for 'sluice|shards' command");
-  }
-  const model::Keyspace* keyspace = nullptr;
-  if (call.args.size() == 3) {
-    keyspace = call.lane.router().FindKeyspace(call.args[2]);
-    if (keyspace == nullptr) {
-      return Refuse(call, fmt::format("ERR there is no keyspace '{}'", call.args[2]));
-    }
-  }
-  ingest::GatherStats(call.lane, [origin = call.session.origin(), version = call.client.version,
-                                  keyspace](ingest::Lane& home, ingest::NodeStats stats) {
-    const route::Router& router = home.router();
-    std::erase_if(stats.shards, [&](const ingest::ShardStat& stat) {
-      return keyspace != nullptr && router.map().shards()[stat.shard].keyspace != keyspace->id;
-    });
-    std::string bytes;
-    resp::Reply reply(bytes, version);
-    reply.Array(stats.shards.size());
-    for (const ingest::ShardStat& stat : stats.shards) DescribeShard(reply, router, stat);
-    home.Finish(origin, bytes, {});
-  });
-  return {.now = false};
 }
 
 Answer Ack(Call& call) {
@@ -181,6 +92,8 @@ Answer Help(Call& call) {
       "    Replies of this connection wait at least for that.",
       "DEAD <projection> [(REPLAY|PURGE) [<id> ...]]",
       "    Changes that its sink refused: lists them, tries them again, forgets them.",
+      "HOTKEYS [COUNT <n>] [<keyspace>]",
+      "    The keys that are written most, and what is done about it.",
       "ONCE <token> <command ...>",
       "ONCE @<producer> <seq> <command ...>",
       "    Runs a write at most once; a retry gets the first reply.",
@@ -195,7 +108,7 @@ Answer Help(Call& call) {
       "ROUTE <key>",
       "    Where a key lives.",
       "SHARDS [<keyspace>]",
-      "    The shards, their ranges and sizes.",
+      "    The shards, their ranges, sizes and load.",
       "WAIT <projection> <timeout ms>",
       "    1 when all that this connection wrote is in its sink, 0 at the timeout (0: none).",
       "WHY",
@@ -211,6 +124,7 @@ std::vector<Subcommand> MakeCommands() {
       {"ack", 3, 0, Ack, "Replies of this connection wait at least for that level."},
       {"dead", -3, command::kAdmin, DeadLetters, "Changes that a projection's sink refused."},
       {"help", 2, 0, Help, "Its subcommands."},
+      {"hotkeys", -2, command::kRead, ListHotKeys, "The keys that are written most."},
       {"once", -4, command::kWrite, Once,
        "Runs a write at most once; a retry gets the first reply."},
       {"priority", 3, 0, Priority, "Lowers this connection's class."},
@@ -218,8 +132,8 @@ std::vector<Subcommand> MakeCommands() {
        "Pauses, resumes, rebuilds or verifies a projection."},
       {"projections", 2, 0, ListProjections, "The projections, and how far behind they are."},
       {"range", -3, command::kRead, Range, "Keys in token order."},
-      {"route", 3, 0, Route, "Where a key lives."},
-      {"shards", -2, 0, Shards, "The shards, their ranges and sizes."},
+      {"route", 3, 0, RouteOf, "Where a key lives."},
+      {"shards", -2, 0, ListShards, "The shards, their ranges, sizes and load."},
       {"wait", 4, 0, WaitForProjection,
        "Waits until a projection's sink has all that was written."},
       {"why", 2, 0, TellWhy, "What recently refused or held up this connection's writes."},

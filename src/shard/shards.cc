@@ -38,9 +38,11 @@ Shards::Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, 
       state_(store, limits_.cache_bytes, limits_.pieces),
       applier_(state_, expiries_, once_queue_),
       batch_(map_->shards().size()),
+      heat_(map_->shards().size(), seed),
       view_(state_, applier_, batch_, clock_, seed) {}
 
-void Shards::BeginTurn(uint64_t wall_ms) {
+void Shards::BeginTurn(uint64_t wall_ms, uint64_t now_us) {
+  heat_.BeginTurn(now_us);
   clock_ = clock_.After(wall_ms);
   turn_time_ = clock_;
   now_ms_ = turn_time_.ms();
@@ -104,7 +106,10 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
     writer.Error(ReadError(*view_.error()));
     return {true, turns_.GateOf(view_.wait())};
   }
-  if ((command.spec->flags & command::kWrite) == 0 && view_.met()) CountRead(*view_.met());
+  if ((command.spec->flags & command::kWrite) == 0) {
+    heat_.Read(place.shard);
+    if (view_.met()) CountRead(*view_.met());
+  }
   if (once && reply[begin] != '-') {  // refusals are not remembered
     view_.Emit(OnceEffect(command.once, place, std::string_view(reply).substr(begin)));
     if (command.version == resp::Version::k3) {
@@ -124,6 +129,9 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
   }
   if (place.policy.ack != model::Ack::kMemory) batch_.Await();
   meters_.writes.Add();
+  size_t bytes = 0;
+  for (const std::string_view arg : command.args) bytes += arg.size();
+  heat_.Write(place.keyspace, place.shard, place.key, bytes);
   return {true, turns_.GateOf(view_.wait())};
 }
 
@@ -218,6 +226,7 @@ void Shards::Write(std::span<const Change> changes, const std::function<bool(siz
       model::ValueKey(key_, change.effect.keyspace, change.token, change.effect.key);
       at.value_key = key_;
       batch_.End(at.value_key.hash);
+      CountWrite(change);
     }
     const Status applied = applier_.Apply(change.effect, at);
     SLUICE_CHECK_MSG(applied.ok(), "a write over several keys builds on no row");
@@ -238,7 +247,13 @@ void Shards::ApplyForeign(std::span<const Change> changes, model::Lsn lsn, model
     const Status applied =
         applier_.Apply(change.effect, AtOf(change.shard, change.token, turns_.current(), now_ms_));
     SLUICE_CHECK_MSG(applied.ok(), "a write over several keys builds on no row");
+    if (change.effect.kind != model::EffectKind::kClearShard) CountWrite(change);
   }
+}
+
+void Shards::CountWrite(const Change& change) {
+  const model::Effect& effect = change.effect;
+  heat_.Write(effect.keyspace, change.shard, effect.key, effect.key.size() + effect.value.size());
 }
 
 model::Lsn Shards::EndTurn(model::Lsn last) {
@@ -247,6 +262,7 @@ model::Lsn Shards::EndTurn(model::Lsn last) {
     meters_.log_bytes.Add(batch_.bytes().size());
   }
   batch_.Clear();
+  heat_.EndTurn(last);
   return turns_.End(last);
 }
 

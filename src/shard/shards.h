@@ -21,6 +21,7 @@
 
 #include "admit/refusal.h"
 #include "command/command.h"
+#include "heat/lane_heat.h"
 #include "model/shard_map.h"
 #include "shard/applier.h"
 #include "shard/batch.h"
@@ -99,7 +100,8 @@ class Shards {
   Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, Limits limits,
          uint64_t seed);
 
-  void BeginTurn(uint64_t wall_ms);
+  // `now_us`: monotonic.
+  void BeginTurn(uint64_t wall_ms, uint64_t now_us);
   // From now on writes are refused for this before they run; none: no more. A write that is known
   // by its token still gets its first reply.
   void RefuseWrites(const admit::Refusal& refusal) { refusal_ = refusal; }
@@ -164,7 +166,10 @@ class Shards {
   }
   // `last`: the LSN of the batch's last record (0: the batch was empty). Returns the turn's gate.
   model::Lsn EndTurn(model::Lsn last);
-  void Durable(model::Lsn lsn) { turns_.Durable(lsn); }
+  void Durable(model::Lsn lsn) {
+    turns_.Durable(lsn);
+    heat_.Durable(lsn);
+  }
   const Turns& turns() const { return turns_; }
 
   // Removes what has expired by now: keys of the write buffer and once tokens, at most `max` of
@@ -210,11 +215,13 @@ class Shards {
   const store::State& state() const { return state_; }
   // Of all once tokens that are remembered.
   uint64_t once_bytes() const { return once_queue_.stored_bytes(); }
+  heat::LaneHeat& heat() { return heat_; }
   Meters& meters() { return meters_; }
   const model::ShardMap& map() const { return *map_; }
 
  private:
   At AtOf(size_t shard, std::string_view token, model::Turn turn, uint64_t now_ms) const;
+  void CountWrite(const Change& change);
   void Expire(const KeyPlace& place);
   Outcome RunHandler(const Command& command, const KeyPlace& place, std::string& reply);
 
@@ -226,6 +233,7 @@ class Shards {
   model::LogTime clock_, turn_time_;
   uint64_t now_ms_ = 0;
   TurnBatch batch_;
+  heat::LaneHeat heat_;
   KeyView view_;
   Turns turns_;
   std::string key_;

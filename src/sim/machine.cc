@@ -205,7 +205,7 @@ void Machine::PumpLog() {
 void Machine::Turn(size_t i) {
   ingest::Lane& lane = *lanes_[i];
   server::Connections& connections = *connections_[i];
-  lane.BeginTurn(scene_.world.clock.WallMs());
+  lane.BeginTurn(scene_.world.clock.WallMs(), scene_.world.clock.MonotonicUs());
   connections.BeginTurn();
   if (!lane.Crowded()) {
     connections.Serve();
@@ -214,7 +214,7 @@ void Machine::Turn(size_t i) {
   const uint64_t now_us = scene_.world.clock.MonotonicUs();
   if (now_us >= next_tick_us_[i]) {
     next_tick_us_[i] = now_us + ingest::kTickMs * 1000;
-    lane.Tick();
+    lane.Tick(0);
     if (prng_.OneIn(10)) connections.ReleaseIdle();
   }
   connections.SealTurn(lane.EndTurn());

@@ -21,4 +21,8 @@ uint64_t LinuxClock::MonotonicUs() {
   return Nanoseconds(CLOCK_MONOTONIC) / 1'000;
 }
 
+uint64_t ThreadCpuUs() {
+  return Nanoseconds(CLOCK_THREAD_CPUTIME_ID) / 1'000;
+}
+
 }  // namespace sluice::env

@@ -13,4 +13,7 @@ class LinuxClock final : public Clock {
   uint64_t MonotonicUs() override;
 };
 
+// Time of a core that the calling thread has used.
+uint64_t ThreadCpuUs();
+
 }  // namespace sluice::env

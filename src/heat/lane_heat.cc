@@ -1,0 +1,83 @@
+#include "heat/lane_heat.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+namespace sluice::heat {
+namespace {
+
+constexpr uint64_t kSecondUs = 1'000'000;
+constexpr uint64_t kSecondsMost = 600;  // no window looks further back
+
+}  // namespace
+
+LaneHeat::LaneHeat(size_t shards, uint64_t seed) : shards_(shards), keys_(kHotKeys), prng_(seed) {}
+
+void LaneHeat::BeginTurn(uint64_t now_us) {
+  now_us_ = std::max(now_us_, now_us);
+  if (second_began_us_ == 0) second_began_us_ = now_us_;
+  turn_.began_us = now_us_;
+}
+
+void LaneHeat::Durable(model::Lsn lsn) {
+  for (; !waiting_.empty() && waiting_.front().last <= lsn; waiting_.pop_front()) {
+    const Turn& turn = waiting_.front();
+    for (const size_t shard : turn.shards) shards_[shard].latencies.Add(now_us_ - turn.began_us);
+  }
+}
+
+void LaneHeat::EndTurn(model::Lsn last) {
+  if (last != model::Lsn() && !turn_.shards.empty() && waiting_.size() < kTurnsWaiting) {
+    turn_.last = last;
+    waiting_.push_back(turn_);
+  }
+  turn_.shards.clear();
+}
+
+void LaneHeat::Sample(model::KeyspaceId keyspace, size_t shard, std::string_view key) {
+  keys_.Add(keyspace, shard, key, XXH3_64bits_withSeed(key.data(), key.size(), keyspace.value),
+            static_cast<double>(every_), now_us_);
+  if (turn_.shards.size() < kSamplesPerTurn) turn_.shards.push_back(shard);
+  // 1 to 2 every_ - 1: every_ on average.
+  until_sample_ = 1 + prng_.Below(2 * every_ - 1);
+}
+
+void LaneHeat::Tick(uint64_t cpu_us) {
+  const uint64_t elapsed_us = now_us_ - second_began_us_;
+  if (elapsed_us < kSecondUs) return;
+  const uint64_t seconds = std::min(elapsed_us / kSecondUs, kSecondsMost);
+  EndSeconds(seconds, static_cast<double>(elapsed_us) / kSecondUs,
+             static_cast<double>(cpu_us - cpu_us_));
+  second_began_us_ = now_us_;
+  cpu_us_ = cpu_us;
+}
+
+// A shard has the part of the lane's time that it has of its commands.
+void LaneHeat::EndSeconds(uint64_t seconds, double elapsed_s, double cpu_us) {
+  uint64_t commands = 0, writes = 0;
+  for (const Shard& shard : shards_) {
+    commands += shard.writes + shard.reads;
+    writes += shard.writes;
+  }
+  for (Shard& shard : shards_) {
+    Load load{static_cast<double>(shard.writes), static_cast<double>(shard.reads),
+              static_cast<double>(shard.bytes), 0};
+    if (commands > 0) load.cpu_us = cpu_us * (load.writes + load.reads) / commands;
+    for (uint64_t i = 0; i < seconds; ++i) {
+      shard.windows.EndSecond(load.Per(elapsed_s));
+      shard.latencies.EndSecond();
+    }
+    shard.writes = shard.reads = shard.bytes = 0;
+  }
+  const auto per_second = static_cast<uint64_t>(static_cast<double>(writes) / elapsed_s);
+  every_ = std::max<uint64_t>(1, per_second / kSamplesPerSecond);
+  until_sample_ = std::min(until_sample_, every_);
+}
+
+ShardHeat LaneHeat::Of(size_t shard) const {
+  const Shard& here = shards_[shard];
+  return {here.windows, here.latencies.Percentile(0.5), here.latencies.Percentile(0.99)};
+}
+
+}  // namespace sluice::heat

@@ -1,0 +1,88 @@
+// LaneHeat: what one lane knows of the heat of its shards and keys.
+//
+// Writes and reads are counted one by one. Of the writes, some are sampled: their keys feed the hot
+// keys, their waits the percentiles. A lane samples every write while it has at most
+// kSamplesPerSecond, and else so many of them that it has about as many, each standing for those
+// that were left out; which ones is drawn at random, so that no rhythm of the load hides a key.
+//
+// Owns:     per shard 2 KiB; kHotKeys counters; at most kTurnsWaiting turns that wait.
+// Threads:  none; the lane's own.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/prng.h"
+#include "heat/hot_keys.h"
+#include "heat/latencies.h"
+#include "heat/windows.h"
+#include "model/ids.h"
+
+namespace sluice::heat {
+
+inline constexpr size_t kHotKeys = 512;
+inline constexpr uint64_t kSamplesPerSecond = 20'000;
+inline constexpr size_t kSamplesPerTurn = 32;  // whose waits are timed
+inline constexpr size_t kTurnsWaiting = 256;   // for the log; later ones are not timed
+
+// What is known of one shard.
+struct ShardHeat {
+  Windows windows;
+  std::optional<uint64_t> p50_us, p99_us;  // of its writes, until they were durable
+};
+
+class LaneHeat {
+ public:
+  // `shards`: of the node's map, also those of other lanes.
+  LaneHeat(size_t shards, uint64_t seed);
+
+  // The commands that follow belong to a turn that begins now.
+  void BeginTurn(uint64_t now_us);
+  // All turns up to this record are.
+  void Durable(model::Lsn lsn);
+  void Read(size_t shard) { ++shards_[shard].reads; }
+  // `bytes`: of the key and what was written.
+  void Write(model::KeyspaceId keyspace, size_t shard, std::string_view key, size_t bytes) {
+    Shard& here = shards_[shard];
+    ++here.writes;
+    here.bytes += bytes;
+    if (--until_sample_ == 0) Sample(keyspace, shard, key);
+  }
+  // The turn's last record; none: it had none.
+  void EndTurn(model::Lsn last);
+  // From time to time, at least once a second. `cpu_us`: that the lane has used up to now.
+  void Tick(uint64_t cpu_us);
+
+  ShardHeat Of(size_t shard) const;
+  std::vector<HotKey> Hottest(size_t most) const { return keys_.Top(most, now_us_); }
+
+ private:
+  struct Shard {
+    uint64_t writes = 0, reads = 0, bytes = 0;  // since the last second ended
+    Windows windows;
+    Latencies latencies;
+  };
+  struct Turn {
+    uint64_t began_us = 0;
+    model::Lsn last;
+    std::vector<size_t> shards;  // of the sampled writes
+  };
+
+  void Sample(model::KeyspaceId keyspace, size_t shard, std::string_view key);
+  void EndSeconds(uint64_t seconds, double elapsed_s, double cpu_us);
+
+  std::vector<Shard> shards_;
+  HotKeys keys_;
+  Prng prng_;
+  uint64_t every_ = 1;         // writes for each sample
+  uint64_t until_sample_ = 1;  // writes
+  uint64_t now_us_ = 0;
+  uint64_t second_began_us_ = 0, cpu_us_ = 0;
+  Turn turn_;
+  std::deque<Turn> waiting_;
+};
+
+}  // namespace sluice::heat

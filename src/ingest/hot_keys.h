@@ -1,0 +1,24 @@
+// The keys of the node that are written most.
+//
+// Threads:  begun and finished on the lane that asks.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "heat/lane_heat.h"
+#include "ingest/lane.h"
+
+namespace sluice::ingest {
+
+struct HotKey {
+  heat::HotKey key;
+  std::optional<double> share;  // of its shard's writes in the last second, if it had any
+};
+
+// Asks every lane; the hottest first, `most` at the most. `keyspace`: null: of all.
+void GatherHotKeys(Lane& lane, const model::Keyspace* keyspace, size_t most,
+                   std::function<void(Lane&, std::vector<HotKey>)> then);
+
+}  // namespace sluice::ingest

@@ -1,0 +1,126 @@
+"""SLUICE HOTKEYS and the load in SLUICE SHARDS."""
+
+import threading
+import time
+
+import pytest
+
+from servers import Sluice
+from wire import Error, Wire
+
+CONFIG = """
+[keyspace.likes]
+key = "likes:{post}"
+shard = "hash(post)"
+shards = 8
+
+[keyspace.stock]
+key = "stock:{item}"
+shard = "hash(item)"
+shards = 4
+hot_key = "off"
+"""
+
+WAIT_S = 20  # for what is there within a second or two on an idle machine
+
+
+@pytest.fixture(scope="module")
+def server(sluice_bin, tmp_path_factory):
+    with Sluice(sluice_bin, tmp_path_factory.mktemp("heat"), CONFIG).start() as running:
+        yield running
+
+
+@pytest.fixture
+def wire(server):
+    with Wire(server.port) as connection:
+        yield connection
+
+
+def mapped(reply):
+    return {key.decode(): value for key, value in zip(reply[::2], reply[1::2])}
+
+
+@pytest.fixture
+def load(server):
+    """One key of each keyspace takes half of its writes, for as long as the test runs."""
+    stop = threading.Event()
+
+    def run():
+        with Wire(server.port) as writer:
+            n = 0
+            while not stop.is_set():
+                batch = []
+                for _ in range(50):
+                    n += 1
+                    batch += [("INCR", "likes:celebrity"), ("INCR", f"likes:{n}")]
+                    batch += [("INCR", "stock:phone"), ("GET", f"stock:{n}")]
+                list(writer.pipeline(batch))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+def until(ask, wanted):
+    end = time.monotonic() + WAIT_S
+    while not wanted(found := ask()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
+
+
+def hot(wire, *args):
+    return [mapped(key) for key in wire.call("SLUICE", "HOTKEYS", *args)]
+
+
+def test_hot_keys_are_named(wire, load):
+    """Goal: the hottest keys are named first, with keyspace, shard, rate, their part of the shard's
+    writes and what is done about it. Method: two keys that take most of the load.
+    """
+    def both(keys):
+        return ({key["key"] for key in keys[:2]} == {b"likes:celebrity", b"stock:phone"} and
+                all(key["percent_of_shard"] is not None for key in keys))
+
+    keys = until(lambda: hot(wire), both)
+    assert both(keys)
+    assert len(keys) <= 16
+    named = {key["key"]: key for key in keys}
+    for name, keyspace, action in ((b"likes:celebrity", b"likes", b"fold"),
+                                   (b"stock:phone", b"stock", b"none")):
+        assert named[name]["keyspace"] == keyspace and named[name]["action"] == action
+        route = mapped(wire.call("SLUICE", "ROUTE", name))
+        assert named[name]["shard"] == route["shard"]
+        assert named[name]["writes_per_second"] > 10 * keys[2]["writes_per_second"]
+    assert named[b"stock:phone"]["percent_of_shard"] > 50
+    assert [key["key"] for key in hot(wire, "COUNT", "1", "stock")] == [b"stock:phone"]
+    assert all(key["keyspace"] == b"likes" for key in hot(wire, "likes", "COUNT", "5"))
+
+
+def test_shards_tell_their_load(wire, load):
+    """Goal: each shard's rates are told, and what is not known is null. Method: the shard of the
+    hot key against those that nobody writes to.
+    """
+    def shards():
+        return [mapped(shard) for shard in wire.call("SLUICE", "SHARDS")]
+
+    of_hot = mapped(wire.call("SLUICE", "ROUTE", "stock:phone"))["shard"]
+
+    def known(found):
+        by_id = {shard["shard"]: shard for shard in found}
+        return by_id[of_hot]["writes_per_second_1m"] > 0 and by_id[of_hot]["p99_us"] is not None
+
+    found = until(shards, known)
+    by_id = {shard["shard"]: shard for shard in found}
+    busy = by_id[of_hot]
+    assert 0 < busy["p50_us"] <= busy["p99_us"]
+    assert 0 <= busy["cpu_percent"] <= 100
+    assert busy["bytes_per_second"] > busy["writes_per_second"]
+    idle = [s for s in found if s["keyspace"] == b"stock" and s["shard"] != of_hot]
+    assert all(s["writes_per_second"] == 0 and s["p99_us"] is None for s in idle)
+    assert sum(s["reads_per_second"] for s in found if s["keyspace"] == b"stock") > 0
+
+
+def test_bad_input(wire):
+    for words in (("COUNT",), ("COUNT", "0"), ("COUNT", "x"), ("nosuch",), ("likes", "stock")):
+        assert isinstance(wire.call("SLUICE", "HOTKEYS", *words), Error), words
