@@ -24,7 +24,7 @@
 namespace sluice::heat {
 
 inline constexpr size_t kHotKeys = 512;
-inline constexpr uint64_t kSamplesPerSecond = 20'000;
+inline constexpr uint64_t kSamplesPerSecond = 5'000;
 inline constexpr size_t kSamplesPerTurn = 32;  // whose waits are timed
 inline constexpr size_t kTurnsWaiting = 256;   // for the log; later ones are not timed
 
