@@ -292,7 +292,7 @@ void Projections::AnswerWaiters(uint64_t now_us) {
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(waiters_, [&](Waiter& waiter) {
-      const bool there = waiter.projector->done() >= waiter.lsn;
+      const bool there = waiter.projector->Has(waiter.lsn);
       if (!there && now_us < waiter.deadline_us && !waits_ended_) return false;
       answers.emplace_back(std::move(waiter.then), there);
       return true;

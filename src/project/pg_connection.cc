@@ -30,7 +30,7 @@ std::string Trimmed(const char* text) {
   std::string trimmed = text == nullptr ? "" : text;
   while (!trimmed.empty() && (trimmed.back() == '\n' || trimmed.back() == ' ')) trimmed.pop_back();
   for (char& c : trimmed) {
-    if (c == '\n') c = ' ';
+    if (c == '\n' || c == '\t') c = ' ';
   }
   return trimmed;
 }

@@ -399,6 +399,35 @@ TEST(PgFaults, TellsTroubleApart) {
   EXPECT_EQ(Server().Lines("SELECT * FROM trouble"), Lines{"1|1"});
 }
 
+// Goal:   of two projections that take one table in the same moment, one is told who has it.
+// Method: the transaction of the other is held until the sink waits for it.
+TEST(PgFaults, OneOfTwoGetsATable) {
+  Table("sought", "id bigint PRIMARY KEY, likes bigint");
+  ASSERT_TRUE(MakeSink(AddOptions("sought"))->Open(1).has_value());  // makes the ledger
+  Server().Ask("DELETE FROM sluice_projections WHERE target = 'sought'");
+  const auto other = Somebody();
+  ASSERT_TRUE(other->Ask("BEGIN").has_value());
+  ASSERT_TRUE(other
+                  ->Ask("INSERT INTO sluice_projections (projection, target, relation, epoch, "
+                        "adopted) VALUES ('other', 'sought', 'sought', 1, false)")
+                  .has_value());
+  const auto sink = MakeSink(AddOptions("sought"));
+  std::thread commits([&] {
+    while (Server().Lines("SELECT 1 FROM pg_locks WHERE NOT granted").empty()) {
+    }
+    EXPECT_TRUE(other->Ask("COMMIT").has_value());
+  });
+  EXPECT_EQ(sink->Open(1).error().code, Code::kUnavailable);
+  commits.join();
+  const auto again = sink->Open(1);
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().code, Code::kInvalid);
+  EXPECT_NE(again.error().message.find("projection other writes to sought already"),
+            std::string::npos);
+  Server().Ask("DELETE FROM sluice_projections WHERE target = 'sought'");
+}
+
+// Goal:   a table that is changed or dropped under way is seen, and what gets its name is another.
 TEST(PgFaults, SeesATableThatIsGoneOrChanged) {
   Table("going", "id bigint PRIMARY KEY, likes bigint");
   const auto sink = MakeSink(AddOptions("going"));
@@ -420,6 +449,19 @@ TEST(PgFaults, SeesATableThatIsGoneOrChanged) {
   Server().Ask("DROP TABLE going");
   ExpectCode(sink->Write(BatchOf({DeltaOf("1", 1)}, 2, 3)), Code::kConflict);
   EXPECT_EQ(sink->Open(1).error().code, Code::kInvalid);
+  // One of the same name has nothing of what was written, and so no place.
+  Server().Ask("CREATE TABLE going (id bigint PRIMARY KEY, likes bigint)");
+  EXPECT_EQ(sink->Open(1).value(), Position());
+  ExpectOk(sink->Write(BatchOf({DeltaOf("1", 5)}, 0, 9)));
+  Server().Ask("DROP TABLE going");
+  Server().Ask("CREATE TABLE going (id bigint PRIMARY KEY, likes bigint)");
+  Server().Ask("INSERT INTO going VALUES (3, 3)");
+  EXPECT_EQ(sink->Look().value(), Position());
+  ExpectCode(sink->Write(BatchOf({DeltaOf("1", 1)}, 9, 10)), Code::kConflict);
+  const auto of_others = sink->Open(1);
+  ASSERT_FALSE(of_others.has_value());
+  EXPECT_NE(of_others.error().message.find("adopt: going has rows"), std::string::npos);
+  EXPECT_EQ(Server().Lines("SELECT * FROM going"), Lines{"3|3"});
 }
 
 TEST(PgFaults, WaitsForWhoCannotLetItIn) {

@@ -40,11 +40,13 @@ std::optional<uint64_t> EpochOf(const PgRows& rows) {
   return NumberOf(rows.rows.front()[0]);
 }
 
-PgLedger::PgLedger(const std::string& schema, std::string projection)
+PgLedger::PgLedger(const PgTable& table, std::string projection)
     : projection_(std::move(projection)),
-      projections_(QuotedName(schema) + ".\"sluice_projections\""),
-      positions_(QuotedName(schema) + ".\"sluice_positions\""),
-      letters_(QuotedName(schema) + ".\"sluice_dead_letters\"") {}
+      table_(table.QuotedPath()),
+      table_oid_(table.oid),
+      projections_(QuotedName(table.schema) + ".\"sluice_projections\""),
+      positions_(QuotedName(table.schema) + ".\"sluice_positions\""),
+      letters_(QuotedName(table.schema) + ".\"sluice_dead_letters\"") {}
 
 PgResult<void> PgLedger::MakeTable(PgConnection& connection, const std::string& path,
                                    const std::string& create) const {
@@ -61,12 +63,12 @@ PgResult<void> PgLedger::MakeTable(PgConnection& connection, const std::string& 
 }
 
 PgResult<void> PgLedger::MakeTables(PgConnection& connection) const {
-  SLUICE_PG_TRY(MakeTable(
-      connection, projections_,
-      fmt::format("CREATE TABLE IF NOT EXISTS {} (projection text PRIMARY KEY, "
-                  "target text NOT NULL UNIQUE, epoch bigint NOT NULL, adopted boolean NOT NULL, "
-                  "since timestamptz NOT NULL DEFAULT now())",
-                  projections_)));
+  SLUICE_PG_TRY(MakeTable(connection, projections_,
+                          fmt::format("CREATE TABLE IF NOT EXISTS {} (projection text PRIMARY KEY, "
+                                      "target text NOT NULL UNIQUE, relation regclass NOT NULL, "
+                                      "epoch bigint NOT NULL, adopted boolean NOT NULL, "
+                                      "since timestamptz NOT NULL DEFAULT now())",
+                                      projections_)));
   // Room on each page lets a moved place stay there, so that no index is written.
   SLUICE_PG_TRY(MakeTable(
       connection, positions_,
@@ -82,14 +84,16 @@ PgResult<void> PgLedger::MakeTables(PgConnection& connection) const {
 PgResult<std::optional<PgOwner>> PgLedger::LockOwner(PgConnection& connection) const {
   SLUICE_PG_ASSIGN(
       const PgRows found,
-      connection.Ask(fmt::format("SELECT epoch, target, adopted FROM {} WHERE projection = $1 "
-                                 "FOR NO KEY UPDATE",
+      connection.Ask(fmt::format("SELECT epoch, target, relation::oid::text, adopted FROM {} "
+                                 "WHERE projection = $1 FOR NO KEY UPDATE",
                                  projections_),
                      {projection_}));
   if (found.rows.empty()) return std::optional<PgOwner>();
   const PgRow& row = found.rows.front();
-  return std::optional<PgOwner>(
-      {.epoch = NumberOf(row[0]), .target = row[1].value_or(""), .adopted = row[2] == "t"});
+  return std::optional<PgOwner>({.epoch = NumberOf(row[0]),
+                                 .target = row[1].value_or(""),
+                                 .oid = row[2].value_or(""),
+                                 .adopted = row[3] == "t"});
 }
 
 PgResult<std::string> PgLedger::WriterOf(PgConnection& connection,
@@ -102,10 +106,21 @@ PgResult<std::string> PgLedger::WriterOf(PgConnection& connection,
 }
 
 PgResult<void> PgLedger::AddOwner(PgConnection& connection, const PgOwner& owner) const {
-  SLUICE_PG_TRY(connection.Ask(
-      fmt::format("INSERT INTO {} (projection, target, epoch, adopted) VALUES ($1, $2, $3, $4)",
+  PgResult<PgRows> added = connection.Ask(
+      fmt::format("INSERT INTO {} (projection, target, relation, epoch, adopted) "
+                  "VALUES ($1, $2, $3, $4, $5)",
                   projections_),
-      {projection_, owner.target, Number(owner.epoch), owner.adopted ? "t" : "f"}));
+      {projection_, owner.target, owner.oid, Number(owner.epoch), owner.adopted ? "t" : "f"});
+  if (added.has_value()) return {};
+  PgFault fault = std::move(added).error();
+  // Somebody else took the table in this moment; who opens again is told who.
+  if (fault.kind == PgFault::Kind::kRefused) fault.kind = PgFault::Kind::kRace;
+  return Fault(std::move(fault));
+}
+
+PgResult<void> PgLedger::RemoveOwner(PgConnection& connection) const {
+  SLUICE_PG_TRY(connection.Ask(fmt::format("DELETE FROM {} WHERE projection = $1", projections_),
+                               {projection_}));
   return {};
 }
 
@@ -127,10 +142,11 @@ PgResult<Position> PgLedger::TakePlaces(PgConnection& connection, uint64_t epoch
 }
 
 PgResult<Position> PgLedger::ReadPlaces(PgConnection& connection) const {
-  SLUICE_PG_ASSIGN(
-      const PgRows found,
-      connection.Ask(fmt::format("SELECT lineage, seq FROM {} WHERE projection = $1", positions_),
-                     {projection_}));
+  SLUICE_PG_ASSIGN(const PgRows found,
+                   connection.Ask(fmt::format("SELECT lineage, seq FROM {} WHERE projection = $1 "
+                                              "AND to_regclass($2) = $3::oid",
+                                              positions_),
+                                  {projection_, table_, table_oid_}));
   return PositionOf(found);
 }
 
@@ -153,9 +169,10 @@ PgStatement PgLedger::MovePlaces(const Position& from, const Position& to, uint6
               "UPDATE {} AS p SET seq = m.after, moved = now() "
               "FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS m(lineage, before, after) "
               "WHERE p.projection = $1 AND p.lineage = m.lineage AND p.seq = m.before "
-              "AND p.epoch = $5::bigint",
+              "AND p.epoch = $5::bigint AND to_regclass($6) = $7::oid",
               positions_),
-          .values = {projection_, lineages.Take(), before.Take(), after.Take(), Number(epoch)},
+          .values = {projection_, lineages.Take(), before.Take(), after.Take(), Number(epoch),
+                     table_, table_oid_},
           .name = "sluice_move"};
 }
 

@@ -5,7 +5,9 @@
 //   sluice_positions     one row for each lineage: the last shard sequence whose effects are there
 //   sluice_dead_letters  what the table refused
 //
-// Who deletes a row of the first has the projection forgotten, its places and letters with it.
+// Who deletes a row of the first has the projection forgotten, its places and letters with it. So
+// has who drops the table: another one that gets its name has no places. (The first keeps it as a
+// regclass, which a dump carries over.)
 //
 // Every transaction that writes rows locks the places that it moves first, and moves them only from
 // where it believes them to be and under its own epoch: two owners cannot both succeed, and whoever
@@ -20,6 +22,7 @@
 #include <string>
 
 #include "project/pg_connection.h"
+#include "project/pg_table.h"
 #include "project/sink.h"
 
 namespace sluice::project {
@@ -27,12 +30,13 @@ namespace sluice::project {
 struct PgOwner {
   uint64_t epoch = 0;
   std::string target;    // the table's name; it has the ledger's schema
+  std::string oid;       // the table's; it may be gone
   bool adopted = false;  // the table had rows of others when it was taken
 };
 
 class PgLedger {
  public:
-  PgLedger(const std::string& schema, std::string projection);
+  PgLedger(const PgTable& table, std::string projection);
 
   // Makes the tables that are missing, in the transaction that is open.
   PgResult<void> MakeTables(PgConnection& connection) const;
@@ -42,14 +46,16 @@ class PgLedger {
   // The projection that writes to the table; empty: none.
   PgResult<std::string> WriterOf(PgConnection& connection, const std::string& target) const;
   PgResult<void> AddOwner(PgConnection& connection, const PgOwner& owner) const;
+  PgResult<void> RemoveOwner(PgConnection& connection) const;
   // Locks all places, and makes them `epoch`'s. Waits for whoever is moving them.
   PgResult<Position> TakePlaces(PgConnection& connection, uint64_t epoch) const;
-  // All places, as they are.
+  // All places, as they are; none when the table is no longer the one that it was.
   PgResult<Position> ReadPlaces(PgConnection& connection) const;
 
   // One row: the owner's epoch. Locks it.
   PgStatement LockEpoch() const;
-  // Moves places that are there; it affects as many rows as were where `from` says.
+  // Moves places that are there; it affects as many rows as were where `from` says, and none when
+  // the table is no longer the one that it was.
   PgStatement MovePlaces(const Position& from, const Position& to, uint64_t epoch) const;
   // Adds places; it affects as many rows as were not there.
   PgStatement AddPlaces(const Position& places, uint64_t epoch) const;
@@ -63,6 +69,7 @@ class PgLedger {
                            const std::string& create) const;
 
   const std::string projection_;
+  const std::string table_, table_oid_;
   const std::string projections_, positions_, letters_;  // paths, quoted
 };
 

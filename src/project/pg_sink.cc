@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/log_line.h"
 #include "project/pg_letters.h"
 
 namespace sluice::project {
@@ -118,7 +119,7 @@ Result<Position> PgSink::Take(PgConnection& connection, uint64_t epoch) {
   SLUICE_ASSIGN(const PgTable table, FindTable(connection));
   SLUICE_ASSIGN(std::vector<PgColumnType> types, FitPgTable(table, mapping_));
   SLUICE_TRY(CheckDeclaredTypes(connection, table));
-  ledger_.emplace(table.schema, options_.name);
+  ledger_.emplace(table, options_.name);
   if (auto made = ledger_->MakeTables(connection); !made.has_value()) {
     return Fail(OpenError(made.error()));
   }
@@ -192,7 +193,13 @@ Result<PgOwner> PgSink::TakeOwner(PgConnection& connection, const PgTable& table
       return Fail(Code::kFenced,
                   fmt::format("epoch {} has it, and this one is {}", (*owner)->epoch, epoch));
     }
-    return **owner;
+    if ((*owner)->oid == table.oid) return **owner;
+    // What it wrote to was dropped; this one has nothing of it.
+    LogWarning("project", "the table is another one than before; the projection begins anew",
+               {{"projection", options_.name}, {"table", table.name}});
+    if (auto removed = ledger_->RemoveOwner(connection); !removed.has_value()) {
+      return Fail(OpenError(removed.error()));
+    }
   }
   PgResult<std::string> writer = ledger_->WriterOf(connection, table.name);
   if (!writer.has_value()) return Fail(OpenError(writer.error()));
@@ -205,7 +212,8 @@ Result<PgOwner> PgSink::TakeOwner(PgConnection& connection, const PgTable& table
   if (!table.empty && options_.adopt == config::ProjectionAdopt::kRefuse) {
     return Fail(RowsOfOthers(table));
   }
-  const PgOwner taken{.epoch = epoch, .target = table.name, .adopted = !table.empty};
+  const PgOwner taken{
+      .epoch = epoch, .target = table.name, .oid = table.oid, .adopted = !table.empty};
   if (auto added = ledger_->AddOwner(connection, taken); !added.has_value()) {
     return Fail(OpenError(added.error()));
   }

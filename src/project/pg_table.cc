@@ -232,15 +232,15 @@ PgResult<std::optional<PgTable>> ReadPgTable(PgConnection& connection, const PgT
   if (found.rows.empty()) return std::optional<PgTable>();
   const PgRow& row = found.rows.front();
   PgTable table;
+  table.oid = Text(row[0]);
   table.schema = Text(row[1]);
   table.name = Text(row[2]);
   table.row_security = Yes(row[6]);
   table.server_syncs = Text(row[7]) == "on";
   SLUICE_PG_TRY(CheckKind(table.schema + "." + table.name, row));
-  const std::string& oid = Text(row[0]);
-  SLUICE_PG_TRY(ReadColumns(connection, oid, table));
-  SLUICE_PG_TRY(ReadIndexes(connection, oid, table));
-  SLUICE_PG_TRY(ReadAttached(connection, oid, table));
+  SLUICE_PG_TRY(ReadColumns(connection, table.oid, table));
+  SLUICE_PG_TRY(ReadIndexes(connection, table.oid, table));
+  SLUICE_PG_TRY(ReadAttached(connection, table.oid, table));
   SLUICE_PG_ASSIGN(const PgRows rows, connection.Ask(fmt::format("SELECT EXISTS (SELECT FROM {})",
                                                                  table.QuotedPath())));
   table.empty = !Yes(rows.rows.front()[0]);

@@ -38,6 +38,7 @@ struct PgIndex {
 
 struct PgTable {
   std::string schema, name;
+  std::string oid;  // another table of the same name has another
   bool empty = true;
   std::vector<PgTableColumn> columns;
   std::vector<PgIndex> indexes;

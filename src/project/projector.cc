@@ -155,10 +155,11 @@ Status Projector::GoOn(const Position& position) {
   }
   const auto step = at_.find(kSteps);
   const bool copying = step != at_.end() && step->second.value % 2 == 1;
-  if (anew_ || at_.empty()) return BeginCopy(anew_);
   // Until the place is found, the log keeps all.
   began_ = std::max(began_.load(), done_.load());
+  if (anew_ || at_.empty()) return BeginCopy(anew_);
   done_ = 0;
+  copying_ = copying;
   if (copying) {
     SLUICE_ASSIGN(copier_, Copier::Begin(source_));
     return Ok();
@@ -312,6 +313,7 @@ void Projector::Delivered(uint64_t now_us, uint64_t took_us) {
   LogInfo("project", "the state was copied", {{"projection", name_}, {"keys", copier_->copied()}});
   const model::Lsn from = done() == model::Lsn() ? model::Lsn() : done().Next();
   copier_.reset();
+  copying_ = false;
   if (const Status begun = tail_.Begin(WholePosition(), from); !begun.ok()) {
     BreakOrRetry(now_us, begun.error());
   }

@@ -119,8 +119,11 @@ class Projector {
 
   Report report() const;
   std::vector<DeadLetter> dead() const;
-  // All records up to here are in the sink, or not of this keyspace. 0: not known.
+  // All records up to here are in the sink, or in what is copied, or not of this keyspace. 0: not
+  // known.
   model::Lsn done() const { return model::Lsn(done_.load()); }
+  // Whether the sink shows what was written up to there. While the state is copied, it does not.
+  bool Has(model::Lsn lsn) const { return done() >= lsn && !copying_; }
   // What the log must keep: all behind it.
   model::Lsn needs() const { return lost_ || seeding_ ? model::Lsn(UINT64_MAX) : done(); }
   // What log.keep is measured against: how far behind it is; of a copy, or of a place that is not
@@ -215,6 +218,7 @@ class Projector {
   std::atomic<bool> paused_{false}, resume_{false}, rebuild_{false}, orders_end_{false};
   std::atomic<bool> lost_{false};     // the log lacks what the sink needs
   std::atomic<bool> seeding_{false};  // it needs nothing of the log
+  std::atomic<bool> copying_{false};  // the sink lacks rows of the state
   std::atomic<uint64_t> done_{0}, began_{0};
   mutable std::mutex mutex_;  // guards what follows
   std::optional<Order> order_;

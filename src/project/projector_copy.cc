@@ -41,6 +41,7 @@ void Projector::EndSeed() {
 // --- Copying the state. ---
 
 Status Projector::BeginCopy(bool anew) {
+  copying_ = true;
   // Nothing that the store lacks may be trimmed from now on: what it has now is a lower bound.
   done_ = 0;
   SLUICE_ASSIGN(copier_, Copier::Begin(source_));

@@ -236,6 +236,25 @@ TEST(Projector, CopiesTheStateFirst) {
   }
 }
 
+// Goal:   who waits for what was written is not told that it is there while the state is copied.
+// Method: asked after each step of a copy and of a rebuild.
+TEST(Projector, HasNothingUntilTheStateIsCopied) {
+  TestNode node(3);
+  for (int i = 0; i < 300; ++i) node.WriteAny(30);
+  node.StoreAll();
+  const model::Lsn last(node.log.next().value - 1);
+  Bench bench(node, {}, {.rows_max = 4});
+  for (int again = 0; again < 2; ++again) {
+    size_t steps = 0;
+    do {
+      bench.Step();
+      if (bench.projector().Has(last)) EXPECT_EQ(bench.medium->rows, node.rows) << steps;
+      ASSERT_LT(++steps, 1'000u);
+    } while (!bench.projector().Has(last) || steps < 5);
+    bench.projector().Rebuild();
+  }
+}
+
 // Goal:   where the log lacks what the sink needs, that is said and nothing is skipped; a rebuild
 //         ends in the state.
 // Method: a log trimmed while the projection was away, with and without later records.

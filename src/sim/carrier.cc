@@ -89,7 +89,7 @@ void Carrier::Step() {
   }
   std::vector<std::pair<std::function<void(bool)>, bool>> answers;
   std::erase_if(waiters_, [&](Waiter& waiter) {
-    const bool there = waiter.projector->done() >= waiter.lsn;
+    const bool there = waiter.projector->Has(waiter.lsn);
     if (!there && (waiter.deadline_us == 0 || now_us < waiter.deadline_us)) return false;
     answers.emplace_back(std::move(waiter.then), there);
     return true;
