@@ -246,6 +246,10 @@ TEST(LimitsOfASession, PriorityIsTheLowerOfTheTwo) {
   EXPECT_EQ(class_of("low:0"), "class=background") << "HELLO says nothing of it";
   EXPECT_THAT(node.Ask(id, Request({"SLUICE", "PRIORITY", "high"})),
               StartsWith("-ERR there is no class 'high'"));
+  const std::string why = node.Ask(id, Request({"SLUICE", "WHY"}));
+  EXPECT_GE(Count(why, "outcome\r\n"), 3u);
+  EXPECT_EQ(Count(why, "command\r\n$3\r\nset\r\n"), Count(why, "outcome\r\n"))
+      << "other lanes' refusals are of a command too";
   EXPECT_EQ(node.Ask(id, Request({"RESET"})), "+RESET\r\n");
   EXPECT_EQ(class_of("top:0"), "class=critical");
 }

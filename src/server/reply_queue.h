@@ -22,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "command/command.h"
 #include "model/keyspace.h"
 #include "shard/turns.h"
 
@@ -33,6 +34,7 @@ struct Terms {
   bool write = false;   // its command may have changed something: what a failed log makes unknown
   bool silent = false;  // it does not leave (CLIENT REPLY)
   bool after_all = false;  // it waits for whatever this connection did before, memory or not
+  const command::Spec* spec = nullptr;  // its command, for who asks while it is unanswered
 };
 
 class ReplyQueue {
@@ -59,6 +61,10 @@ class ReplyQueue {
   // Whether the slot is unanswered, and its command may have changed something.
   bool AwaitsWrite(uint64_t slot) const {
     return slot >= first_ && slot < next_ && At(slot).terms.write;
+  }
+  // Its command; nullptr: it is answered, or was not told.
+  const command::Spec* SpecOf(uint64_t slot) const {
+    return slot >= first_ && slot < next_ ? At(slot).terms.spec : nullptr;
   }
   // The reply of an unanswered slot. Nothing happens if there is no such slot (any more).
   void Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& gate);

@@ -305,6 +305,7 @@ void Session::Execute(const ingest::Ahead& command) {
     }
     lane_.Await(replies_.TakeAwaited());
   } else {
+    answer.terms.spec = spec;
     replies_.EndLater(answer.terms);
     alone_ = RunsAlone(command.spec, args);
   }
@@ -407,8 +408,9 @@ void Session::Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& g
   }
   if (bytes.starts_with('-')) {
     counts_.CountError(bytes);
-    // Which of the commands under way it answers is not remembered.
-    why_.Refused(bytes.substr(1), {}, context_.clock.MonotonicUs());
+    const command::Spec* const spec = replies_.SpecOf(slot);
+    why_.Refused(bytes.substr(1), spec == nullptr ? std::string_view() : spec->name,
+                 context_.clock.MonotonicUs());
   }
   replies_.Fulfil(slot, bytes, gate);
   lane_.Await(replies_.TakeAwaited());
