@@ -248,7 +248,9 @@ TEST(Projector, HasNothingUntilTheStateIsCopied) {
     size_t steps = 0;
     do {
       bench.Step();
-      if (bench.projector().Has(last)) EXPECT_EQ(bench.medium->rows, node.rows) << steps;
+      if (bench.projector().Has(last)) {
+        EXPECT_EQ(bench.medium->rows, node.rows) << steps;
+      }
       ASSERT_LT(++steps, 1'000u);
     } while (!bench.projector().Has(last) || steps < 5);
     bench.projector().Rebuild();
@@ -291,7 +293,7 @@ TEST(Projector, IsNotMisledByATrim) {
   for (uint64_t moment = 0; moment < 12; ++moment) {
     TestNode node(moment);
     Bench bench(node);
-    for (int i = 0; i < 50; ++i) node.WriteAny(10);
+    for (int i = 0; i < 90; ++i) node.WriteAny(10);
     ASSERT_TRUE(bench.CatchUp());
     TrimmedUnderWay log(node.log, node.log.next(), moment);
     node.read_through = &log;
