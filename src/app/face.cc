@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -68,6 +69,7 @@ Result<std::string> Face::ShardsJson() {
                       {"owner", shard.owner},
                       {"lane", process->node().owners[i].value},
                       {"epoch", shard.epoch.value},
+                      {"writes_per_second", std::llround(process->node().shard_writes[i])},
                       {"records", process->committer().next_seq(shard.lineage).value - 1},
                       {"stored_keys", process->store().ApproximateKeys(all.begin, all.end)},
                       {"stored_bytes", process->store().ApproximateBytes(all.begin, all.end)},

@@ -75,7 +75,9 @@ Meters::Meters(NodeProcess& node, const std::vector<std::unique_ptr<server::Lane
   node.threads().AddMeters(registry);
   admit::Limits& limits = *node.node().write_limits;
   for (const model::Keyspace& keyspace : node.node().router->keyspaces()) {
-    registry.Add(limits.meters(keyspace.id), {{"keyspace", keyspace.name}});
+    const meter::Labels labels{{"keyspace", keyspace.name}};
+    registry.Add(limits.meters(keyspace.id), labels);
+    registry.Add(node.heat().meters(keyspace.id), labels);
   }
   for (size_t i = 0; i < node.lanes(); ++i) {
     const meter::Labels labels{{"lane", std::to_string(i)}};

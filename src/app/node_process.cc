@@ -207,6 +207,7 @@ Status NodeProcess::Start(std::function<void()> on_progress, std::function<model
   disk_ = std::make_unique<DiskWatch>(DiskWatch::Disk{files_, dir_->path(), *log_, *store_}, *node_,
                                       disk_needs_);
   disk_->Look();
+  heat_ = std::make_unique<HeatWatch>(*node_, clock_);
   threads_->StartLog(
       *log_, *committer_,
       [this, hold = std::move(hold)] {

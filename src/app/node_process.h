@@ -19,6 +19,7 @@
 
 #include "app/data_dir.h"
 #include "app/disk_watch.h"
+#include "app/heat_watch.h"
 #include "app/threads.h"
 #include "config/config.h"
 #include "env/linux/clock.h"
@@ -73,6 +74,7 @@ class NodeProcess {
   store::RocksStore& store() { return *store_; }
   Threads& threads() { return *threads_; }
   DiskWatch& disk() { return *disk_; }  // from Start on
+  HeatWatch& heat() { return *heat_; }  // the same
   const std::string& dir() const { return dir_->path(); }
   // Of the disk that the log lies on.
   Result<uint64_t> FreeLogBytes() { return files_.FreeBytes(dir_->path() + "/log"); }
@@ -115,6 +117,7 @@ class NodeProcess {
   log::CommitterLimits committer_limits_;
   DiskWatch::Needs disk_needs_;
   std::unique_ptr<DiskWatch> disk_;
+  std::unique_ptr<HeatWatch> heat_;
   std::atomic<uint64_t> at_{0}, to_{0};
   uint64_t recovery_us_ = 0;
 };

@@ -243,6 +243,7 @@ int Server::ServeUntilStopped(env::Signals& signals) {
   while (running > 0) {
     const int signal = signals.Wait(100);
     node_->disk().Look();
+    node_->heat().Look();
     if (signal == SIGHUP) Reload();
     if (signal == SIGTERM || signal == SIGINT) {
       LogInfo("serve", "stopping", {{"signal", signal}});

@@ -43,14 +43,15 @@ void LaneHeat::Sample(model::KeyspaceId keyspace, size_t shard, std::string_view
   until_sample_ = 1 + prng_.Below(2 * every_ - 1);
 }
 
-void LaneHeat::Tick(uint64_t cpu_us) {
+bool LaneHeat::Tick(uint64_t cpu_us) {
   const uint64_t elapsed_us = now_us_ - second_began_us_;
-  if (elapsed_us < kSecondUs) return;
+  if (elapsed_us < kSecondUs) return false;
   const uint64_t seconds = std::min(elapsed_us / kSecondUs, kSecondsMost);
   EndSeconds(seconds, static_cast<double>(elapsed_us) / kSecondUs,
              static_cast<double>(cpu_us - cpu_us_));
   second_began_us_ = now_us_;
   cpu_us_ = cpu_us;
+  return true;
 }
 
 // A shard has the part of the lane's time that it has of its commands.

@@ -53,10 +53,12 @@ class LaneHeat {
   }
   // The turn's last record; none: it had none.
   void EndTurn(model::Lsn last);
-  // From time to time, at least once a second. `cpu_us`: that the lane has used up to now.
-  void Tick(uint64_t cpu_us);
+  // From time to time, at least once a second. `cpu_us`: that the lane has used up to now. True when
+  // a second ended.
+  bool Tick(uint64_t cpu_us);
 
   ShardHeat Of(size_t shard) const;
+  const Windows& windows(size_t shard) const { return shards_[shard].windows; }
   std::vector<HotKey> Hottest(size_t most) const { return keys_.Top(most, now_us_); }
 
  private:

@@ -437,7 +437,7 @@ void Lane::BeginServing(model::LogTime floor, model::Lsn stored) {
 }
 
 void Lane::Tick(uint64_t cpu_us) {
-  shards_.heat().Tick(cpu_us);
+  if (shards_.heat().Tick(cpu_us)) TellHeat();
   log_bytes_ = node_.committer->appended_bytes();
   sweeper_.Tick();
   if (node_.disk_low) Tidy();
@@ -445,6 +445,12 @@ void Lane::Tick(uint64_t cpu_us) {
   meters.buffer_bytes.Set(static_cast<int64_t>(shards_.state().bytes()));
   meters.once_bytes.Set(static_cast<int64_t>(shards_.once_bytes()));
   meters.parked.Set(static_cast<int64_t>(parking_.size()));
+}
+
+void Lane::TellHeat() {
+  for (size_t i = 0; i < node_.shard_writes.size(); ++i) {
+    if (Owns(i)) node_.shard_writes[i] = shards_.heat().windows(i).second().writes;
+  }
 }
 
 shard::KeyPlace Lane::Locate(std::string_view value_key) {

@@ -73,7 +73,8 @@ struct Node {
         fabric(fabric_),
         background(background_),
         router(std::move(router_)),
-        limits(std::move(limits_)) {}
+        limits(std::move(limits_)),
+        shard_writes(router->map().shards().size()) {}
 
   log::Committer* committer = nullptr;  // set once recovery knows where the log ends
   store::Store& store;
@@ -99,6 +100,8 @@ struct Node {
   // How near a projection is to projections_full, as a pressure (admit/controller.h).
   std::atomic<double> projections_pressure{0};
   admit::Budget budget;
+  // Of each shard in the last second, by index in the map; told by its lane.
+  std::vector<std::atomic<double>> shard_writes;
 };
 
 class Lane {
@@ -237,6 +240,7 @@ class Lane {
   void FlushPackets();
   void DeliverReady();
   void Tidy();
+  void TellHeat();
   void MaybeFreeze();
   bool StoreBehind() const;
   double BuffersPressure() const;

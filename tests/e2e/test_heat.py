@@ -1,5 +1,7 @@
 """SLUICE HOTKEYS and the load in SLUICE SHARDS."""
 
+import json
+import re
 import threading
 import time
 
@@ -119,6 +121,39 @@ def test_shards_tell_their_load(wire, load):
     idle = [s for s in found if s["keyspace"] == b"stock" and s["shard"] != of_hot]
     assert all(s["writes_per_second"] == 0 and s["p99_us"] is None for s in idle)
     assert sum(s["reads_per_second"] for s in found if s["keyspace"] == b"stock") > 0
+
+
+def meter(server, name, keyspace):
+    page = server.http("/metrics")[1]
+    return int(re.search(rf'^{name}{{keyspace="{keyspace}"}} (\S+)', page, re.M).group(1))
+
+
+def test_skew_is_a_meter(server, wire, load):
+    """Goal: a shard that is hotter than the mean of its keyspace is seen in the meters and by the
+    HTTP interface at once. Method: the key that takes nearly all writes of its keyspace.
+    """
+    def skew():
+        return meter(server, "sluice_heat_skew_percent", "stock")
+
+    shard = mapped(wire.call("SLUICE", "ROUTE", "stock:phone"))["shard"]
+    assert until(skew, lambda percent: percent > 350) > 350  # of 400, with four shards
+    assert meter(server, "sluice_heat_hottest_shard", "stock") == shard
+    assert meter(server, "sluice_heat_skew_percent", "default") == -1
+    shown = {s["shard"]: s["writes_per_second"] for s in server.api("shards")["shards"]}
+    assert shown[shard] > 0 and shown[shard] == max(
+        shown[s["shard"]] for s in server.api("shards")["shards"] if s["keyspace"] == "stock")
+
+
+@pytest.mark.long
+def test_a_skew_that_holds_is_warned_of(server, wire, load):
+    """Goal: one warning that names keyspace and shard. Method: the same load until it is there."""
+    shard = mapped(wire.call("SLUICE", "ROUTE", "stock:phone"))["shard"]
+
+    def warnings():
+        lines = [json.loads(line) for line in server.stderr.splitlines() if line.startswith("{")]
+        return [line for line in lines if line["room"] == "heat"]
+
+    assert [(w["keyspace"], w["shard"]) for w in until(warnings, bool)] == [("stock", shard)]
 
 
 def test_bad_input(wire):
