@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -26,6 +27,15 @@ struct Said {
   bool replay = false, purge = false, all = false, json = false;
 };
 
+// What a sink says has quotes in it; they stay as they are.
+std::string Text(const std::string& bytes) {
+  constexpr size_t kTextMost = 1'000;
+  const bool plain = bytes.size() <= kTextMost &&
+                     std::all_of(bytes.begin(), bytes.end(),
+                                 [](char c) { return c >= 0x20 && c < 0x7f && c != '\\'; });
+  return plain ? bytes : Shown(bytes);
+}
+
 // A reply as a line: maps and arrays within it too.
 Listing::Line ToJson(const resp::Value& value) {
   switch (value.type) {
@@ -41,12 +51,12 @@ Listing::Line ToJson(const resp::Value& value) {
     case resp::Value::Type::kMap: {
       Listing::Line object = Listing::Line::object();
       for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
-        object[Shown(value.items[i].text)] = ToJson(value.items[i + 1]);
+        object[Text(value.items[i].text)] = ToJson(value.items[i + 1]);
       }
       return object;
     }
     default:
-      return Shown(value.text);
+      return Text(value.text);
   }
 }
 

@@ -158,6 +158,7 @@ Status Projector::GoOn(const Position& position) {
   // Until the place is found, the log keeps all.
   began_ = std::max(began_.load(), done_.load());
   if (anew_ || at_.empty()) return BeginCopy(anew_);
+  SLUICE_TRY(CheckIsOurs(position));
   done_ = 0;
   copying_ = copying;
   if (copying) {
@@ -167,6 +168,21 @@ Status Projector::GoOn(const Position& position) {
   copier_.reset();
   SLUICE_TRY(tail_.Begin(position));
   done_ = tail_.lsn().value;
+  return Ok();
+}
+
+// Places of another node's log: rows that this one's state knows nothing of.
+Status Projector::CheckIsOurs(const Position& position) const {
+  for (const Place& place : position) {
+    const bool ours =
+        place.lineage == model::Lineage(kSteps) ||
+        std::any_of(source_.shards.begin(), source_.shards.end(),
+                    [&](const SourceShard& shard) { return shard.lineage == place.lineage; });
+    if (ours) continue;
+    return Fail(Code::kCorrupt,
+                "the sink has places of another log: it is another node's sink, or this node's "
+                "data directory is a new one. If nobody else writes there, rebuild the projection");
+  }
   return Ok();
 }
 

@@ -173,6 +173,7 @@ class Projector {
   void KeepLetters(const Batch& batch);
   void Adapt(uint64_t rows, uint64_t took_us);
   void StampStep(Batch& batch, bool copying);
+  Status CheckIsOurs(const Position& position) const;
   uint64_t Retry(uint64_t now_us, const Error& error);
   void Break(const std::string& why, bool lost);
   uint64_t BreakOrRetry(uint64_t now_us, const Error& error);

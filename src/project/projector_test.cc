@@ -317,6 +317,21 @@ TEST(Projector, RefusesASinkThatIsAhead) {
   EXPECT_THAT(second.projector().report().why, HasSubstr("another node's sink"));
 }
 
+// Goal:   a sink that another node writes to is left alone, until a rebuild takes it.
+TEST(Projector, RefusesASinkOfAnotherNode) {
+  TestNode node(7);
+  Bench bench(node);
+  for (int i = 0; i < 50; ++i) node.WriteAny(10);
+  bench.medium->position = {{0, 2}, {5, 70}};
+  bench.medium->rows["likes:foreign"];
+  ASSERT_FALSE(bench.CatchUp());
+  EXPECT_THAT(bench.projector().report().why, HasSubstr("another node's sink"));
+  EXPECT_EQ(bench.medium->rows.size(), 1u);
+  bench.projector().Rebuild();
+  ASSERT_TRUE(bench.CatchUp());
+  EXPECT_EQ(bench.medium->rows, node.rows);
+}
+
 // Goal:   writes that no change can say are never left out in silence.
 // Method: a patch and a FLUSHALL in the log.
 TEST(Projector, StopsAtWhatItCannotSay) {

@@ -134,6 +134,8 @@ TEST(Projector, SeedsTheStateHoweverTheSinkFails) {
       const Report report = projector->report();
       ASSERT_NE(report.state, State::kBroken) << report.why;
       if (i < 300 && prng.OneIn(40)) restart();
+      // Else a start would seed anew, on top of what clients wrote.
+      ASSERT_TRUE(road.held || !medium->position.empty()) << "seed " << seed;
       if (!road.held && writes > 0) {
         if (!client_wrote) {
           ASSERT_EQ(node.rows, wanted) << "seed " << seed;

@@ -1,5 +1,6 @@
 """Projections into PostgreSQL: the tables equal the state, row for row, whatever is killed."""
 
+import json
 import random
 import subprocess
 import threading
@@ -162,7 +163,7 @@ def test_a_server_that_is_down_at_first(start_sluice, postgres, sluice_bin):
     assert "row order:nobody · what there is a row, and no such key" in said
 
 
-def test_a_poison_row(start_sluice, postgres):
+def test_a_poison_row(start_sluice, postgres, sluice_bin):
     """Goal: a row that the table refuses is set aside with its reason, and the rest goes on; once
     the table takes it, a replay brings it in as it is by then.
     """
@@ -175,6 +176,9 @@ def test_a_poison_row(start_sluice, postgres):
         (letter,) = client.execute_command("SLUICE", "DEAD", "orders")
         letter = dict(zip(letter[::2], letter[1::2]))
         assert letter[b"key"] == b"order:7" and b"check constraint" in letter[b"reason"]
+        listed = subprocess.run([sluice_bin, "projection", "dead", "orders", "--json", "--port",
+                                 str(server.port)], capture_output=True, check=True, timeout=30)
+        assert json.loads(listed.stdout)["reason"].encode() == letter[b"reason"]
         assert len(postgres.run("SELECT id FROM orders")) == 49
         client.hset("order:7", "status", "paid")
         assert client.execute_command("SLUICE", "WAIT", "orders", 20_000) == 1
