@@ -1,4 +1,9 @@
-"""S12: three times the load that the node can carry."""
+"""S12: three times the load that the node can carry.
+
+Critical clients have connections of their own, and ask for a thirtieth of all: at three times the
+peak a tenth of what the node can carry. Nothing could carry critical work that is as much as the
+node; the excess is what may wait.
+"""
 
 import os
 import subprocess
@@ -10,8 +15,8 @@ from servers import Sluice
 SCENARIO = "mixed"
 SERVER_CPU, GENERATOR_CPU = 0, 1
 MEMORY_MIB = 512
-CONNECTIONS, PIPELINE = 100, 16
-FIRST_RATE = 20_000
+CONNECTIONS, PIPELINE = 1_000, 16
+FIRST_RATE = 200_000
 RAMP = 1.3  # from one rate to the next
 KEPT_UP = 0.9  # below that share of what was due, the peak is passed
 UNLOADED = 0.1  # of the peak
@@ -46,10 +51,17 @@ def measure(bench):
 def load(bench, server, per_second, seconds, **options):
     found = open_loop(bench.log, server, [SCENARIO], per_second, seconds, connections=CONNECTIONS,
                       pipeline=PIPELINE, cpu=GENERATOR_CPU, **options)
-    bench.say(f"  {rate(per_second)}/s due: {rate(found['answered_per_second'])}/s answered, "
+    bench.say(f"  {rate(per_second)}/s due: {rate(carried(found))}/s answered, "
               f"{found['refused']} refused, critical p99 {critical_p99(found):.3g} ms, generator "
               f"{found['generator_cores']:.2f} of a core")
     return found
+
+
+def carried(found):
+    """Answers a second while more came; what is answered afterwards is not part of it."""
+    answers = [each["answered"] for each in found["timeline"]
+               if each["at_seconds"] <= found["seconds"]]
+    return sum(answers) / found["seconds"]
 
 
 def critical_p99(found):
@@ -62,16 +74,16 @@ def find_peak(bench, section, server):
     rows, peak, behind, per_second = [], 0, 0, FIRST_RATE
     while behind < 2:
         found = load(bench, server, per_second, bench.seconds)
-        answered = found["answered"] / bench.seconds
-        rows.append([rate(per_second), rate(min(answered, found["answered_per_second"])),
-                     found["refused"], f"{critical_p99(found):.3g}"])
-        peak = max(peak, found["answered_per_second"])
-        behind += found["answered_per_second"] < KEPT_UP * per_second
+        rows.append([rate(per_second), rate(carried(found)), found["refused"],
+                     f"{critical_p99(found):.3g}"])
+        peak = max(peak, carried(found))
+        behind += carried(found) < KEPT_UP * per_second
         per_second *= RAMP
     section.add(f"`sluice bench {SCENARIO}`, {CONNECTIONS} connections, at most {PIPELINE} "
                 f"commands under way on each; server on core {SERVER_CPU} with one lane and "
                 f"{MEMORY_MIB} MiB, generator on core {GENERATOR_CPU}. Rising rates, "
-                f"{bench.seconds} s each:")
+                f"{bench.seconds} s each. A thirtieth of what is due is critical, on an eighth of "
+                "the connections:")
     section.table(["due/s", "answered/s", "refused", "critical p99 ms"], rows)
     return peak
 
@@ -94,7 +106,7 @@ def tell(section, peak, unloaded, over, seconds):
 
 
 def bars(section, peak, unloaded, over, resident):
-    section.at_least("goodput at 3x to the peak", over["answered_per_second"] / peak, 0.9, "x")
+    section.at_least("goodput at 3x to the peak", carried(over) / peak, 0.9, "x")
     quiet = critical_p99(unloaded)
     section.at_most(f"critical p99 (unloaded {quiet:.3g} ms)", critical_p99(over),
                     max(2 * quiet, quiet + 5), " ms")

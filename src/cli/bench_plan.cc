@@ -55,18 +55,18 @@ Status Check(const BenchOptions& options, const BenchPlan& plan, bool bursts) {
 
 Status AddStream(const BenchOptions& options, const BenchScenario& scenario,
                  const BenchStreamSpec& spec, BenchPlan* plan) {
-  uint64_t weights = 0;
-  for (const BenchStreamSpec& each : scenario.streams) weights += each.weight;
-  const double share = static_cast<double>(spec.weight) / static_cast<double>(weights);
+  uint64_t weights = 0, lines = 0;
+  for (const BenchStreamSpec& each : scenario.streams) weights += each.weight, lines += each.lines;
   BenchStream stream{.name = std::string(spec.name), .priority = std::string(spec.priority)};
   SLUICE_ASSIGN(stream.commands,
                 Commands(spec.commands, options.value_bytes.value_or(scenario.value_bytes)));
   stream.keys = spec.keys;
   if (stream.keys.count == 0) stream.keys.count = options.keys.value_or(scenario.keys);
   stream.keys.celebrities = std::min(stream.keys.celebrities, stream.keys.count);
-  stream.rate = share * static_cast<double>(plan->rate);
+  stream.rate = static_cast<double>(plan->rate * spec.weight) / static_cast<double>(weights);
   stream.phases = Phases(options, scenario.bursts, stream.rate);
-  const double connections = std::round(share * static_cast<double>(options.connections));
+  const double connections = std::round(static_cast<double>(options.connections * spec.lines) /
+                                        static_cast<double>(lines));
   stream.connections = std::max<size_t>(1, static_cast<size_t>(connections));
   plan->connections += stream.connections;
   plan->streams.push_back(std::move(stream));

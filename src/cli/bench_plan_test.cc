@@ -19,9 +19,9 @@ double RateAt(const BenchStream& stream, size_t phase) {
   return stream.phases.at(phase).rate;
 }
 
-// Goal:   each scenario can be run at its own rate and at any other; streams share it and the
-//         connections by their weight, and each has at least one.
-// Method: all scenarios, several rates, few and many connections.
+// Goal:   each scenario can be run at its own rate; streams share it by their weight, and the
+//         connections by their lines, and each has at least one.
+// Method: all scenarios, few and many connections.
 TEST(BenchPlan, SharesRateAndConnections) {
   for (const BenchScenario& scenario : BenchScenarios()) {
     for (const size_t connections : {1, 50, 1'000}) {
@@ -30,14 +30,21 @@ TEST(BenchPlan, SharesRateAndConnections) {
       ASSERT_EQ(plan.streams.size(), scenario.streams.size());
       EXPECT_EQ(plan.rate, scenario.rate);
       double rate = 0;
-      for (const BenchStream& stream : plan.streams) {
+      uint64_t weights = 0, lines = 0;
+      for (const BenchStreamSpec& spec : scenario.streams) {
+        weights += spec.weight;
+        lines += spec.lines;
+      }
+      for (size_t i = 0; i < plan.streams.size(); ++i) {
+        const BenchStream& stream = plan.streams[i];
+        const BenchStreamSpec& spec = scenario.streams[i];
         rate += stream.rate;
+        EXPECT_NEAR(stream.rate, double(plan.rate * spec.weight) / double(weights), 1e-6);
         EXPECT_EQ(RateAt(stream, 0), stream.rate);
         EXPECT_GE(stream.connections, 1u);
         EXPECT_GE(stream.keys.count, 1u);
-        const double share = stream.rate / static_cast<double>(plan.rate);
-        EXPECT_NEAR(static_cast<double>(stream.connections),
-                    share * static_cast<double>(connections), 1);
+        EXPECT_NEAR(double(stream.connections), double(connections * spec.lines) / double(lines),
+                    1);
       }
       EXPECT_NEAR(rate, static_cast<double>(plan.rate), 1e-6);
     }
@@ -62,22 +69,23 @@ TEST(BenchPlan, SellsInAFlash) {
   }
 }
 
-// Goal:   the classes are told to the server, and critical is a tenth.
+// Goal:   the classes are told to the server; critical is a thirtieth, with connections to spare.
 TEST(BenchPlan, MixesClasses) {
-  const BenchPlan plan = Plan({.scenario = "mixed", .rate = 100'000});
+  const BenchPlan plan = Plan({.scenario = "mixed", .rate = 300'000, .connections = 330});
   std::vector<std::string> classes;
   for (const BenchStream& stream : plan.streams) classes.push_back(stream.priority);
   EXPECT_THAT(classes, testing::ElementsAre("critical", "normal", "low"));
   EXPECT_NEAR(plan.streams[0].rate, 10'000, 1e-6);
+  EXPECT_EQ(plan.streams[0].connections, 40u);
 }
 
 // Goal:   steps and bursts give the phases that they say.
 TEST(BenchPlan, MakesPhases) {
   const BenchPlan steps =
-      Plan({.scenario = "mixed", .rate = 1'000, .steps = {0.5, 1, 3}, .seconds = 10});
+      Plan({.scenario = "mixed", .rate = 3'000, .steps = {0.5, 1, 3}, .seconds = 10});
   ASSERT_EQ(steps.streams[1].phases.size(), 3u);
-  EXPECT_NEAR(RateAt(steps.streams[1], 0), 300, 1e-6);
-  EXPECT_NEAR(RateAt(steps.streams[1], 2), 1'800, 1e-6);
+  EXPECT_NEAR(RateAt(steps.streams[1], 0), 1'000, 1e-6);
+  EXPECT_NEAR(RateAt(steps.streams[1], 2), 6'000, 1e-6);
   EXPECT_EQ(steps.streams[1].phases[0].us, 3'333'333u);
   const BenchPlan bursts = Plan({.scenario = "burst", .rate = 1'000, .seconds = 60});
   ASSERT_EQ(bursts.streams[0].phases.size(), 4u);

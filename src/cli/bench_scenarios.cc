@@ -76,15 +76,17 @@ shard = "hash(device_id)"
 shards = 4
 )toml";
 
-// Orders must get through, sessions should, likes may wait.
+// Orders must get through, sessions should, likes may wait. What is critical is little, as it has to
+// be: at three times what a node carries it is a tenth of that, and the rest is what may wait. So
+// that its clients wait for the node and not for each other, they have connections to spare.
 constexpr Commands kOrders = {"INCR order:{key}"};
 constexpr TwoCommands kSessions = {"4:SET session:{key} {value}", "GET session:{key}"};
 constexpr BenchStreamSpec kMixedStreams[] = {
-    {.name = "critical", .priority = "critical", .weight = 1, .commands = kOrders},
-    {.name = "normal", .priority = "normal", .weight = 6, .commands = kSessions},
+    {.name = "critical", .priority = "critical", .weight = 1, .lines = 4, .commands = kOrders},
+    {.name = "normal", .priority = "normal", .weight = 20, .commands = kSessions},
     {.name = "low",
      .priority = "low",
-     .weight = 3,
+     .weight = 9,
      .commands = kLikes,
      .keys = {.exponent = 0.99}}};
 constexpr std::string_view kMixedConfig = R"toml([keyspace.order]

@@ -15,7 +15,8 @@ namespace sluice::cli {
 struct BenchStreamSpec {
   std::string_view name;
   std::string_view priority = {};              // a class, or nothing
-  uint64_t weight = 1;                         // its part of the rate and of the connections
+  uint64_t weight = 1;                         // its part of the rate
+  uint64_t lines = weight;                     // and of the connections
   std::span<const std::string_view> commands;  // as --do takes them
   BenchKeyShape keys = {};
 };
