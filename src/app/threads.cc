@@ -1,6 +1,8 @@
 #include "app/threads.h"
 
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/log_line.h"
 
@@ -12,11 +14,29 @@ constexpr std::chrono::milliseconds kStallLook{20};     // while compaction is b
 constexpr std::chrono::milliseconds kLearnRest{3};      // between parts of the stored keys
 constexpr std::chrono::milliseconds kPrepareLook{50};   // at spare segments, and compaction
 constexpr std::chrono::milliseconds kDurableLook{5};    // whether a run's records are durable
+// The log's thread works for moments, also when a lane that never sleeps has its processor.
+constexpr std::chrono::microseconds kLogSlice{100};
+
+// As sched_setattr(2) has it; the header that declares it cannot be included beside <sched.h>.
+struct SchedulingAttributes {
+  uint32_t size, policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime, deadline, period;
+};
 
 }  // namespace
 
 void NameThread(const char* name) {
   pthread_setname_np(pthread_self(), name);
+}
+
+void AskForSlices(std::chrono::microseconds slice) {
+  SchedulingAttributes attr{};
+  if (syscall(SYS_sched_getattr, 0, &attr, sizeof attr, 0) != 0) return;
+  attr.runtime = std::chrono::nanoseconds(slice).count();
+  syscall(SYS_sched_setattr, 0, &attr, 0);
 }
 
 Threads::Threads(store::Store& store, ingest::Fabric& fabric) : store_(store), fabric_(fabric) {
@@ -149,6 +169,7 @@ void Threads::StartLog(log::FileLog& log, log::Committer& committer,
 
 void Threads::LogLoop() {
   NameThread("log");
+  AskForSlices(kLogSlice);
   model::Lsn trimmed;
   while (!committer_->closed()) {
     const uint64_t next = committer_->Pump();

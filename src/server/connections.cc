@@ -134,30 +134,36 @@ void Connections::EndInput(uint64_t id) {
   Touch(id, *place);
 }
 
-void Connections::Serve(const Read& read) {
-  const bool critical = critical_us_ != 0 && turn_began_us_ - critical_us_ < kCriticalUs;
-  const uint64_t turn_us = critical ? kTurnUsCritical : kTurnUs;
+void Connections::Serve(const Hooks& hooks) {
   if (in_line_ == 0) return;
+  const uint64_t turn_us = critical() ? kTurnUsCritical : kTurnUs;
   piece_us_ = std::max(turn_us / in_line_, kPieceUsLeast);
   read_bytes_ = std::clamp(kTurnReadBytes / in_line_, kReadBytesLeast, kReadBytesMax);
-  uint64_t now_us = turn_began_us_;
-  for (Line& line : lines_) {
-    // Who comes back into the line meanwhile is served in the next turn.
-    for (size_t left = line.size(); left > 0; --left) {
-      const uint64_t id = line.front();
-      line.pop_front();
-      --in_line_;
-      Place* place = PlaceOf(id);
-      if (place == nullptr) continue;
-      place->waits = false;
-      now_us = std::max(now_us, ServeOne(*place, id, read));
-      if (now_us - turn_began_us_ >= turn_us) break;
-    }
+  now_us_ = turn_began_us_;
+  for (Line& line : lines_) ServeLine(line, turn_began_us_ + turn_us, hooks);
+}
+
+void Connections::ServeLate(const Hooks& hooks) {
+  ServeLine(lines_[static_cast<size_t>(model::Priority::kCritical)], now_us_ + kLateUs, hooks);
+}
+
+void Connections::ServeLine(Line& line, uint64_t until_us, const Hooks& hooks) {
+  // Who comes back into the line meanwhile is served in the next turn.
+  for (size_t left = line.size(); left > 0; --left) {
+    const uint64_t id = line.front();
+    line.pop_front();
+    --in_line_;
+    Place* place = PlaceOf(id);
+    if (place == nullptr) continue;
+    place->waits = false;
+    now_us_ = std::max(now_us_, ServeOne(*place, id, hooks));
+    hooks.between();
+    if (now_us_ >= until_us) break;
   }
 }
 
 // When its piece was over.
-uint64_t Connections::ServeOne(Place& place, uint64_t id, const Read& read) {
+uint64_t Connections::ServeOne(Place& place, uint64_t id, const Hooks& hooks) {
   const model::Priority served = place.session->served();
   const uint64_t waited_us = turn_began_us_ - place.since_us;
   meters_.waits[served].Record(waited_us);
@@ -170,7 +176,7 @@ uint64_t Connections::ServeOne(Place& place, uint64_t id, const Read& read) {
   if (place.session->WantsTurn()) {
     place.session->Resume();
   } else if (ready && place.session->WantsInput()) {
-    read(id, read_bytes_);
+    hooks.read(id, read_bytes_);
   }
   // Reading may have closed it.
   Place* still = PlaceOf(id);

@@ -11,8 +11,8 @@
 //
 // Owns:     the sessions.
 // Threads:  the lane's own, but for meters(), counts() and rates().
-// Bounds:   a turn kTurnUs, or kTurnUsCritical while critical work comes: and what one piece takes;
-//           at least one connection of each class in each turn.
+// Bounds:   a turn kTurnUs, or kTurnUsCritical and kLateUs while critical work comes: and what one
+//           piece takes; at least one connection of each class in each turn.
 // Failure:  a connection number that is no longer in use does nothing: replies for a client that
 //           left are dropped.
 #pragma once
@@ -37,8 +37,9 @@ namespace sluice::server {
 
 inline constexpr uint64_t kIdleUs = 2'000'000;
 inline constexpr uint64_t kTurnUs = 5'000;  // after which who is left waits for the next turn
-inline constexpr uint64_t kTurnUsCritical = 2'000;  // the same, when critical work ran lately
+inline constexpr uint64_t kTurnUsCritical = 1'000;  // the same, when critical work ran lately
 inline constexpr uint64_t kCriticalUs = 1'000'000;  // lately
+inline constexpr uint64_t kLateUs = 500;            // and then what is critical and came meanwhile
 inline constexpr uint64_t kPieceUsLeast = 250;      // one connection's piece of a turn
 inline constexpr size_t kTurnReadBytes = 1 << 20;   // divided between those who stand in line
 inline constexpr size_t kReadBytesLeast = 16 << 10;
@@ -63,12 +64,17 @@ class Connections final : public ingest::Sessions {
   void BeginTurn();
   // Its socket has something to read: it stands in line.
   void Ready(uint64_t id);
-  // Gives those in line their piece of the turn; `read` reads a socket that is Ready. Once a turn.
-  using Read = std::function<void(uint64_t id, size_t bytes_max)>;
-  void Serve(const Read& read);
-  void Serve() {
-    Serve([](uint64_t, size_t) {});
-  }
+  // Gives those in line their piece of the turn. Once a turn.
+  struct Hooks {
+    std::function<void(uint64_t id, size_t bytes_max)> read = [](uint64_t, size_t) {};  // if Ready
+    std::function<void()> between = [] {};  // after each piece
+  };
+  void Serve(const Hooks& hooks);
+  // Whether critical work came lately: then who asks for some is looked for once more when the
+  // turn's time is over, since it would wait for a whole turn otherwise, and ServeLate gives them
+  // their piece of this one.
+  bool critical() const { return critical_us_ != 0 && turn_began_us_ - critical_us_ < kCriticalUs; }
+  void ServeLate(const Hooks& hooks);
   bool WantsTurn() const { return in_line_ > 0; }
   // Some stand aside: look again soon.
   bool Aside() const { return aside_ > 0; }
@@ -123,7 +129,8 @@ class Connections final : public ingest::Sessions {
   void StandInLine(uint64_t id, Place& place);
   void MayResume(uint64_t id, Place& place);
   void CallBack(uint64_t now_us);
-  uint64_t ServeOne(Place& place, uint64_t id, const Read& read);
+  void ServeLine(Line& line, uint64_t until_us, const Hooks& hooks);
+  uint64_t ServeOne(Place& place, uint64_t id, const Hooks& hooks);
 
   Context& context_;
   ingest::Lane& lane_;
@@ -139,7 +146,7 @@ class Connections final : public ingest::Sessions {
   size_t in_line_ = 0, aside_ = 0;
   size_t read_bytes_ = kReadBytesMax;
   uint64_t piece_us_ = kTurnUs;
-  uint64_t turn_began_us_ = 0, critical_us_ = 0;
+  uint64_t turn_began_us_ = 0, now_us_ = 0, critical_us_ = 0;
   std::atomic<uint64_t> longest_wait_us_{0};
   std::vector<uint64_t> timed_;  // that have a reply with a deadline
   Rates rates_;

@@ -46,6 +46,10 @@ LaneServer::LaneServer(Context& context, Front& front, ingest::Lane& lane,
       loop_(std::move(loop)),
       listener_(std::move(listener)),
       read_buffer_(std::make_unique<char[]>(kReadBytesMax)) {
+  hooks_.read = [this](uint64_t connection, size_t bytes_max) {
+    if (Socket* socket = Find(connection)) Read(*socket, bytes_max);
+  };
+  hooks_.between = [this] { SendCritical(); };
   lane.Serve(&connections_);
 }
 
@@ -86,11 +90,7 @@ void LaneServer::Turn() {
   crowded_ = crowded;
   if (!crowded_) WakeRested();
   for (const env::Ready& ready : ready_) HandleReady(ready);
-  if (!crowded_) {
-    connections_.Serve([this](uint64_t connection, size_t bytes_max) {
-      if (Socket* socket = Find(connection)) Read(*socket, bytes_max);
-    });
-  }
+  if (!crowded_) ServeLines();
   MaybeTick();
   connections_.SealTurn(lane_.EndTurn());
   if (committer.failed() && !failed_) {
@@ -99,14 +99,35 @@ void LaneServer::Turn() {
     front_.Stop();
   }
   connections_.EndLargest();
-  serving_.swap(held_);
+  ServeHeld(held_critical_);
+  ServeHeld(held_);
+  connections_.TakeTouched(&touched_);
+  for (const uint64_t connection : touched_) Serve(connection);
+}
+
+void LaneServer::ServeHeld(std::vector<uint64_t>& held) {
+  serving_.swap(held);
   for (const uint64_t connection : serving_) {
     if (Socket* socket = Find(connection)) socket->waits_for_log = false;
   }
-  connections_.TakeTouched(&touched_);
-  for (const uint64_t connection : touched_) Serve(connection);
   for (const uint64_t connection : serving_) Serve(connection);
   serving_.clear();
+}
+
+// The log's sync is shorter than a turn under load: critical replies need not wait for its end.
+void LaneServer::SendCritical() {
+  const model::Lsn durable = context_.node.committer->durable();
+  if (held_critical_.empty() || durable == sent_durable_) return;
+  sent_durable_ = durable;
+  ServeHeld(held_critical_);
+}
+
+void LaneServer::ServeLines() {
+  connections_.Serve(hooks_);
+  if (!connections_.critical() || !connections_.WantsTurn()) return;
+  loop_->Poll(0, &ready_);
+  for (const env::Ready& ready : ready_) HandleReady(ready);
+  connections_.ServeLate(hooks_);
 }
 
 void LaneServer::MaybeTick() {
@@ -255,7 +276,8 @@ void LaneServer::Serve(uint64_t connection) {
   Watch(*socket, read ? env::Interest::kRead : env::Interest::kNone);
   if (session->HasOutput() && !socket->waits_for_log) {
     socket->waits_for_log = true;
-    held_.push_back(connection);
+    const bool critical = session->served() == model::Priority::kCritical;
+    (critical ? held_critical_ : held_).push_back(connection);
   }
 }
 

@@ -65,7 +65,7 @@ class LaneServer {
     env::Fd fd;
     uint64_t connection = 0;
     env::Interest interest = env::Interest::kRead;
-    bool waits_for_log = false;  // in held_
+    bool waits_for_log = false;  // in held_ or held_critical_
     bool rests = false;          // in rested_
     bool full = false;           // the kernel takes no more: wait until it is writable
   };
@@ -75,6 +75,7 @@ class LaneServer {
 
   int64_t SleepUs();
   void Turn();
+  void ServeLines();
   void MaybeTick();
   void HandleReady(const env::Ready& ready);
   void Accept();
@@ -86,6 +87,8 @@ class LaneServer {
   // Sends what may leave and says what the loop should watch; closes what is finished.
   void Serve(uint64_t connection);
   bool Send(Socket& socket);
+  void ServeHeld(std::vector<uint64_t>& held);
+  void SendCritical();
   void Close(Socket& socket);
   void Watch(Socket& socket, env::Interest interest);
   Socket* Find(uint64_t connection);
@@ -101,7 +104,10 @@ class LaneServer {
   std::unique_ptr<env::Listener> listener_;
   std::vector<std::unique_ptr<Socket>> sockets_;  // by place of the connection
   std::vector<env::Ready> ready_;
-  std::vector<uint64_t> touched_, held_, serving_;
+  Connections::Hooks hooks_;
+  std::vector<uint64_t> touched_, serving_;
+  std::vector<uint64_t> held_, held_critical_;  // replies wait for the log
+  model::Lsn sent_durable_;  // what was durable when critical replies were sent last
   // Readable, but the lane was crowded, or clients' memory full.
   std::vector<uint64_t> rested_, waking_;
   std::unique_ptr<char[]> read_buffer_;

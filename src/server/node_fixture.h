@@ -123,7 +123,7 @@ class NodeFixture {
     const model::Lsn before = committer_->appended();
     lanes_[lane]->BeginTurn(clock_.WallMs(), clock_.MonotonicUs());
     connections_[lane]->BeginTurn();
-    connections_[lane]->Serve();
+    connections_[lane]->Serve({});
     if (!bytes.empty()) connections_[lane]->Feed(connection, bytes);
     if (std::exchange(tick_, false)) lanes_[lane]->Tick(clock_.MonotonicUs() / 4);
     connections_[lane]->SealTurn(lanes_[lane]->EndTurn());

@@ -208,7 +208,7 @@ void Machine::Turn(size_t i) {
   lane.BeginTurn(scene_.world.clock.WallMs(), scene_.world.clock.MonotonicUs());
   connections.BeginTurn();
   if (!lane.Crowded()) {
-    connections.Serve();
+    connections.Serve({});
     ReadSockets(i);
   }
   const uint64_t now_us = scene_.world.clock.MonotonicUs();
