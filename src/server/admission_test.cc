@@ -193,14 +193,14 @@ TEST(Turns, TakeLateCriticalWork) {
     for (const uint64_t id : critical) node.connections().Ready(id);
   };
   node.connections().Ready(critical.back());
-  node.lane().BeginTurn(node.clock().WallMs());
+  node.lane().BeginTurn(node.clock().WallMs(), node.clock().MonotonicUs());
   node.connections().BeginTurn();
   node.connections().Serve({.read = hooks.read});
   node.connections().SealTurn(node.lane().EndTurn());
   ASSERT_TRUE(node.connections().critical());
   order.clear();
   node.connections().Ready(busy);
-  node.lane().BeginTurn(node.clock().WallMs());
+  node.lane().BeginTurn(node.clock().WallMs(), node.clock().MonotonicUs());
   node.connections().BeginTurn();
   node.connections().Serve(hooks);
   EXPECT_EQ(order, std::vector{busy});
