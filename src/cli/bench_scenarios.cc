@@ -76,9 +76,9 @@ shard = "hash(device_id)"
 shards = 4
 )toml";
 
-// Orders must get through, sessions should, likes may wait. What is critical is little, as it has to
-// be: at three times what a node carries it is a tenth of that, and the rest is what may wait. So
-// that its clients wait for the node and not for each other, they have connections to spare.
+// Orders must get through, sessions should, likes may wait. What is critical is little, as it has
+// to be: at three times what a node carries it is a tenth of that, and the rest is what may wait.
+// So that its clients wait for the node and not for each other, they have connections to spare.
 constexpr Commands kOrders = {"INCR order:{key}"};
 constexpr TwoCommands kSessions = {"4:SET session:{key} {value}", "GET session:{key}"};
 constexpr BenchStreamSpec kMixedStreams[] = {
