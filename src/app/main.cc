@@ -7,10 +7,12 @@
 #include <iostream>
 
 #include "app/serve.h"
+#include "cli/advise.h"
 #include "cli/bench.h"
 #include "cli/check.h"
 #include "cli/inspect.h"
 #include "cli/load.h"
+#include "cli/plan.h"
 #include "cli/projection.h"
 
 namespace sluice::app {
@@ -19,8 +21,8 @@ namespace {
 constexpr int kWrongUsage = 2;
 
 // Named in the manual, not in this version yet.
-constexpr std::array<std::string_view, 8> kLater = {"plan", "advise", "top",     "shard",
-                                                    "txn",  "saga",   "restore", "backup"};
+constexpr std::array<std::string_view, 6> kLater = {"top",  "shard",   "txn",
+                                                    "saga", "restore", "backup"};
 
 int Main(int argc, char** argv) {
   if (argc > 1) {
@@ -31,8 +33,10 @@ int Main(int argc, char** argv) {
       return kWrongUsage;
     }
     if (verb == "load") return cli::LoadMain(argc - 1, argv + 1);
+    if (verb == "advise") return cli::AdviseMain(argc - 1, argv + 1);
     if (verb == "bench") return cli::BenchMain(argc - 1, argv + 1);
     if (verb == "inspect") return cli::InspectMain(argc - 1, argv + 1);
+    if (verb == "plan") return cli::PlanMain(argc - 1, argv + 1);
     if (verb == "projection") return cli::ProjectionMain(argc - 1, argv + 1);
   }
   CLI::App app{"Sluice: the write path of a write-heavy application"};
@@ -55,6 +59,8 @@ int Main(int argc, char** argv) {
   check_verb->add_option("file", check_file, "TOML file")->required();
 
   app.add_subcommand("load", "feed CSV, TSV, NDJSON or another server's keys to a running server");
+  app.add_subcommand("advise", "grade and propose shard keys from rows");
+  app.add_subcommand("plan", "what a load needs, with the arithmetic");
   app.add_subcommand("inspect", "read a stopped node's files");
   app.add_subcommand("projection", "list, pause, resume or rebuild a running server's projections");
   app.add_subcommand("bench", "send commands at a fixed rate and say how long they took");

@@ -58,8 +58,10 @@ class CsvRows final : public RowSource {
   CsvRows(const CsvRows&) = delete;
   CsvRows& operator=(const CsvRows&) = delete;
 
-  // Takes the header row and finds the wanted columns in it.
-  Status ReadHeader(const ByteSource& bytes, const std::vector<std::string>& wanted) {
+  // Takes the header row and finds the wanted columns in it; all of them, named in `*all`, if that
+  // is given.
+  Status ReadHeader(const ByteSource& bytes, std::vector<std::string> wanted,
+                    std::vector<std::string>* all = nullptr) {
     cell_of_.clear();
     for (;;) {
       SLUICE_ASSIGN(const State state, Next(&header_));
@@ -73,6 +75,10 @@ class CsvRows final : public RowSource {
       return Fail(Code::kInvalid, "the header row cannot be used: " + header_.error);
     }
     columns_ = header_.cells.size();
+    if (all != nullptr) {
+      for (size_t i = 0; i < columns_; ++i) wanted.emplace_back(header_.cell(i));
+      *all = wanted;
+    }
     cell_of_.assign(columns_, kUnwanted);
     for (size_t i = 0; i < wanted.size(); ++i) SLUICE_TRY(Want(wanted[i], i));
     wanted_ = wanted.size();
@@ -391,6 +397,14 @@ Result<std::unique_ptr<RowSource>> OpenRows(ByteSource& bytes, Format format,
   if (format == Format::kNdjson) return std::make_unique<NdjsonRows>(bytes, std::move(wanted));
   auto rows = std::make_unique<CsvRows>(bytes, format == Format::kTsv ? '\t' : ',');
   SLUICE_TRY(rows->ReadHeader(bytes, wanted));
+  return rows;
+}
+
+Result<std::unique_ptr<RowSource>> OpenTable(ByteSource& bytes, Format format,
+                                             std::vector<std::string>* columns) {
+  SLUICE_CHECK(format != Format::kNdjson);
+  auto rows = std::make_unique<CsvRows>(bytes, format == Format::kTsv ? '\t' : ',');
+  SLUICE_TRY(rows->ReadHeader(bytes, {}, columns));
   return rows;
 }
 

@@ -66,4 +66,9 @@ class RowSource {
 Result<std::unique_ptr<RowSource>> OpenRows(ByteSource& bytes, Format format,
                                             std::vector<std::string> wanted);
 
+// CSV or TSV with all its columns, which `*columns` then names. Errors as above; a name that comes
+// twice is kInvalid.
+Result<std::unique_ptr<RowSource>> OpenTable(ByteSource& bytes, Format format,
+                                             std::vector<std::string>* columns);
+
 }  // namespace sluice::cli

@@ -1,0 +1,140 @@
+#include "cli/advise.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "cli/object_rows.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kDamaged = 3;
+constexpr size_t kRowsFew = 1'000;  // with fewer, the figures are guesses
+
+int StatusOf(const Error& error) {
+  if (error.code == Code::kCorrupt) return kDamaged;
+  const bool usage = error.code == Code::kInvalid || error.code == Code::kNotFound;
+  return usage ? kWrongUsage : kFailed;
+}
+
+// A column's name that no text file would have.
+Status CheckNames(const std::vector<std::string>& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i].empty()) {
+      return Fail(Code::kInvalid, fmt::format("column {} of the header has no name", i + 1));
+    }
+    const bool text = std::none_of(names[i].begin(), names[i].end(), [](char c) {
+      return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
+    });
+    if (!text) return Fail(Code::kInvalid, "the header row is no text: is it CSV, and unpacked?");
+  }
+  return Ok();
+}
+
+struct Said {
+  std::string file, format;
+  AdviceOptions advice;
+  bool json = false;
+};
+
+Result<Advice> Run(const Said& said) {
+  Format format = Format::kCsv;
+  if (!said.format.empty()) {
+    format = said.format == "csv"   ? Format::kCsv
+             : said.format == "tsv" ? Format::kTsv
+                                    : Format::kNdjson;
+  } else if (said.file != "-" && !FormatOfName(said.file, &format)) {
+    return Fail(Code::kInvalid, said.file + ": say --format csv, tsv or ndjson");
+  }
+  SLUICE_ASSIGN(Input input, OpenInput(said.file));
+  Result<Advice> advice = AdviseRows(*input.bytes, format, said.advice);
+  const std::string name = said.file == "-" ? "standard input" : said.file;
+  if (!advice.has_value()) return Fail(advice.error().In(name));
+  advice->source = name;
+  return advice;
+}
+
+}  // namespace
+
+Result<Advice> AdviseRows(ByteSource& bytes, Format format, const AdviceOptions& options) {
+  std::unique_ptr<RowSource> table;
+  std::vector<std::string> header;
+  const std::vector<std::string>* names = &header;
+  if (format == Format::kNdjson) {
+    auto objects = std::make_unique<ObjectRows>(bytes);
+    names = &objects->columns();
+    table = std::move(objects);
+  } else {
+    SLUICE_ASSIGN(table, OpenTable(bytes, format, &header));
+    SLUICE_TRY(CheckNames(header));
+  }
+  plan::Columns columns;
+  Row row;
+  std::vector<std::string_view> cells;
+  uint64_t bad = 0;
+  std::string first_bad;
+  for (;;) {
+    SLUICE_ASSIGN(const RowSource::State state, table->Next(&row));
+    if (state == RowSource::State::kEnd) break;
+    if (state == RowSource::State::kWait) {
+      WaitForInput(bytes, -1);
+      continue;
+    }
+    if (!row.error.empty()) {
+      if (bad++ == 0) first_bad = fmt::format("line {}: {}", row.line, row.error);
+      continue;
+    }
+    cells.clear();
+    for (size_t i = 0; i < row.cells.size(); ++i) cells.push_back(row.cell(i));
+    columns.Add(cells);
+  }
+  if (columns.rows() == 0) {
+    return Fail(Code::kUnavailable,
+                bad == 0 ? "there are no rows" : "none of its rows could be used; " + first_bad);
+  }
+  if (columns.count() == 0) return Fail(Code::kUnavailable, "its rows have no columns");
+  SLUICE_ASSIGN(Advice advice, Advise(*names, columns, options));
+  advice.bad_rows = bad;
+  advice.first_bad = first_bad;
+  return advice;
+}
+
+int AdviseMain(int argc, const char* const* argv) {
+  Said said;
+  CLI::App app("Grades the columns of real rows as shard keys, best first, with the figures why.",
+               "sluice advise");
+  app.add_option("FILE", said.file, "a file (.csv .tsv .ndjson, also .gz .zst .bz2), or -")
+      ->required();
+  app.add_option("--format", said.format, "if the name does not say")
+      ->check(CLI::IsMember({"csv", "tsv", "ndjson"}));
+  app.add_option("--shards", said.advice.shards, "of the maps that are simulated")
+      ->check(CLI::Range(2u, kShardsMost))
+      ->capture_default_str();
+  app.add_option("--record", said.advice.record,
+                 "the column that tells records apart; found, where it can be");
+  app.add_option("--together", said.advice.together,
+                 "the column whose rows of one value are written by one command");
+  app.add_flag("--json", said.json, "one JSON object");
+  app.footer("Exit status: 0 done, 1 no row could be used, 2 wrong usage, 3 a damaged archive.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kWrongUsage;
+  }
+  const Result<Advice> advice = Run(said);
+  if (!advice.has_value()) {
+    fmt::print(stderr, "sluice advise: {}\n", Printable(advice.error().message));
+    return StatusOf(advice.error());
+  }
+  if (advice->rows < kRowsFew) {
+    fmt::print(stderr, "sluice advise: {} rows are few; the figures are guesses\n", advice->rows);
+  }
+  fmt::print("{}", said.json ? AdviceJson(*advice) : AdviceText(*advice));
+  return kDone;
+}
+
+}  // namespace sluice::cli
