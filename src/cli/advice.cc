@@ -236,10 +236,13 @@ class Adviser {
       if (fact.kind == plan::Kind::kTime) {
         std::vector<size_t> with = numbers;
         with.push_back(i);
-        maps.push_back(
-            {fmt::format("range({}, {})", best.name(), names_[i]),
-             SimulateRange(sample_, with, options_.shards),
-             fmt::format("{} in order, without range({})'s hot end", names_[i], names_[i])});
+        const plan::Spread spread = SimulateRange(sample_, with, options_.shards);
+        // A key that itself comes in order has the same hot end.
+        if (spread.skew_at_a_time < kCured) {
+          maps.push_back(
+              {fmt::format("range({}, {})", best.name(), names_[i]), spread,
+               fmt::format("{} in order, without range({})'s hot end", names_[i], names_[i])});
+        }
       }
       const bool region = fact.codes || NamesRegion(names_[i]);
       if (fact.distinct < 2 || fact.distinct > kRegionsMost ||

@@ -87,6 +87,8 @@ TEST(Advise, PutsTheReviewerFirst) {
       EXPECT_TRUE(Finds(advice, "at", "time"));
       EXPECT_GT(Key(advice, "at").facts.range.skew_at_a_time, 4);
       EXPECT_EQ(Finds(advice, "reviewer", "rising"), numbered);
+      // What leads a clock must not come in order itself.
+      EXPECT_EQ(!advice.maps.empty() && advice.maps[0].shard == "range(reviewer, at)", !numbered);
     }
   }
 }

@@ -177,8 +177,8 @@ PlanSection Node(const PlanInputs& in) {
   for (const plan::Resource& one : plan.resources) {
     section.lines.push_back({std::string(one.name), one.carries, std::string(one.name),
                              Thousands(one.carries) + "/s", one.how});
-    section.lines.push_back({fmt::format("{}_use", one.name), one.use, "  of it used",
-                             Percent(one.use),
+    section.lines.push_back({fmt::format("{}_use", one.name), one.use,
+                             fmt::format("{}, used", one.name), Percent(one.use),
                              fmt::format("{} / {}", Figure(writes), Thousands(one.carries))});
   }
   const plan::Resource& first = plan.resources[plan.first];
