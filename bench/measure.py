@@ -102,7 +102,7 @@ def open_loop_command(server, words, rate, seconds, **options):
 def open_loop_result(log, server, command, status, output, errors, may_leave=False):
     log.add(command, errors + output, server.name)
     found = json.loads(output) if output and may_leave else {}
-    left = found.get("unanswered", 0) > 0 and found["errors"] == 0
+    left = found.get("unanswered", 0) > 0 and not found["errors"]
     if status != 0 and not left:
         raise RuntimeError(f"sluice bench against {server.name}: {errors}{output}")
     return json.loads(output)
