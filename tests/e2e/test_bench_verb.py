@@ -196,7 +196,7 @@ def test_classes_are_told(sluice_bin, redis_server):
     found = result(sluice_bin, *at)
     assert "unknown command" in found["priority_refused"]
     assert {name: stream["due"] for name, stream in found["streams"].items()} == {
-        "critical": 100, "normal": 600, "low": 300}
+        "critical": 33, "normal": 667, "low": 300}
 
 
 def test_a_chart_is_drawn(sluice_bin, redis_server, tmp_path):
