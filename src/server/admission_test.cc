@@ -222,6 +222,9 @@ TEST(Turns, ServeEveryoneAPiece) {
   node.clock().TickEachLook(5);
   const uint64_t critical = node.Connect(), greedy = node.Connect();
   node.Ask(critical, Request({"SET", "order:1", "v"}));
+  node.connections().Ready(critical);
+  node.Turn(0);
+  ASSERT_TRUE(node.connections().critical());
   std::string pipeline;
   for (int i = 0; i < 20'000; ++i) pipeline += Request({"SET", "session:1", "v"});
   node.Turn(0, greedy, pipeline);
@@ -243,8 +246,7 @@ TEST(Turns, ServeEveryoneAPiece) {
     node.lane().BeginTurn(node.clock().WallMs(), began_us);
     node.connections().BeginTurn();
     node.connections().Serve({.read = read});
-    const uint64_t most_us = turns == 0 ? kTurnUs : kTurnUsCritical;  // it knows by then
-    EXPECT_LE(node.clock().MonotonicUs() - began_us, most_us + 2 * kPieceUsLeast)
+    EXPECT_LE(node.clock().MonotonicUs() - began_us, kTurnUsCritical + 2 * kPieceUsLeast)
         << "turn " << turns;
     node.connections().SealTurn(node.lane().EndTurn());
   }
