@@ -28,9 +28,8 @@ void HeatWatch::Look() {
 
 void HeatWatch::LookAt(const model::Keyspace& keyspace, Watched& watched) {
   const auto [first, last] = node_.router->map().OfKeyspace(keyspace.id);
-  const std::vector<double> writes(
-      node_.shard_writes.begin() + static_cast<std::ptrdiff_t>(first),
-      node_.shard_writes.begin() + static_cast<std::ptrdiff_t>(last));
+  const std::vector<double> writes(node_.shard_writes.begin() + static_cast<std::ptrdiff_t>(first),
+                                   node_.shard_writes.begin() + static_cast<std::ptrdiff_t>(last));
   const std::optional<heat::Skew> skew = heat::SkewOf(writes);
   const bool warn = watched.alarm.Look(skew);
   if (!skew) {

@@ -28,7 +28,9 @@ class HeatWatch {
   // Often; looks once a second.
   void Look();
 
-  const SkewMeters& meters(model::KeyspaceId keyspace) const { return watched_.at(keyspace).meters; }
+  const SkewMeters& meters(model::KeyspaceId keyspace) const {
+    return watched_.at(keyspace).meters;
+  }
 
  private:
   struct Watched {

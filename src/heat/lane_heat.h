@@ -53,8 +53,8 @@ class LaneHeat {
   }
   // The turn's last record; none: it had none.
   void EndTurn(model::Lsn last);
-  // From time to time, at least once a second. `cpu_us`: that the lane has used up to now. True when
-  // a second ended.
+  // From time to time, at least once a second. `cpu_us`: that the lane has used up to now. True
+  // when a second ended.
   bool Tick(uint64_t cpu_us);
 
   ShardHeat Of(size_t shard) const;
