@@ -413,8 +413,7 @@ TEST(PgFaults, OneOfTwoGetsATable) {
                   .has_value());
   const auto sink = MakeSink(AddOptions("sought"));
   std::thread commits([&] {
-    while (Server().Lines("SELECT 1 FROM pg_locks WHERE NOT granted").empty()) {
-    }
+    WaitUntilBlocked(AddOptions("sought").name);
     EXPECT_TRUE(other->Ask("COMMIT").has_value());
   });
   EXPECT_EQ(sink->Open(1).error().code, Code::kUnavailable);
@@ -428,6 +427,7 @@ TEST(PgFaults, OneOfTwoGetsATable) {
 }
 
 // Goal:   a table that is changed or dropped under way is seen, and what gets its name is another.
+// Method: each kind of change between two batches; a new table of the name, empty and with a row.
 TEST(PgFaults, SeesATableThatIsGoneOrChanged) {
   Table("going", "id bigint PRIMARY KEY, likes bigint");
   const auto sink = MakeSink(AddOptions("going"));

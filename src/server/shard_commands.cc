@@ -188,9 +188,10 @@ Answer ListHotKeys(Call& call) {
                           for (const ingest::HotKey& key : hot) {
                             DescribeHotKey(reply, home.router(), key);
                           }
-                          home.Finish(origin, bytes, {});
+                          // It names keys of writes that a crash could still undo.
+                          home.Finish(origin, bytes, {home.node().committer->appended(), true});
                         });
-  return {.now = false};
+  return {.now = false, .terms = {.ack = model::Ack::kDurable}};
 }
 
 }  // namespace sluice::server
