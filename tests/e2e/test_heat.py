@@ -8,7 +8,7 @@ import time
 import pytest
 
 from servers import Sluice
-from wire import Error, Wire
+from wire import Error, Wire, mapped
 
 CONFIG = """
 [keyspace.likes]
@@ -36,10 +36,6 @@ def server(sluice_bin, tmp_path_factory):
 def wire(server):
     with Wire(server.port) as connection:
         yield connection
-
-
-def mapped(reply):
-    return {key.decode(): value for key, value in zip(reply[::2], reply[1::2])}
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from servers import Sluice
-from wire import Error, Wire
+from wire import Error, Wire, mapped
 
 CONFIG = """
 [keyspace.likes]
@@ -41,10 +41,6 @@ def server(sluice_bin, tmp_path_factory):
 def wire(server):
     with Wire(server.port) as connection:
         yield connection
-
-
-def mapped(reply):
-    return {key.decode(): value for key, value in zip(reply[::2], reply[1::2])}
 
 
 def test_route_says_where_a_key_lives(wire):

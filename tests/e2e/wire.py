@@ -2,7 +2,12 @@
 
 from resp import Connection, Error, encode
 
-__all__ = ["Closed", "Error", "Wire", "encode"]
+__all__ = ["Closed", "Error", "Wire", "encode", "mapped"]
+
+
+def mapped(reply):
+    """A map, which is a flat array in RESP2, as a dict."""
+    return {key.decode(): value for key, value in zip(reply[::2], reply[1::2])}
 
 
 class Closed(Exception):
