@@ -190,7 +190,8 @@ def test_a_copy_that_is_killed_applies_nothing_twice(sluice, sluice_bin, redis_s
         process = start_copy(sluice_bin, redis_server, sluice, "--count", 20, *words)
         words = ["--resume"]
         try:
-            out, err = process.communicate(timeout=chance.uniform(0.02, 0.12))
+            # Longer each time: on a slow machine a start alone takes more than the first of them.
+            out, err = process.communicate(timeout=chance.uniform(0.02, 0.12 + 0.02 * kills))
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
