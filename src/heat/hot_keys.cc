@@ -33,6 +33,7 @@ struct HotKeys::Table {
   std::vector<size_t> heap;  // of counters, the least at its root
   boost::unordered_flat_map<uint64_t, size_t> by_hash;
   size_t capacity = 0;
+  std::vector<double> shards;  // what each has in all
 
   bool Less(size_t a, size_t b) const { return counters[heap[a]].count < counters[heap[b]].count; }
   void Swap(size_t a, size_t b) {
@@ -71,6 +72,8 @@ void HotKeys::Add(model::KeyspaceId keyspace, size_t shard, std::string_view key
   if (now_us - base_us_ >= kRebaseUs) Rebase(now_us);
   Table& table = *table_;
   const double count = weight * WeightAt(now_us - base_us_);
+  if (shard >= table.shards.size()) table.shards.resize(shard + 1);
+  table.shards[shard] += count;
   const auto found = table.by_hash.find(hash);
   if (found != table.by_hash.end()) {
     Table::Counter& counter = table.counters[found->second];
@@ -113,7 +116,8 @@ std::vector<HotKey> HotKeys::Top(size_t most, uint64_t now_us) const {
   for (size_t i = 0; i < most; ++i) {
     const Table::Counter& counter = *order[i];
     top.push_back({counter.keyspace, counter.shard, counter.key, counter.count * per_second,
-                   counter.error * per_second});
+                   counter.error * per_second,
+                   std::min(1.0, counter.count / table_->shards[counter.shard])});
   }
   return top;
 }
@@ -125,6 +129,7 @@ void HotKeys::Rebase(uint64_t now_us) {
     counter.count /= fade;
     counter.error /= fade;
   }
+  for (double& all : table_->shards) all /= fade;
   base_us_ = now_us;
 }
 

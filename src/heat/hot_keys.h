@@ -7,9 +7,10 @@
 // changes by waiting.
 //
 // A key that has more than 1/capacity of all weight is always among them, and its rate is at most
-// `error` too high.
+// `error` too high. What a shard has in all fades like the counts, so that a key's share of it is
+// right from its first write on.
 //
-// Owns:     at most `capacity` keys, each cut at kKeyBytesKept.
+// Owns:     at most `capacity` keys, each cut at kKeyBytesKept; one sum for each shard.
 // Threads:  none; one caller at a time.
 #pragma once
 
@@ -32,6 +33,7 @@ struct HotKey {
   std::string key;        // its first kKeyBytesKept bytes
   double per_second = 0;  // right for a rate that holds; one that began a second ago shows half
   double error = 0;       // per_second is too high by this at most
+  double share = 0;       // of its shard's writes, at most 1; too high when per_second is
 };
 
 class HotKeys {

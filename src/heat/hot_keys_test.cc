@@ -147,6 +147,25 @@ TEST(HotKeys, OutliveSilenceAndLongRuns) {
   EXPECT_NEAR(top[1].per_second, 100, 50);
 }
 
+// Goal:   a key's share is of its own shard, and right as soon as there are writes enough to tell:
+//         it does not wait for the rates to be.
+// Method: keys of known rates on seven shards; looked at early, and behind a rebase.
+TEST(HotKeys, KnowTheirSharesFromTheFirstWritesOn) {
+  HotKeys keys(16);
+  Writers writers{{900, 500, 500, 0, 0, 0, 0, 100, 500}};  // key k is of shard k % 7
+  writers.Run(keys, 100'000);
+  for (const uint64_t then_us : {0, 900'000, 60'000'000}) {
+    writers.Run(keys, then_us);
+    std::map<std::string, double> shares;
+    for (const HotKey& key : keys.Top(16, writers.now_us)) shares[key.key] = key.share;
+    EXPECT_NEAR(shares["likes:0"], 0.9, 0.07);
+    EXPECT_NEAR(shares["likes:7"], 0.1, 0.07);
+    EXPECT_NEAR(shares["likes:1"], 0.5, 0.2);
+    EXPECT_NEAR(shares["likes:8"], 0.5, 0.2);
+    EXPECT_DOUBLE_EQ(shares["likes:2"], 1);
+  }
+}
+
 TEST(HotKeys, KeepTheBeginningOfLongKeys) {
   HotKeys keys(2);
   keys.Add(kLikes, 0, std::string(60'000, 'k'), 1, 1, kStartUs);

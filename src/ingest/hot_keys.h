@@ -4,7 +4,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include "heat/lane_heat.h"
@@ -12,13 +11,8 @@
 
 namespace sluice::ingest {
 
-struct HotKey {
-  heat::HotKey key;
-  std::optional<double> share;  // of its shard's writes in the last second, if it had any
-};
-
 // Asks every lane; the hottest first, `most` at the most. `keyspace`: null: of all.
 void GatherHotKeys(Lane& lane, const model::Keyspace* keyspace, size_t most,
-                   std::function<void(Lane&, std::vector<HotKey>)> then);
+                   std::function<void(Lane&, std::vector<heat::HotKey>)> then);
 
 }  // namespace sluice::ingest

@@ -138,21 +138,19 @@ Answer ListShards(Call& call) {
 
 namespace {
 
-void DescribeHotKey(resp::Reply& reply, const route::Router& router, const ingest::HotKey& hot) {
+void DescribeHotKey(resp::Reply& reply, const route::Router& router, const heat::HotKey& hot) {
   reply.Map(7);
   reply.Bulk("key");
-  reply.Bulk(hot.key.key);
+  reply.Bulk(hot.key);
   reply.Bulk("keyspace");
-  reply.Bulk(router.keyspace(hot.key.keyspace).name);
+  reply.Bulk(router.keyspace(hot.keyspace).name);
   reply.Bulk("shard");
-  reply.Int(router.map().shards()[hot.key.shard].id.value);
-  Rounded(reply, "writes_per_second", hot.key.per_second);
-  Rounded(reply, "error", hot.key.error);
-  std::optional<uint64_t> percent;
-  if (hot.share) percent = static_cast<uint64_t>(std::lround(100 * *hot.share));
-  Known(reply, "percent_of_shard", percent);
+  reply.Int(router.map().shards()[hot.shard].id.value);
+  Rounded(reply, "writes_per_second", hot.per_second);
+  Rounded(reply, "error", hot.error);
+  Rounded(reply, "percent_of_shard", 100 * hot.share);
   reply.Bulk("action");
-  reply.Bulk(router.policy(hot.key.keyspace).folds ? "fold" : "none");
+  reply.Bulk(router.policy(hot.keyspace).folds ? "fold" : "none");
 }
 
 }  // namespace
@@ -181,11 +179,11 @@ Answer ListHotKeys(Call& call) {
   }
   ingest::GatherHotKeys(call.lane, keyspace, most,
                         [origin = call.session.origin(), version = call.client.version](
-                            ingest::Lane& home, std::vector<ingest::HotKey> hot) {
+                            ingest::Lane& home, std::vector<heat::HotKey> hot) {
                           std::string bytes;
                           resp::Reply reply(bytes, version);
                           reply.Array(hot.size());
-                          for (const ingest::HotKey& key : hot) {
+                          for (const heat::HotKey& key : hot) {
                             DescribeHotKey(reply, home.router(), key);
                           }
                           // It names keys of writes that a crash could still undo.
