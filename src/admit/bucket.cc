@@ -35,17 +35,23 @@ Taken Take(FullAt& bucket, const Pace& pace, uint64_t writes, uint64_t now) {
     if (!yes && !jumped) return {false, begin + cost - empty};
     const uint64_t next = yes ? begin + cost : empty;
     if (bucket.compare_exchange_weak(full_at, next, std::memory_order_relaxed)) {
-      return {yes, yes ? 0 : begin + cost - empty};
+      return {yes, yes ? 0 : begin + cost - empty, begin};
     }
   }
 }
 
 void GiveBack(FullAt& bucket, const Pace& pace, uint64_t writes) {
-  uint64_t full_at = bucket.load(std::memory_order_relaxed);
+  Refund({&bucket, 0, writes * pace.cost}, 0);
+}
+
+void Refund(const Charge& charge, uint64_t now) {
+  const uint64_t begin = std::max(charge.from, now);
+  if (begin >= charge.until) return;
+  uint64_t full_at = charge.bucket->load(std::memory_order_relaxed);
   uint64_t before = 0;
   do {
-    before = full_at - std::min(full_at, writes * pace.cost);
-  } while (!bucket.compare_exchange_weak(full_at, before, std::memory_order_relaxed));
+    before = full_at - std::min(full_at, charge.until - begin);
+  } while (!charge.bucket->compare_exchange_weak(full_at, before, std::memory_order_relaxed));
 }
 
 }  // namespace sluice::admit

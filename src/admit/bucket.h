@@ -69,11 +69,21 @@ using FullAt = std::atomic<uint64_t>;
 struct Taken {
   bool yes = false;
   uint64_t wait = 0;  // ticks until it would be yes, if nobody else takes
+  uint64_t from = 0;  // when the bucket begins to fill up again what was taken
 };
 
 // Takes `writes` at once, or nothing. Requires: pace.cost > 0, 1 <= writes <= pace.burst.
 Taken Take(FullAt& bucket, const Pace& pace, uint64_t writes, uint64_t now);
 // Undoes a Take of the same time.
 void GiveBack(FullAt& bucket, const Pace& pace, uint64_t writes);
+
+// What was taken, for one who may give it back later: the bucket fills it up in this time.
+struct Charge {
+  FullAt* bucket = nullptr;
+  uint64_t from = 0, until = 0;
+};
+// Gives back what was not filled up by `now`. So a bucket never admits what it would not have
+// admitted without the Take.
+void Refund(const Charge& charge, uint64_t now);
 
 }  // namespace sluice::admit

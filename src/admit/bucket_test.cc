@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "admit/kit_test.h"
@@ -110,6 +111,51 @@ TEST(Bucket, GivingBackLeavesNoTrace) {
     }
     EXPECT_EQ(plain.load(), tried.load()) << seed;
   }
+}
+
+// Goal:   what is refunded late makes room for others, but for no more than a bucket would have
+//         admitted that it was never taken from.
+// Method: takes that are refunded up to 20 ms later, among takes that stay, over a full bucket and
+//         one in debt; an ideal bucket knows only those that stay.
+TEST(Bucket, LateRefundsAdmitNothingMore) {
+  const model::Rate rate{1'000, 1, 50};
+  const Pace pace = PaceOf(rate);
+  uint64_t refunded = 0;
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    Prng prng(seed);
+    FullAt bucket{0};
+    std::vector<Admitted> stayed;
+    std::vector<std::pair<uint64_t, Charge>> lent;  // with when it is refunded
+    const uint64_t gap_us = seed % 2 == 0 ? 900 : 3'000;
+    uint64_t now_us = 1'000'000;
+    for (int i = 0; i < 3'000; ++i) {
+      now_us += prng.Below(gap_us);
+      std::erase_if(lent, [&](const auto& each) {
+        if (each.first > now_us) return false;
+        Refund(each.second, TicksOf(now_us));
+        return true;
+      });
+      const uint64_t writes = 1 + prng.Below(2);
+      const Taken taken = Take(bucket, pace, writes, TicksOf(now_us));
+      if (!taken.yes) continue;
+      if (prng.OneIn(2)) {
+        stayed.push_back({now_us, writes});
+      } else {
+        const Charge charge{&bucket, taken.from, taken.from + writes * pace.cost};
+        lent.emplace_back(now_us + prng.Below(20'000), charge);
+        ++refunded;
+      }
+    }
+    EXPECT_LE(WorstExcess(stayed, rate), 1e-3) << seed;
+    // Of a load that leaves the bucket no time to be full, nearly the whole rate stays; without
+    // refunds it would be half of it.
+    uint64_t writes = 0;
+    for (const Admitted& each : stayed) writes += each.writes;
+    if (seed % 2 == 0) {
+      EXPECT_GT(double(writes), 0.9 * double(now_us - 1'000'000) / 1'000);
+    }
+  }
+  EXPECT_GT(refunded, 1'000u);
 }
 
 // Goal:   a clock that jumps neither opens nor closes a bucket for long.

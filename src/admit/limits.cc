@@ -74,12 +74,13 @@ void Limits::Collect(const Write& write, size_t index, std::string_view client, 
   }
 }
 
-Verdict Limits::Admit(std::span<const Write> writes, std::string_view client, uint64_t now_us) {
+Verdict Limits::Admit(std::span<const Write> writes, std::string_view client, uint64_t now_us,
+                      std::vector<Charge>* charges) {
   const uint64_t now = TicksOf(now_us);
   if (writes.size() == 1) {
     Few<Demand> few;
     Collect(writes[0], 0, client, few);
-    return Settle({few.demands.data(), few.count}, now);
+    return Settle({few.demands.data(), few.count}, now, charges);
   }
   std::vector<Demand> demands;
   for (size_t i = 0; i < writes.size(); ++i) Collect(writes[i], i, client, demands);
@@ -96,10 +97,10 @@ Verdict Limits::Admit(std::span<const Write> writes, std::string_view client, ui
       demands[kept++] = demand;
     }
   }
-  return Settle({demands.data(), kept}, now);
+  return Settle({demands.data(), kept}, now, charges);
 }
 
-Verdict Limits::Settle(std::span<Demand> demands, uint64_t now) {
+Verdict Limits::Settle(std::span<Demand> demands, uint64_t now, std::vector<Charge>* charges) {
   Verdict verdict;
   // What can never pass is not told to come again.
   for (const Demand& demand : demands) {
@@ -114,10 +115,15 @@ Verdict Limits::Settle(std::span<Demand> demands, uint64_t now) {
     const Taken taken = Take(bucket, demand.pace, demand.writes, now);
     if (taken.yes) {
       demand.taken = &bucket;
+      demand.from = taken.from;
       continue;
     }
     Deny(demand, 0, MillisOf(taken.wait), demands, verdict);
     if (verdict.refused) return verdict;
+  }
+  for (const Demand& demand : demands) {
+    if (charges == nullptr || demand.taken == nullptr) continue;
+    charges->push_back({demand.taken, demand.from, demand.from + demand.writes * demand.pace.cost});
   }
   return verdict;
 }

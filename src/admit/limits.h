@@ -58,8 +58,10 @@ class Limits {
   // The index of the segment that has a limit for each value.
   std::optional<size_t> SegmentOf(model::KeyspaceId keyspace) const;
 
-  // `client`: whose writes they are; equal texts share what one client has.
-  Verdict Admit(std::span<const Write> writes, std::string_view client, uint64_t now_us);
+  // `client`: whose writes they are; equal texts share what one client has. `charges`: takes what
+  // was taken, for a Refund; null: there will be none.
+  Verdict Admit(std::span<const Write> writes, std::string_view client, uint64_t now_us,
+                std::vector<Charge>* charges = nullptr);
 
   size_t keyspaces() const { return count_; }
   Meters& meters(model::KeyspaceId keyspace) { return cells_[keyspace.value].meters; }
@@ -80,6 +82,7 @@ class Limits {
     Pace pace = {};
     bool observe = false;
     FullAt* taken = nullptr;
+    uint64_t from = 0;  // see Charge
   };
   struct alignas(64) Cell {
     FullAt all{0};
@@ -91,7 +94,7 @@ class Limits {
 
   template <class Demands>
   void Collect(const Write& write, size_t index, std::string_view client, Demands& to) const;
-  Verdict Settle(std::span<Demand> demands, uint64_t now);
+  Verdict Settle(std::span<Demand> demands, uint64_t now, std::vector<Charge>* charges);
   void Deny(const Demand& demand, uint64_t burst, uint64_t wait_ms, std::span<Demand> demands,
             Verdict& verdict);
   FullAt& BucketOf(const Demand& demand, uint64_t now);

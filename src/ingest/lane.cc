@@ -22,6 +22,7 @@ struct Lane::Parked {
   std::vector<std::string> bytes;
   std::vector<std::string_view> args;
   std::string user, once_token, once_refused, token;
+  std::vector<admit::Charge> once_charged;
   shard::Command command;
   shard::KeyPlace place;
   Origin origin;
@@ -34,6 +35,7 @@ struct Lane::Parked {
         once_token(from.once.token),
         once_refused(from.once.refused),
         token(at.token),
+        once_charged(from.once.charged.begin(), from.once.charged.end()),
         command(from),
         place(at),
         origin(to) {
@@ -43,6 +45,7 @@ struct Lane::Parked {
     command.once.user = user;
     command.once.token = once_token;
     command.once.refused = once_refused;
+    command.once.charged = once_charged;
     place.token = token;
     place.value_key = {};
     place.key = args[static_cast<size_t>(command.spec->first_key)];
@@ -138,13 +141,15 @@ Submitted Lane::SubmitKey(const shard::Command& command, const Origin& origin, c
   }
   limit_gate_.Add(keyspace, key);
   shard::Command limited = command;
-  if (!limit_gate_.Pass(*node_.write_limits, asker)) {
+  const bool once = command.once.kind != shard::Once::Kind::kNone;
+  if (!limit_gate_.Pass(*node_.write_limits, asker, once)) {
     limited.once.refused = limit_gate_.refusal();
-    if (command.once.kind == shard::Once::Kind::kNone) {
+    if (!once) {
       resp::Reply(reply, command.version).Error(limit_gate_.refusal());
       return {true, {}, model::Ack::kMemory};
     }
   }
+  limited.once.charged = limit_gate_.charges();
   Submitted submitted = RunPlaced(limited, origin, reply, policy, *placed);
   submitted.observed = limit_gate_.observed();
   return submitted;

@@ -20,9 +20,11 @@ std::string_view SegmentIn(const model::Keyspace& keyspace, std::string_view key
 
 }  // namespace
 
-bool LimitGate::Pass(admit::Limits& limits, const Asker& asker) {
+bool LimitGate::Pass(admit::Limits& limits, const Asker& asker, bool once) {
   refusal_.clear();
   observed_.clear();
+  if (charges_.capacity() > kKeysKept) std::vector<admit::Charge>().swap(charges_);
+  charges_.clear();
   if (keys_.empty()) return true;
   client_.assign(asker.user.empty() ? "address:" : "user:");
   client_.append(asker.user.empty() ? asker.peer.substr(0, asker.peer.rfind(':')) : asker.user);
@@ -35,7 +37,8 @@ bool LimitGate::Pass(admit::Limits& limits, const Asker& asker) {
       write.segment = SegmentIn(*key.keyspace, key.key, *segment);
     }
   }
-  const admit::Verdict verdict = limits.Admit(writes_, client_, asker.now_us);
+  const admit::Verdict verdict =
+      limits.Admit(writes_, client_, asker.now_us, once ? &charges_ : nullptr);
   if (const auto& seen = verdict.observed) {
     const std::string_view reason = admit::NameOf(seen->limit);
     observed_ = seen->burst > 0 ? fmt::format("reason={} scope={} writes={} burst={}", reason,

@@ -4,7 +4,8 @@
 // A limit is asked where the connection is, before the command goes anywhere: it waits for nothing,
 // and what it refuses costs no other lane anything. A write with a once token that it refuses goes
 // on nevertheless, marked (shard::Once::refused): if the token is known, the write was applied, and
-// its first reply is the only true answer.
+// its first reply is the only true answer. What it takes goes along too (shard::Once::charged), and
+// is given back then: the write has been counted.
 //
 // Threads:  none; the lane's own.
 #pragma once
@@ -33,13 +34,14 @@ class LimitGate {
   void Add(const model::Keyspace& keyspace, std::string_view key) {
     keys_.push_back({&keyspace, key, 0});
   }
-  // False: it must not run. A command that writes no limited key passes.
-  bool Pass(admit::Limits& limits, const Asker& asker);
+  // False: it must not run. A command that writes no limited key passes. `once`: it has a token.
+  bool Pass(admit::Limits& limits, const Asker& asker, bool once);
 
   // Of the last Pass; valid until the next: why not, as an error without the dash; what a limit
-  // that only observes says, as words "reason=…"; empty: nothing.
+  // that only observes says, as words "reason=…"; empty: nothing. What a write with a token took.
   std::string_view refusal() const { return refusal_; }
   std::string_view observed() const { return observed_; }
+  std::span<const admit::Charge> charges() const { return charges_; }
 
  private:
   struct Key {
@@ -54,6 +56,7 @@ class LimitGate {
   std::vector<admit::Write> writes_;
   std::string client_;
   std::string refusal_, observed_;
+  std::vector<admit::Charge> charges_;
 };
 
 }  // namespace sluice::ingest

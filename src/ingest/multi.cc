@@ -26,6 +26,7 @@ struct Flow {
   std::vector<std::string> bytes;
   std::vector<std::string_view> args;
   std::string user, once_token, once_refused;
+  std::vector<admit::Charge> once_charged;
   shard::Command command;
   Origin origin;
   std::vector<Key> keys;           // in the command's order
@@ -351,7 +352,7 @@ bool PassLimits(Lane& lane, const Flow& flow, const Asker& asker) {
   for (const Key& key : flow.keys) {
     if (key.policy.limited && Writes(flow)) lane.limit_gate().Add(*key.keyspace, key.bytes);
   }
-  return lane.limit_gate().Pass(*lane.node().write_limits, asker);
+  return lane.limit_gate().Pass(*lane.node().write_limits, asker, HasOnce(flow));
 }
 
 // All keys are here, free and in memory: run in place. False if not; then nothing has happened.
@@ -430,6 +431,8 @@ Submitted SubmitMulti(Lane& lane, const shard::Command& command, const Origin& o
   flow->command.args = flow->args;
   flow->command.once.user = flow->user;
   flow->command.once.token = flow->once_token;
+  flow->once_charged.assign(lane.limit_gate().charges().begin(), lane.limit_gate().charges().end());
+  flow->command.once.charged = flow->once_charged;
   for (Key& key : flow->keys) key.fact = {};
   flow->value_bytes = 0;
   HoldRest(lane, flow);

@@ -37,6 +37,12 @@ void Packet::AddCommand(const shard::Command& command, const Origin& origin) {
     AppendVarint(bytes_, command.once.seq);
     AppendLe(bytes_, command.once.digest);
     AppendSized(bytes_, command.once.refused);
+    AppendVarint(bytes_, command.once.charged.size());
+    for (const admit::Charge& charge : command.once.charged) {
+      AppendLe(bytes_, reinterpret_cast<uintptr_t>(charge.bucket));
+      AppendLe(bytes_, charge.from);
+      AppendLe(bytes_, charge.until);
+    }
   }
   AppendVarint(bytes_, command.args.size());
   for (const std::string_view arg : command.args) AppendSized(bytes_, arg);
@@ -65,6 +71,7 @@ void Packet::Clear() {
 bool Packet::Deliver(Handler& handler) {
   Reader reader(std::string_view(bytes_).substr(read_));
   std::vector<std::string_view> args;
+  std::vector<admit::Charge> charges;
   while (!reader.done()) {
     read_ = bytes_.size() - reader.left();
     if (handler.Full()) return false;
@@ -82,6 +89,13 @@ bool Packet::Deliver(Handler& handler) {
           command.once.seq = reader.Varint();
           command.once.digest = reader.Le<uint64_t>();
           command.once.refused = reader.Sized();
+          charges.resize(reader.Varint());
+          for (admit::Charge& charge : charges) {
+            charge.bucket = reinterpret_cast<admit::FullAt*>(reader.Le<uintptr_t>());
+            charge.from = reader.Le<uint64_t>();
+            charge.until = reader.Le<uint64_t>();
+          }
+          command.once.charged = charges;
         }
         args.resize(reader.Varint());
         for (std::string_view& arg : args) arg = reader.Sized();

@@ -9,6 +9,15 @@
 namespace sluice::ingest {
 namespace {
 
+std::string NoteOf(const shard::Once& once) {
+  std::string note = fmt::format(" once {} {} {} {} {}", once.user, once.token, once.seq,
+                                 once.digest, once.refused);
+  for (const admit::Charge& charge : once.charged) {
+    note += fmt::format(" {} {} {}", fmt::ptr(charge.bucket), charge.from, charge.until);
+  }
+  return note;
+}
+
 // Writes down what a packet delivers; takes `room` items and is full then.
 class Notes final : public Packet::Handler {
  public:
@@ -16,10 +25,7 @@ class Notes final : public Packet::Handler {
     std::string note = fmt::format("command {} {} {} {}", command.spec->name, origin.lane.value,
                                    origin.connection, origin.slot);
     for (const std::string_view arg : command.args) note += fmt::format(" [{}]", arg);
-    if (command.once.kind != shard::Once::Kind::kNone) {
-      note += fmt::format(" once {} {} {} {} {}", command.once.user, command.once.token,
-                          command.once.seq, command.once.digest, command.once.refused);
-    }
+    if (command.once.kind != shard::Once::Kind::kNone) note += NoteOf(command.once);
     note += fmt::format(" {}", static_cast<int>(command.priority));
     Add(std::move(note));
   }
@@ -45,6 +51,8 @@ class Notes final : public Packet::Handler {
 TEST(Packet, DeliversInOrderInAnyPortions) {
   const command::Spec* get = command::FindCommand("get");
   const command::Spec* set = command::FindCommand("set");
+  admit::FullAt bucket{0};
+  const admit::Charge charges[] = {{&bucket, 1, 2}, {nullptr, ~uint64_t{0}, 7}};
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     Prng prng(seed);
     Packet packet;
@@ -68,10 +76,14 @@ TEST(Packet, DeliversInOrderInAnyPortions) {
         std::string note = fmt::format("command {} {} {} {} [set] [key] [{}]", command.spec->name,
                                        origin.lane.value, origin.connection, origin.slot, value);
         if (prng.OneIn(2)) {
-          command.once = {shard::Once::Kind::kProducer,    "user", "token", prng(), prng(),
-                          prng.OneIn(2) ? "THROTTLED" : ""};
-          note += fmt::format(" once user token {} {} {}", command.once.seq, command.once.digest,
-                              command.once.refused);
+          command.once = {shard::Once::Kind::kProducer,
+                          "user",
+                          "token",
+                          prng(),
+                          prng(),
+                          prng.OneIn(2) ? "THROTTLED" : "",
+                          {charges, prng.Below(3)}};
+          note += NoteOf(command.once);
         }
         command.priority = static_cast<model::Priority>(prng.Below(4));
         note += fmt::format(" {}", static_cast<int>(command.priority));

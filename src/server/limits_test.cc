@@ -149,6 +149,38 @@ TEST(LimitsOfASession, KnownTokensAreAnswered) {
   }
 }
 
+// Goal:   a retry of a known token takes nothing of any limit: its write was counted when it was
+//         applied.
+// Method: a token and a producer's number, over one key and several, retried more often than all
+//         limits allow; then what is left is counted. On the lane of the key and others, with rows
+//         in memory and on disk.
+TEST(LimitsOfASession, KnownTokensTakeNothing) {
+  for (const size_t lanes : {1, 2, 3}) {
+    for (const bool cold : {false, true}) {
+      NodeOptions options = Options(lanes, cold);
+      options.config +=
+          "[keyspace.posts]\nkey = \"post:{id}:{n}\"\nlimit = \"6/h burst 9\"\n"
+          "client_limit = \"6/h burst 8\"\n"
+          "limit_by = { segment = \"id\", rate = \"6/h burst 7\" }\n";
+      NodeFixture node(options);
+      const uint64_t id = node.Connect();
+      const std::string one = Request({"SLUICE", "ONCE", "t", "INCR", "post:1:a"});
+      const std::string number = Request({"SLUICE", "ONCE", "@p", "1", "INCR", "post:1:b"});
+      const std::string two =
+          Request({"SLUICE", "ONCE", "m", "MSET", "post:1:c", "v", "post:1:d", "v"});
+      for (int i = 0; i < 20; ++i) {
+        ASSERT_EQ(node.Ask(id, one), ":1\r\n") << i;
+        ASSERT_EQ(node.Ask(id, number), ":1\r\n") << i;
+        ASSERT_EQ(node.Ask(id, two), "+OK\r\n") << i;
+        if (cold && i == 0) node.StoreBuffers();
+      }
+      std::string rest;
+      for (int i = 0; i < 9; ++i) rest += Request({"SET", fmt::format("post:1:{}", i), "v"});
+      EXPECT_EQ(Count(node.Ask(id, rest), "+OK"), 3u) << "four of seven were counted";
+    }
+  }
+}
+
 // Goal:   limits change by CONFIG SET while clients write: lowered, raised, taken away, observed;
 //         no connection is closed and every reply is OK or THROTTLED.
 // Method: a sequence of changes, and how many of a pipeline pass after each.

@@ -43,6 +43,7 @@ Shards::Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, 
 
 void Shards::BeginTurn(uint64_t wall_ms, uint64_t now_us) {
   heat_.BeginTurn(now_us);
+  now_us_ = now_us;
   clock_ = clock_.After(wall_ms);
   turn_time_ = clock_;
   now_ms_ = turn_time_.ms();
@@ -178,6 +179,7 @@ Shards::Seen Shards::FindOnce(const Command& command, const KeyPlace& place, Fet
     return Seen::kYes;
   }
   meters_.once_replays.Add();
+  for (const admit::Charge& charge : once.charged) admit::Refund(charge, admit::TicksOf(now_us_));
   if (!by_token && row.number > once.seq) {
     writer.Error(
         "ERR sequence number is older than the last 1024 of this producer; "

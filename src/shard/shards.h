@@ -14,11 +14,13 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "admit/bucket.h"
 #include "admit/refusal.h"
 #include "command/command.h"
 #include "heat/lane_heat.h"
@@ -55,6 +57,7 @@ struct Once {
   uint64_t seq = 0;               // kProducer
   uint64_t digest = 0;            // of the command's arguments
   std::string_view refused = {};  // the error that answers it if it does not come again; or empty
+  std::span<const admit::Charge> charged = {};  // given back if it does
 };
 
 struct Command {
@@ -232,6 +235,7 @@ class Shards {
   Applier applier_;
   model::LogTime clock_, turn_time_;
   uint64_t now_ms_ = 0;
+  uint64_t now_us_ = 0;  // monotonic
   TurnBatch batch_;
   heat::LaneHeat heat_;
   KeyView view_;
