@@ -53,7 +53,7 @@ Copy::Copy(CopyOptions options, env::Clock& clock, const volatile int* stop)
       progress_(clock.MonotonicUs() / 1000),
       source_(options_.from, {}, clock, stop,
               [this](const std::string& text) { progress_.Say(text); }),
-      target_(options_.to, {"SLUICE", "ACK", "durable"}, clock, stop,
+      target_(options_.to, LoadGreeting(), clock, stop,
               [this](const std::string& text) { progress_.Say(text); }) {}
 
 Status Copy::Begin() {

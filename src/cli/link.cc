@@ -20,8 +20,8 @@ Status Link::Open() {
 
 Status Link::Connect() {
   SLUICE_ASSIGN(std::unique_ptr<Client> client, Client::Connect(address_, clock_, kConnectMs));
-  if (!greeting_.empty()) {
-    const std::vector<std::string_view> words(greeting_.begin(), greeting_.end());
+  for (const Words& said : greeting_) {
+    const std::vector<std::string_view> words(said.begin(), said.end());
     SLUICE_ASSIGN(const resp::Value reply, client->Call(words, kConnectMs));
     if (reply.is_error()) {
       const bool loading = reply.text.starts_with("LOADING");

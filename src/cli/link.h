@@ -30,7 +30,7 @@ class Link {
   static constexpr uint64_t kPatienceMs = 120'000;  // without any answer
 
   // `greeting`: what is said first on each new connection; an error reply to it is kInvalid.
-  Link(Address address, Words greeting, env::Clock& clock, const volatile int* stop,
+  Link(Address address, std::vector<Words> greeting, env::Clock& clock, const volatile int* stop,
        std::function<void(std::string)> say)
       : address_(std::move(address)),
         greeting_(std::move(greeting)),
@@ -49,7 +49,7 @@ class Link {
   Status Exchange(std::span<const Words> commands, std::vector<resp::Value>* replies);
 
   const Address address_;
-  const Words greeting_;
+  const std::vector<Words> greeting_;
   env::Clock& clock_;
   const volatile int* const stop_;
   const std::function<void(std::string)> say_;

@@ -42,6 +42,10 @@ uint64_t FieldOf(const resp::Value& fields, std::string_view name) {
 
 }  // namespace
 
+std::vector<std::vector<std::string>> LoadGreeting() {
+  return {{"SLUICE", "ACK", "durable"}, {"SLUICE", "PRIORITY", "background"}};
+}
+
 Status Load::Prepare() {
   if (options_.commands.empty()) return Fail(Code::kInvalid, "--do says what to do with each row");
   if (options_.commands.size() > kCommandsMax) {
@@ -70,9 +74,10 @@ Status Load::Connect() {
   client_.reset();
   SLUICE_ASSIGN(std::unique_ptr<Client> client,
                 Client::Connect(options_.address, clock_, kConnectMs));
-  // What counts as done must have survived a crash, whatever the keyspaces ask for.
-  SLUICE_ASSIGN(const resp::Value reply, client->Call({"SLUICE", "ACK", "durable"}, kCallMs));
-  if (reply.is_error()) {
+  for (const std::vector<std::string>& said : LoadGreeting()) {
+    const std::vector<std::string_view> words(said.begin(), said.end());
+    SLUICE_ASSIGN(const resp::Value reply, client->Call(words, kCallMs));
+    if (!reply.is_error()) continue;
     const bool unknown = reply.text.starts_with("ERR unknown command");
     return Fail(reply.text.starts_with("LOADING") ? Code::kUnavailable : Code::kInvalid,
                 unknown ? "that is not a Sluice server" : reply.text);

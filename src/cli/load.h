@@ -30,6 +30,10 @@ inline constexpr int kCallMs = 30'000;            // for one reply while nothing
 inline constexpr uint64_t kPatienceMs = 120'000;  // without any answer, before a load gives up
 inline constexpr uint64_t kDrainMs = 10'000;      // for what is under way when it is told to stop
 
+// What a load says first on each connection. What counts as done must have survived a crash,
+// whatever the keyspaces ask for; and loads give way to everybody else, because they have time.
+std::vector<std::vector<std::string>> LoadGreeting();
+
 struct LoadOptions {
   std::string file;  // "-": standard input
   std::vector<std::string> commands;
