@@ -9,6 +9,17 @@ void Zero(meter::CounterCell& cell) {
 
 }  // namespace
 
+void Meters::CountOverloaded(std::string_view reply) {
+  constexpr std::string_view kBegin = "-OVERLOADED reason=";
+  if (!reply.starts_with(kBegin)) return;
+  reply.remove_prefix(kBegin.size());
+  const std::string_view reason = reply.substr(0, reply.find(' '));
+  const auto found = std::find(kOverloaded.values.begin(), kOverloaded.values.end(), reason);
+  if (found != kOverloaded.values.end()) {
+    overloaded[static_cast<Overloaded>(found - kOverloaded.values.begin())].Add();
+  }
+}
+
 void CommandCounts::CountError(std::string_view reply) {
   const std::string_view word = reply.substr(1, std::min(reply.find(' '), reply.size()) - 1);
   const auto found = std::find(kErrorWords.begin(), kErrorWords.end(), word);

@@ -14,6 +14,19 @@
 
 namespace sluice::server {
 
+// Why a write is told OVERLOADED, named as in its `reason=`.
+enum class Overloaded : uint8_t {
+  kLog,
+  kBuffers,
+  kStore,
+  kProjection,
+  kOnceBytes,
+  kSeed,
+  kUnreadReplies,
+};
+inline constexpr meter::Label<Overloaded, 7> kOverloaded{
+    "reason", {"log", "buffers", "store", "projection", "once_bytes", "seed", "unread_replies"}};
+
 struct Meters : meter::Set {
   meter::Counter opened{*this, "sluice_server_connections_total", "Connections accepted."};
   meter::Counter turned_off{*this, "sluice_server_refused_connections_total",
@@ -57,6 +70,11 @@ struct Meters : meter::Set {
       *this, "sluice_server_shed_total",
       "Writes refused because they had waited too long for "
       "units."};
+  meter::Per<meter::Counter, kOverloaded> overloaded{
+      *this, "sluice_server_overloaded_total", "Commands answered OVERLOADED, by the reason told."};
+
+  // `reply` begins with the '-' of an error; counted is what OVERLOADED gives as its reason.
+  void CountOverloaded(std::string_view reply);
 };
 
 // What became of the calls of one command. For INFO and LATENCY; not among the meters, as there are

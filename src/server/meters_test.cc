@@ -72,6 +72,25 @@ TEST(CommandCounts, CountsErrorsByWord) {
   EXPECT_EQ(all, 2u);
 }
 
+// Goal:   each reason of an OVERLOADED has a count, and nothing else is in them.
+// Method: the text of every reason as refusals make it; other errors, and reasons that are none.
+TEST(Meters, CountOverloadedByReason) {
+  Meters meters;
+  for (size_t i = 0; i < kOverloaded.values.size(); ++i) {
+    for (size_t n = 0; n <= i; ++n) {
+      meters.CountOverloaded(
+          "-" + admit::Overloaded(kOverloaded.values[i], model::Priority::kLow, 5) + "\r\n");
+    }
+  }
+  for (const char* other : {"-THROTTLED reason=log scope=a\r\n", "-OVERLOADED reason=lo\r\n",
+                            "-OVERLOADED reason=logs class=low\r\n", "-ERR x\r\n", "-"}) {
+    meters.CountOverloaded(other);
+  }
+  for (size_t i = 0; i < kOverloaded.values.size(); ++i) {
+    EXPECT_EQ(meters.overloaded[static_cast<Overloaded>(i)].value(), i + 1);
+  }
+}
+
 // Goal:   of each second the highest spike is kept, of all seconds the last kSamplesMax.
 // Method: spikes drawn at random over more seconds than are kept, beside a plain list of them.
 TEST(LatencyEvents, KeepsTheHighestOfEachSecond) {

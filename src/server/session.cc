@@ -292,6 +292,7 @@ void Session::Execute(const ingest::Ahead& command) {
   if (failed) {
     const std::string_view error = std::string_view(to).substr(begin);
     counts_.CountError(error);
+    meters_.CountOverloaded(error);
     if (runs) why_.Refused(error.substr(1), spec->name, now_us_);
   }
   answer.terms.silent = answer.terms.silent || client_.replies != Replies::kOn;
@@ -408,6 +409,7 @@ void Session::Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& g
   }
   if (bytes.starts_with('-')) {
     counts_.CountError(bytes);
+    meters_.CountOverloaded(bytes);
     const command::Spec* const spec = replies_.SpecOf(slot);
     why_.Refused(bytes.substr(1), spec == nullptr ? std::string_view() : spec->name,
                  context_.clock.MonotonicUs());
