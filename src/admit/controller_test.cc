@@ -29,10 +29,11 @@ size_t At(Priority priority) {
 struct Model {
   double capacity = 50'000;      // units a second
   ByPriority<double> offered{};  // the same
-  bool is_log = true;            // else buffers: read as a level
-  double level_units = 50'000;   // of a pressure of 1, in buffers
-  double queue_most = 500'000;   // units: what lanes do not pass (Crowded)
-  double critical_held = 0;      // units that came and found the queue at its bound
+  bool is_log = true;            // else what waits is read as a level
+  Cause level = Cause::kBuffers;
+  double level_units = 50'000;  // of a pressure of 1
+  double queue_most = 500'000;  // units: what lanes do not pass (Crowded)
+  double critical_held = 0;     // units that came and found the queue at its bound
 
   struct Class {
     std::deque<std::pair<double, uint64_t>> waits;  // units, since
@@ -59,7 +60,7 @@ struct Model {
     if (is_log) {
       seen.pressures[0] = std::max(delay.pressure(), kBound * queue / queue_most);
     } else {
-      seen.pressures[1] = queue / level_units;
+      seen.pressures[static_cast<size_t>(level)] = queue / level_units;
     }
     const Allowed& allowed = controller.Step(now_us, seen);
     limited_steps += allowed.limited;
@@ -208,6 +209,37 @@ TEST(Controller, FollowsANodeThatSlowsStandsStillAndRecovers) {
     EXPECT_GE(node.done - done, 0.9 * 10 * std::min(load, 1.0) * whole);
     if (load < 1) {
       EXPECT_EQ(node.refused[At(Priority::kNormal)], late) << "it has recovered";
+    }
+  }
+}
+
+// Goal:   a store, or a projection, that falls behind slows the writes before it is at its bound,
+//         and smoothly: the bound is never met, and no writes stop on the way there.
+// Method: at half to ten times of what it works off, which then falls to a half or a tenth at once;
+//         the level, and the writes of each tenth of a second, for a minute.
+TEST(Controller, SlowsSmoothlyBeforeTheBound) {
+  for (const Cause level : {Cause::kStore, Cause::kProjection}) {
+    for (const double load : {0.5, 1.2, 3.0, 10.0}) {
+      for (const double left : {1.0, 0.5, 0.1}) {
+        SCOPED_TRACE(fmt::format("{} load {} left {}", NameOf(level), load, left));
+        Model node;
+        node.is_log = false;
+        node.level = level;
+        const double all = load * node.capacity;
+        node.offered = {0.02 * node.capacity, 0.7 * all, 0.3 * all, 0};
+        node.Run(5);
+        node.capacity *= left;
+        double most = 0, least = 1e9;
+        for (int i = 0; i < 600; ++i) {
+          const double ran = All(node.ran);
+          node.Run(0.1);
+          most = std::max(most, node.queue / node.level_units);
+          least = std::min(least, All(node.ran) - ran);
+        }
+        const double could = std::min(All(node.offered), node.capacity);
+        EXPECT_LT(most, kBound);
+        EXPECT_GT(least, 0.2 * 0.1 * could);
+      }
     }
   }
 }

@@ -191,6 +191,44 @@ def test_deleting_makes_room(roomy_disk):
 
 
 @pytest.mark.timeout(120)
+def test_a_start_on_a_full_disk_recovers(small_disk, sluice_bin, tmp_path):
+    """Goal:   a crash while the disk is full is recovered from without room from outside: all that
+            was acknowledged is read, what grows is refused as before, and room is all that is
+            missing.
+    Method: kill -9 of a server whose disk has filled up; another on the same file system.
+    """
+    keys = fill(small_disk)
+    # Holds the mount while no server does.
+    with subprocess.Popen(["nsenter", "-t", str(small_disk.pid), "-m", "sh", "-c",
+                           "echo; exec sleep 100"], stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        small_disk.kill()
+        again = Sluice(sluice_bin, tmp_path / "s", CONFIG,
+                       wrapper=["nsenter", "-t", str(holder.pid), "-m"])
+        try:
+            again.start(wait=False)
+            wait_for(lambda: again.running() and answers(again), 30, "a server that reads")
+            client = again.client()
+            check(client, keys)
+            refuse(again, client, ("SET", "w0", "x"), keys)
+            assert again.http("/readyz")[0] == 503
+            enlarge(again)
+            wait_for(again.ready, 30, "ready")
+            assert client.set("again", "1")
+            check(client, keys)
+        finally:
+            again.kill()
+            holder.kill()
+
+
+def answers(server):
+    try:
+        return server.client(socket_timeout=2).exists("k0") is not None
+    except redis.RedisError:
+        return False
+
+
+@pytest.mark.timeout(120)
 def test_a_stop_does_not_wait_for_room(small_disk):
     server = small_disk
     keys = fill(server)
