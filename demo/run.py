@@ -127,7 +127,7 @@ class Watch:
     def __init__(self, server, orders):
         self.server, self.orders = server, orders
         self.begin = time.monotonic()
-        self.rates, self.writes, self.syncs, self.folded = [], 0.0, 0.0, 0.0
+        self.rates, self.writes, self.syncs, self.logged = [], 0.0, 0.0, 0.0
         self.reset()
         print(
             "time  writes/s |   likes    chat  orders devices | fsyncs/s writes/fsync | "
@@ -158,7 +158,7 @@ class Watch:
 
         writes, syncs = moved("sluice_shard_writes_total"), moved("sluice_log_groups_total")
         self.writes, self.syncs = self.writes + writes, self.syncs + syncs
-        self.folded += moved("sluice_shard_folded_total")
+        self.logged += moved("sluice_log_records_total")
         self.rates.append(writes / seconds)
         spaces = " ".join(f"{sum(records(name).values()) / seconds:7.0f}" for name in KEYSPACES)
         likes = records("likes")
@@ -242,7 +242,7 @@ def generated(server, directory, options):
         f"\n{applied + 2 * len(orders.acked)} writes acknowledged, through one kill -9; "
         f"median {rates[len(rates) // 2]:.0f} writes/s, "
         f"{watch.writes / max(1, watch.syncs):.1f} writes per fsync, "
-        f"{watch.writes / max(1, watch.writes - watch.folded):.2f} per record (folding)"
+        f"{watch.writes / max(1, watch.logged):.2f} per record of the log (folding)"
     )
     wrong = check(server, feeds, orders)
     print("all acknowledged writes are there, each once" if wrong == 0 else "THE CHECK FAILED")
