@@ -20,8 +20,8 @@ std::string Why() {
 
 Status CheckContent(const std::string& path) {
   static const std::set<std::string> kOurs = {
-      ".",   "..",     "LOCK",       "topology", "topology.tmp", "store",
-      "log", "paused", "paused.tmp", "seeded",   "seeded.tmp",   "lost+found"};
+      ".",    "..",     "LOCK",       "topology", "topology.tmp", "store",     "log",
+      "heat", "paused", "paused.tmp", "seeded",   "seeded.tmp",   "lost+found"};
   DIR* dir = ::opendir(path.c_str());
   if (dir == nullptr) return Fail(Code::kInvalid, path + " cannot be read: " + Why());
   std::string foreign;

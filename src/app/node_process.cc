@@ -207,7 +207,7 @@ Status NodeProcess::Start(std::function<void()> on_progress, std::function<model
   disk_ = std::make_unique<DiskWatch>(DiskWatch::Disk{files_, dir_->path(), *log_, *store_}, *node_,
                                       disk_needs_);
   disk_->Look();
-  heat_ = std::make_unique<HeatWatch>(*node_, clock_);
+  heat_ = std::make_unique<HeatWatch>(*node_, env(), dir_->path());
   threads_->StartLog(
       *log_, *committer_,
       [this, hold = std::move(hold)] {
@@ -233,6 +233,7 @@ void NodeProcess::Adopt(const config::Config& config) {
 
 void NodeProcess::Stop() {
   threads_->Stop();
+  if (heat_) heat_->Save();
   if (!committer_ || committer_->failed()) return;
   // What is stored now need not be replayed at the next start, nor kept in the log.
   for (const auto& lane : lanes_) {

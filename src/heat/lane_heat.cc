@@ -23,7 +23,9 @@ void LaneHeat::BeginTurn(uint64_t now_us) {
 void LaneHeat::Durable(model::Lsn lsn) {
   for (; !waiting_.empty() && waiting_.front().last <= lsn; waiting_.pop_front()) {
     const Turn& turn = waiting_.front();
-    for (const size_t shard : turn.shards) shards_[shard].latencies.Add(now_us_ - turn.began_us);
+    for (const size_t shard : turn.shards) {
+      for (Latencies& latencies : shards_[shard].latencies) latencies.Add(now_us_ - turn.began_us);
+    }
   }
 }
 
@@ -35,10 +37,16 @@ void LaneHeat::EndTurn(model::Lsn last) {
   turn_.shards.clear();
 }
 
-void LaneHeat::Sample(model::KeyspaceId keyspace, size_t shard, std::string_view key) {
+void LaneHeat::TakeSample(model::KeyspaceId keyspace, size_t shard, std::string_view token,
+                          std::string_view key) {
   keys_.Add(keyspace, shard, key, XXH3_64bits_withSeed(key.data(), key.size(), keyspace.value),
             static_cast<double>(every_), now_us_);
   if (turn_.shards.size() < kSamplesPerTurn) turn_.shards.push_back(shard);
+  if (samples_.size() < kSamplesKept) {
+    samples_.push_back({keyspace, static_cast<double>(every_),
+                        std::string(token.substr(0, kTokenBytesKept)),
+                        std::string(key.substr(0, kSampleKeyBytesKept))});
+  }
   // 1 to 2 every_ - 1: every_ on average.
   until_sample_ = 1 + prng_.Below(2 * every_ - 1);
 }
@@ -54,6 +62,14 @@ bool LaneHeat::Tick(uint64_t cpu_us) {
   return true;
 }
 
+void LaneHeat::EndSamples(double writes) {
+  double weight = 0;
+  for (const Sample& sample : samples_) weight += sample.weight;
+  for (Sample& sample : samples_) sample.weight *= writes / weight;
+  ended_ = std::move(samples_);
+  samples_.clear();
+}
+
 // A shard has the part of the lane's time that it has of its commands.
 void LaneHeat::EndSeconds(uint64_t seconds, double elapsed_s, double cpu_us) {
   uint64_t commands = 0, writes = 0;
@@ -62,15 +78,21 @@ void LaneHeat::EndSeconds(uint64_t seconds, double elapsed_s, double cpu_us) {
     writes += shard.writes;
   }
   for (Shard& shard : shards_) {
-    Load load{static_cast<double>(shard.writes), static_cast<double>(shard.reads),
-              static_cast<double>(shard.bytes), 0};
+    Load load;
+    load.writes = static_cast<double>(shard.writes);
+    load.reads = static_cast<double>(shard.reads);
+    load.bytes = static_cast<double>(shard.bytes);
     if (commands > 0) load.cpu_us = cpu_us * (load.writes + load.reads) / commands;
+    load = load.Per(elapsed_s);
+    load.queued = static_cast<double>(shard.queue->commands);
+    load.queue_bytes = static_cast<double>(shard.queue->bytes);
     for (uint64_t i = 0; i < seconds; ++i) {
-      shard.windows.EndSecond(load.Per(elapsed_s));
-      shard.latencies.EndSecond();
+      shard.windows.EndSecond(load);
+      for (Latencies& latencies : shard.latencies) latencies.EndSecond();
     }
     shard.writes = shard.reads = shard.bytes = 0;
   }
+  EndSamples(static_cast<double>(writes));
   const auto per_second = static_cast<uint64_t>(static_cast<double>(writes) / elapsed_s);
   every_ = std::max<uint64_t>(1, per_second / kSamplesPerSecond);
   until_sample_ = std::min(until_sample_, every_);
@@ -78,7 +100,12 @@ void LaneHeat::EndSeconds(uint64_t seconds, double elapsed_s, double cpu_us) {
 
 ShardHeat LaneHeat::Of(size_t shard) const {
   const Shard& here = shards_[shard];
-  return {here.windows, here.latencies.Percentile(0.5), here.latencies.Percentile(0.99)};
+  const auto window = [&here](const Load& load, size_t i) {
+    const Latencies& latencies = here.latencies[i];
+    return ShardHeat::Window{load, latencies.Percentile(0.5), latencies.Percentile(0.99)};
+  };
+  return {window(here.windows.second(), 0), window(here.windows.minute(), 1),
+          window(here.windows.ten_minutes(), 2)};
 }
 
 }  // namespace sluice::heat

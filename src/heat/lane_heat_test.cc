@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 #include "base/prng.h"
 
 namespace sluice::heat {
@@ -25,7 +28,7 @@ struct Lane {
     size_t shard = 0;
     for (const uint64_t count : writes) {
       for (uint64_t i = 0; i < count; ++i) {
-        heat.Write(kLikes, shard, fmt::format("likes:{}", shard), 100);
+        heat.Write(kLikes, shard, fmt::format("{}", shard), fmt::format("likes:{}", shard), 100);
       }
       ++shard;
     }
@@ -45,17 +48,17 @@ TEST(LaneHeat, TellsWhatEachShardDoes) {
     Lane lane;
     for (int i = 0; i < 8'000; ++i) lane.Turn({3 * scale, scale, 0, 0});
     const double unit = static_cast<double>(scale) * 1e6 / kTurnUs;
-    const Load hot = lane.heat.Of(0).windows.second(), cool = lane.heat.Of(1).windows.second();
+    const Load hot = lane.heat.Of(0).second.load, cool = lane.heat.Of(1).second.load;
     EXPECT_NEAR(hot.writes, 3 * unit, 0.02 * unit);
     EXPECT_NEAR(cool.writes, unit, 0.01 * unit);
     EXPECT_NEAR(hot.bytes, 300 * unit, 2 * unit);
     EXPECT_NEAR(hot.cpu_us, 375'000, 5'000);
     EXPECT_NEAR(cool.cpu_us, 125'000, 2'000);
-    EXPECT_EQ(lane.heat.Of(2).windows.second().writes, 0);
-    EXPECT_EQ(lane.heat.Of(2).p99_us, std::nullopt);
+    EXPECT_EQ(lane.heat.Of(2).second.load.writes, 0);
+    EXPECT_EQ(lane.heat.Of(2).second.p99_us, std::nullopt);
     const uint64_t took = (lane.late + 1) * kTurnUs;
-    EXPECT_GE(lane.heat.Of(0).p50_us, took);
-    EXPECT_LE(lane.heat.Of(0).p99_us, took + took / 4);
+    EXPECT_GE(lane.heat.Of(0).second.p50_us, took);
+    EXPECT_LE(lane.heat.Of(0).second.p99_us, took + took / 4);
     const std::vector<HotKey> keys = lane.heat.Hottest(10);
     ASSERT_EQ(keys.size(), 2u);
     EXPECT_EQ(keys[0].key, "likes:0");
@@ -76,7 +79,8 @@ TEST(LaneHeat, SeesAHotKeyWithinASecond) {
       heat.BeginTurn(now_us);
       for (int w = 0; w < 500; ++w) {
         const bool is_hot = static_cast<double>(prng.Below(10'000)) < 10'000 * hot;
-        heat.Write(kLikes, 0, is_hot ? "likes:celebrity" : fmt::format("likes:{}", ++fresh), 10);
+        heat.Write(kLikes, 0, "token",
+                   is_hot ? "likes:celebrity" : fmt::format("likes:{}", ++fresh), 10);
       }
       heat.Tick(0);
     }
@@ -98,9 +102,9 @@ TEST(LaneHeat, OutlivesGaps) {
     for (int i = 0; i < 3'000; ++i) lane.Turn({10, 0, 0, 0});
     lane.now_us += gap_s * 1'000'000;
     for (int i = 0; i < 3; ++i) lane.Turn({10, 0, 0, 0});
-    EXPECT_LT(lane.heat.Of(0).windows.second().writes, 10'000.0 * 2 / static_cast<double>(gap_s));
+    EXPECT_LT(lane.heat.Of(0).second.load.writes, 10'000.0 * 2 / static_cast<double>(gap_s));
     for (int i = 0; i < 2'100; ++i) lane.Turn({10, 0, 0, 0});
-    EXPECT_NEAR(lane.heat.Of(0).windows.second().writes, 10'000, 50);
+    EXPECT_NEAR(lane.heat.Of(0).second.load.writes, 10'000, 50);
   }
 }
 
@@ -110,9 +114,51 @@ TEST(LaneHeat, WaitsForFewTurnsOfAStuckLog) {
   Lane lane;
   lane.late = 10'000;
   for (int i = 0; i < 10'000; ++i) lane.Turn({1, 0, 0, 0});
-  EXPECT_EQ(lane.heat.Of(0).p50_us, std::nullopt);
+  EXPECT_EQ(lane.heat.Of(0).second.p50_us, std::nullopt);
   lane.heat.Durable(model::Lsn(lane.turn));
-  EXPECT_GE(lane.heat.Of(0).p50_us, (10'000 - kTurnsWaiting) * kTurnUs);
+  EXPECT_GE(lane.heat.Of(0).second.p50_us, (10'000 - kTurnsWaiting) * kTurnUs);
+}
+
+// Goal:   the samples of a second weigh as much as it had writes, in the parts that each token had,
+//         however many writes there were; they are told once, and are bounded.
+// Method: loads from a few writes a second to millions, two tokens at 3 to 1; also a load that
+//         begins while every write is sampled.
+TEST(LaneHeat, SamplesWeighWhatWasWritten) {
+  for (const uint64_t scale : {1, 10, 100, 1000}) {
+    SCOPED_TRACE(scale);
+    Lane lane;
+    std::map<std::string, double> weight;
+    double seconds = 0;
+    for (int i = 0; i < 4'000; ++i) {
+      lane.Turn({3 * scale, scale, 0, 0});
+      const std::vector<Sample> samples = lane.heat.TakeSamples();
+      ASSERT_LE(samples.size(), kSamplesKept);
+      for (const Sample& sample : samples) weight[sample.token] += sample.weight;
+      if (!samples.empty()) ++seconds;
+    }
+    const double unit = static_cast<double>(scale) * 1e6 / kTurnUs;
+    EXPECT_EQ(seconds, 3);
+    EXPECT_NEAR((weight["0"] + weight["1"]) / seconds, 4 * unit, 0.01 * unit);
+    EXPECT_NEAR(weight["0"] / seconds, 3 * unit, 0.1 * unit);
+  }
+}
+
+// Goal:   what waits in a shard is a level that its windows tell, and is gone when nothing waits.
+// Method: two commands wait for two minutes, then none.
+TEST(LaneHeat, TellsWhatWaits) {
+  Lane lane;
+  {
+    const Waits one(lane.heat.queue(1), 100), two(lane.heat.queue(1), 50);
+    for (int i = 0; i < 5'000; ++i) lane.Turn({1, 1, 0, 0});
+    const ShardHeat heat = lane.heat.Of(1);
+    EXPECT_EQ(heat.second.load.queued, 2);
+    EXPECT_EQ(heat.second.load.queue_bytes, 150);
+    EXPECT_NEAR(heat.minute.load.queue_bytes, 150, 1e-9);
+    EXPECT_EQ(lane.heat.Of(0).second.load.queued, 0);
+  }
+  for (int i = 0; i < 5'000; ++i) lane.Turn({1, 1, 0, 0});
+  EXPECT_EQ(lane.heat.Of(1).second.load.queued, 0);
+  EXPECT_LT(lane.heat.Of(1).minute.load.queued, 1.2);
 }
 
 }  // namespace

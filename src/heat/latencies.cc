@@ -21,7 +21,7 @@ uint64_t Latencies::UpperUs(size_t bucket) {
 }
 
 std::optional<uint64_t> Latencies::Percentile(double part) const {
-  constexpr double kForgotten = 0.05;  // of one write
+  constexpr double kForgotten = 0.36;  // of one write: it faded by e
   const double all = std::accumulate(counts_.begin(), counts_.end(), 0.0);
   if (all < kForgotten) return std::nullopt;
   double seen = 0;

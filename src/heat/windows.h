@@ -4,7 +4,7 @@
 // slots of 5 s, the ten minutes as slots of 1 min. So a rate over a minute is of the last 55 to 60
 // seconds; what was counted is divided by the seconds that it covers, from the beginning on.
 //
-// Owns:     kMinuteSlots + kTenSlots + 1 sums: 800 bytes.
+// Owns:     kMinuteSlots + kTenSlots + 1 sums: 1,200 bytes.
 // Threads:  none; one caller at a time.
 #pragma once
 
@@ -18,16 +18,21 @@ struct Load {
   double writes = 0, reads = 0;  // commands
   double bytes = 0;              // of keys and values written
   double cpu_us = 0;             // of its lane
+  double queued = 0;             // commands that wait in the shard: a level, told as a mean
+  double queue_bytes = 0;        // of those
 
   Load& operator+=(const Load& other) {
     writes += other.writes;
     reads += other.reads;
     bytes += other.bytes;
     cpu_us += other.cpu_us;
+    queued += other.queued;
+    queue_bytes += other.queue_bytes;
     return *this;
   }
   Load Per(double seconds) const {
-    return {writes / seconds, reads / seconds, bytes / seconds, cpu_us / seconds};
+    return {writes / seconds, reads / seconds,  bytes / seconds,
+            cpu_us / seconds, queued / seconds, queue_bytes / seconds};
   }
 };
 

@@ -30,11 +30,12 @@ TEST(Windows, AreMeansOfTheirSeconds) {
   for (size_t second = 0; second < 2'000; ++second) {
     const auto writes = static_cast<double>(prng.OneIn(3) ? 0 : prng.Below(1'000));
     all.push_back(writes);
-    windows.EndSecond({writes, 2 * writes, 3 * writes, 4 * writes});
+    windows.EndSecond({writes, 2 * writes, 3 * writes, 4 * writes, 5 * writes, 6 * writes});
     EXPECT_EQ(windows.second().writes, writes);
     EXPECT_NEAR(windows.minute().writes, mean_of_last(55 + second % 5 + 1), 1e-6) << second;
     EXPECT_NEAR(windows.ten_minutes().writes, mean_of_last(540 + second % 60 + 1), 1e-6) << second;
     EXPECT_NEAR(windows.minute().cpu_us, 4 * windows.minute().writes, 1e-6);
+    EXPECT_NEAR(windows.minute().queue_bytes, 6 * windows.minute().writes, 1e-6);
   }
 }
 
@@ -43,7 +44,7 @@ TEST(Windows, AreMeansOfTheirSeconds) {
 TEST(Latencies, ArePercentilesAQuarterTooHighAtMost) {
   Prng prng(9);
   for (const uint64_t bits : {1, 3, 8, 14, 20, 25}) {
-    Latencies latencies;
+    Latencies latencies(5);
     EXPECT_FALSE(latencies.Percentile(0.5).has_value());
     std::vector<uint64_t> all;
     for (int i = 0; i < 3'000; ++i) {
@@ -61,7 +62,7 @@ TEST(Latencies, ArePercentilesAQuarterTooHighAtMost) {
 }
 
 TEST(Latencies, ForgetWithinSeconds) {
-  Latencies latencies;
+  Latencies latencies(5);
   for (int i = 0; i < 100; ++i) latencies.Add(1'000'000'000'000);
   EXPECT_EQ(latencies.Percentile(1.0), uint64_t{1} << 26);
   for (int i = 0; i < 40; ++i) latencies.EndSecond();

@@ -29,8 +29,9 @@ struct Lane::Parked {
   shard::Fetch fetch;
   uint64_t clears = 0;   // Lane::clears_ when the fetch began
   uint64_t flushes = 0;  // Lane::flushes_ then
+  const heat::Waits waits;
 
-  Parked(const shard::Command& from, const shard::KeyPlace& at, const Origin& to)
+  Parked(Lane& lane, const shard::Command& from, const shard::KeyPlace& at, const Origin& to)
       : user(from.once.user),
         once_token(from.once.token),
         once_refused(from.once.refused),
@@ -38,7 +39,8 @@ struct Lane::Parked {
         once_charged(from.once.charged.begin(), from.once.charged.end()),
         command(from),
         place(at),
-        origin(to) {
+        origin(to),
+        waits(lane.shards_.heat().queue(at.shard), SizeOf(from)) {
     bytes.reserve(from.args.size());
     for (const std::string_view arg : from.args) args.emplace_back(bytes.emplace_back(arg));
     command.args = args;
@@ -49,6 +51,13 @@ struct Lane::Parked {
     place.token = token;
     place.value_key = {};
     place.key = args[static_cast<size_t>(command.spec->first_key)];
+  }
+
+ private:
+  static uint64_t SizeOf(const shard::Command& command) {
+    uint64_t bytes = 0;
+    for (const std::string_view arg : command.args) bytes += arg.size();
+    return bytes;
   }
 };
 
@@ -227,7 +236,7 @@ void Lane::Foresee(std::span<Ahead> commands) {
 shard::Outcome Lane::RunOrPark(const shard::Command& command, const shard::KeyPlace& place,
                                const Origin& origin, std::string& reply) {
   if (parking_.Held(place.keyspace, place.key)) {
-    auto parked = std::make_shared<Parked>(command, place, origin);
+    auto parked = std::make_shared<Parked>(*this, command, place, origin);
     parking_.Wait(place.keyspace, place.key, [this, parked] {
       parking_.Hold(parked->place.keyspace, parked->place.key);
       RunOrDefer(parked);
@@ -236,7 +245,7 @@ shard::Outcome Lane::RunOrPark(const shard::Command& command, const shard::KeyPl
   }
   const shard::Outcome outcome = shards_.Run(command, place, nullptr, reply);
   if (!outcome.done) {
-    auto parked = std::make_shared<Parked>(command, place, origin);
+    auto parked = std::make_shared<Parked>(*this, command, place, origin);
     parking_.Hold(place.keyspace, place.key);
     FetchFor(parked);
   }
@@ -334,9 +343,8 @@ void Lane::OnRemoteCommand(const shard::Command& command, const Origin& origin) 
   shard::KeyPlace place = PlaceOf({seen_.keyspace, policy, seen_.shard}, seen_.token, key);
   place.value_key = seen_.value_key;
   if (TurnFull() || !deferred_.empty()) {
-    deferred_.push_back([parked = std::make_shared<Parked>(command, place, origin)](Lane& lane) {
-      lane.RunOrPark(*parked);
-    });
+    deferred_.push_back([parked = std::make_shared<Parked>(*this, command, place, origin)](
+                            Lane& lane) { lane.RunOrPark(*parked); });
     return;
   }
   remote_reply_.clear();
@@ -453,9 +461,19 @@ void Lane::Tick(uint64_t cpu_us) {
 }
 
 void Lane::TellHeat() {
-  for (size_t i = 0; i < node_.shard_writes.size(); ++i) {
-    if (Owns(i)) node_.shard_writes[i] = shards_.heat().windows(i).second().writes;
+  heat::LaneHeat& heat = shards_.heat();
+  const auto& shards = node_.router->map().shards();
+  HeatReport report{id_, node_.committer->appended(), {}, {}, heat.TakeSamples()};
+  for (size_t i = 0; i < shards.size(); ++i) {
+    if (!Owns(i)) continue;
+    node_.shard_writes[i] = heat.windows(i).second().writes;
+    report.shards.push_back({shards[i].id, heat.Of(i)});
   }
+  for (heat::HotKey& key : heat.Hottest(kHotKeysTold)) {
+    const model::ShardId shard = shards[key.shard].id;
+    report.keys.push_back({shard, std::move(key)});
+  }
+  node_.heat_reports.Put(std::move(report));
 }
 
 shard::KeyPlace Lane::Locate(std::string_view value_key) {

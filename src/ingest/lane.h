@@ -34,6 +34,7 @@
 #include "ingest/background.h"
 #include "ingest/cursors.h"
 #include "ingest/fabric.h"
+#include "ingest/heat_reports.h"
 #include "ingest/limits.h"
 #include "ingest/meters.h"
 #include "ingest/packet.h"
@@ -102,6 +103,7 @@ struct Node {
   admit::Budget budget;
   // Of each shard in the last second, by index in the map; told by its lane.
   std::vector<std::atomic<double>> shard_writes;
+  HeatReports heat_reports;
 };
 
 class Lane {

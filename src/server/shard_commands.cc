@@ -33,17 +33,29 @@ void Known(resp::Reply& reply, std::string_view name, const std::optional<uint64
   value ? reply.Int(static_cast<int64_t>(*value)) : reply.Null();
 }
 
-// 8 fields.
+constexpr size_t kHeatFields = 24;
+
 void DescribeHeat(resp::Reply& reply, const heat::ShardHeat& heat) {
-  const heat::Load now = heat.windows.second();
-  Rounded(reply, "writes_per_second", now.writes);
-  Rounded(reply, "writes_per_second_1m", heat.windows.minute().writes);
-  Rounded(reply, "writes_per_second_10m", heat.windows.ten_minutes().writes);
-  Rounded(reply, "reads_per_second", now.reads);
-  Rounded(reply, "bytes_per_second", now.bytes);
-  Rounded(reply, "cpu_percent", now.cpu_us / 1e4);
-  Known(reply, "p50_us", heat.p50_us);
-  Known(reply, "p99_us", heat.p99_us);
+  using Window = heat::ShardHeat::Window;
+  const std::pair<std::string_view, const Window&> windows[] = {
+      {"", heat.second}, {"_1m", heat.minute}, {"_10m", heat.ten_minutes}};
+  const auto each = [&](std::string_view name, auto describe) {
+    for (const auto& [suffix, window] : windows)
+      describe(fmt::format("{}{}", name, suffix), window);
+  };
+  const auto load = [&](std::string_view name, double heat::Load::*member, double unit = 1) {
+    each(name, [&](const std::string& full, const Window& window) {
+      Rounded(reply, full, window.load.*member / unit);
+    });
+  };
+  load("writes_per_second", &heat::Load::writes);
+  load("reads_per_second", &heat::Load::reads);
+  load("bytes_per_second", &heat::Load::bytes);
+  load("cpu_percent", &heat::Load::cpu_us, 1e4);
+  load("queue_commands", &heat::Load::queued);
+  load("queue_bytes", &heat::Load::queue_bytes);
+  each("p50_us", [&](const std::string& full, const Window& w) { Known(reply, full, w.p50_us); });
+  each("p99_us", [&](const std::string& full, const Window& w) { Known(reply, full, w.p99_us); });
 }
 
 }  // namespace
@@ -85,7 +97,7 @@ namespace {
 
 void DescribeShard(resp::Reply& reply, const route::Router& router, const ingest::ShardStat& stat) {
   const model::Shard& shard = router.map().shards()[stat.shard];
-  reply.Map(19);
+  reply.Map(11 + kHeatFields);
   reply.Bulk("shard");
   reply.Int(shard.id.value);
   reply.Bulk("keyspace");

@@ -132,7 +132,7 @@ Outcome Shards::RunHandler(const Command& command, const KeyPlace& place, std::s
   meters_.writes.Add();
   size_t bytes = 0;
   for (const std::string_view arg : command.args) bytes += arg.size();
-  heat_.Write(place.keyspace, place.shard, place.key, bytes);
+  heat_.Write(place.keyspace, place.shard, place.token, place.key, bytes);
   return {true, turns_.GateOf(view_.wait())};
 }
 
@@ -255,7 +255,8 @@ void Shards::ApplyForeign(std::span<const Change> changes, model::Lsn lsn, model
 
 void Shards::CountWrite(const Change& change) {
   const model::Effect& effect = change.effect;
-  heat_.Write(effect.keyspace, change.shard, effect.key, effect.key.size() + effect.value.size());
+  heat_.Write(effect.keyspace, change.shard, change.token, effect.key,
+              effect.key.size() + effect.value.size());
 }
 
 model::Lsn Shards::EndTurn(model::Lsn last) {
