@@ -14,6 +14,7 @@
 #include "cli/load.h"
 #include "cli/plan.h"
 #include "cli/projection.h"
+#include "cli/shard.h"
 
 namespace sluice::app {
 namespace {
@@ -21,8 +22,7 @@ namespace {
 constexpr int kWrongUsage = 2;
 
 // Named in the manual, not in this version yet.
-constexpr std::array<std::string_view, 6> kLater = {"top",  "shard",   "txn",
-                                                    "saga", "restore", "backup"};
+constexpr std::array<std::string_view, 5> kLater = {"top", "txn", "saga", "restore", "backup"};
 
 int Main(int argc, char** argv) {
   if (argc > 1) {
@@ -38,6 +38,7 @@ int Main(int argc, char** argv) {
     if (verb == "inspect") return cli::InspectMain(argc - 1, argv + 1);
     if (verb == "plan") return cli::PlanMain(argc - 1, argv + 1);
     if (verb == "projection") return cli::ProjectionMain(argc - 1, argv + 1);
+    if (verb == "shard") return cli::ShardMain(argc - 1, argv + 1);
   }
   CLI::App app{"Sluice: the write path of a write-heavy application"};
   app.require_subcommand(1);
@@ -63,6 +64,7 @@ int Main(int argc, char** argv) {
   app.add_subcommand("plan", "what a load needs, with the arithmetic");
   app.add_subcommand("inspect", "read a stopped node's files");
   app.add_subcommand("projection", "list, pause, resume or rebuild a running server's projections");
+  app.add_subcommand("shard", "list a running server's shards, draw their heat");
   app.add_subcommand("bench", "send commands at a fixed rate and say how long they took");
   try {
     app.parse(argc, argv);

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "cli/client.h"
 #include "cli/listing.h"
+#include "cli/reply_line.h"
 #include "env/linux/clock.h"
 
 namespace sluice::cli {
@@ -27,39 +27,6 @@ struct Said {
   bool replay = false, purge = false, all = false, json = false;
 };
 
-// What a sink says has quotes in it; they stay as they are.
-std::string Text(const std::string& bytes) {
-  constexpr size_t kTextMost = 1'000;
-  const bool plain = bytes.size() <= kTextMost &&
-                     std::all_of(bytes.begin(), bytes.end(),
-                                 [](char c) { return c >= 0x20 && c < 0x7f && c != '\\'; });
-  return plain ? bytes : Shown(bytes);
-}
-
-// A reply as a line: maps and arrays within it too.
-Listing::Line ToJson(const resp::Value& value) {
-  switch (value.type) {
-    case resp::Value::Type::kNull:
-      return nullptr;
-    case resp::Value::Type::kInt:
-      return value.number;
-    case resp::Value::Type::kArray: {
-      Listing::Line items = Listing::Line::array();
-      for (const resp::Value& item : value.items) items.push_back(ToJson(item));
-      return items;
-    }
-    case resp::Value::Type::kMap: {
-      Listing::Line object = Listing::Line::object();
-      for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
-        object[Text(value.items[i].text)] = ToJson(value.items[i + 1]);
-      }
-      return object;
-    }
-    default:
-      return Text(value.text);
-  }
-}
-
 class Verbs {
  public:
   explicit Verbs(const Said& said) : said_(said) {}
@@ -75,9 +42,9 @@ class Verbs {
     if (reply->is_error()) return Complain(reply->text);
     Listing listing(std::cout, said_.json);
     if (reply->type == resp::Value::Type::kArray) {
-      for (const resp::Value& item : reply->items) listing.Put(ToJson(item));
+      for (const resp::Value& item : reply->items) listing.Put(LineOf(item));
     } else if (reply->type == resp::Value::Type::kMap) {
-      return Judge(ToJson(*reply), listing);
+      return Judge(LineOf(*reply), listing);
     } else if (reply->type == resp::Value::Type::kInt) {
       listing.Put({{"letters", reply->number}});
     }

@@ -1,0 +1,207 @@
+#include "cli/shard.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "cli/client.h"
+#include "cli/heat_chart.h"
+#include "cli/http_get.h"
+#include "cli/listing.h"
+#include "cli/reply_line.h"
+#include "cli/shard_list.h"
+#include "env/linux/clock.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
+constexpr int kConnectMs = 5'000;
+constexpr int kReplyMs = 60'000;
+
+struct Said {
+  Address address;
+  uint16_t http_port = kHttpPort;
+  std::string url, keyspace, resolution, svg;
+  bool json = false;
+};
+
+using Json = nlohmann::ordered_json;
+
+class Verbs {
+ public:
+  explicit Verbs(const Said& said) : said_(said), http_(said.address) {
+    http_.port = said.http_port;
+  }
+
+  int List() {
+    auto client = Client::Connect(said_.address, clock_, kConnectMs);
+    if (!client.has_value()) return Complain(client.error().message);
+    const auto hello = (*client)->Call({"HELLO", "3"}, kReplyMs);
+    if (!hello.has_value()) return Complain(hello.error().message);
+    std::vector<std::string_view> words = {"SLUICE", "SHARDS"};
+    if (!said_.keyspace.empty()) words.push_back(said_.keyspace);
+    const auto reply = (*client)->Call(words, kReplyMs);
+    if (!reply.has_value()) return Complain(reply.error().message);
+    if (reply->is_error()) return Complain(reply->text);
+    std::vector<Json> shards;
+    for (const resp::Value& shard : reply->items) shards.push_back(LineOf(shard));
+    if (!said_.json) {
+      PrintShards(shards, std::cout);
+      return kDone;
+    }
+    Listing listing(std::cout, said_.json);
+    for (const Json& shard : shards) listing.Put(shard);
+    return kDone;
+  }
+
+  int Heat() {
+    const Result<std::vector<Json>> maps = Maps();
+    if (!maps.has_value()) return Complain(maps.error().message);
+    if (said_.json) {
+      Listing listing(std::cout, said_.json);
+      for (const Json& map : *maps) listing.Put(map);
+    }
+    if (said_.svg.empty()) return kDone;
+    const Result<Json> shards = Get("/api/v1/shards");
+    if (!shards.has_value()) return Complain(shards.error().message);
+    std::vector<HeatPanel> panels;
+    for (const Json& map : *maps) panels.push_back(PanelOf(map, (*shards)["shards"]));
+    std::ofstream file(said_.svg, std::ios::binary);
+    file << HeatSvg(panels) << std::flush;
+    if (!file) return Complain(fmt::format("{} cannot be written", said_.svg));
+    if (!said_.json) fmt::print("{}: the heat of {} keyspaces\n", said_.svg, panels.size());
+    return kDone;
+  }
+
+ private:
+  Result<Json> Get(const std::string& target) {
+    SLUICE_ASSIGN(const std::string body, HttpGet(http_, target, clock_, kReplyMs));
+    Json parsed = Json::parse(body, nullptr, false);
+    if (!parsed.is_object()) {
+      return Fail(Code::kIo, fmt::format("{} answers no JSON", http_.text()));
+    }
+    return parsed;
+  }
+
+  Result<Json> Map(const std::string& keyspace) {
+    std::string target = "/api/v1/heatmap?keyspace=" + Escaped(keyspace);
+    if (!said_.resolution.empty()) target += "&resolution=" + said_.resolution;
+    return Get(target);
+  }
+
+  // Of the keyspace that was named, or of each that was ever written to.
+  Result<std::vector<Json>> Maps() {
+    std::vector<Json> maps;
+    if (!said_.keyspace.empty()) {
+      SLUICE_ASSIGN(maps.emplace_back(), Map(said_.keyspace));
+      return maps;
+    }
+    SLUICE_ASSIGN(const Json keyspaces, Get("/api/v1/keyspaces"));
+    for (const Json& keyspace : keyspaces["keyspaces"]) {
+      SLUICE_ASSIGN(Json map, Map(keyspace["keyspace"].get<std::string>()));
+      if (map["steps"].get<uint64_t>() > 0) maps.push_back(std::move(map));
+    }
+    return maps;
+  }
+
+  static std::string Escaped(const std::string& text) {
+    std::string escaped;
+    for (const char c : text) escaped += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    return escaped;
+  }
+
+  static HeatPanel PanelOf(const Json& map, const Json& shards) {
+    HeatPanel panel;
+    panel.keyspace = map["keyspace"].get<std::string>();
+    panel.from_s = map["from"].get<uint64_t>();
+    panel.step_s = map["step_s"].get<uint64_t>();
+    for (const Json& row : map["writes_per_second"]) {
+      auto& rates = panel.writes.emplace_back();
+      for (const Json& rate : row) {
+        rates.push_back(rate.is_null() ? std::nullopt : std::optional(rate.get<double>()));
+      }
+    }
+    SkipUnknown(panel);
+    const auto begins = map["begins"].get<std::vector<std::string>>();
+    for (const Json& shard : shards) {
+      if (shard["keyspace"] != panel.keyspace) continue;
+      const auto behind =
+          std::upper_bound(begins.begin(), begins.end(), shard["begin"].get<std::string>());
+      panel.shards.emplace_back(shard["shard"].dump(), behind - begins.begin() - 1);
+    }
+    return panel;
+  }
+
+  // The time before anything is known, so that a young node's map fills the drawing.
+  static void SkipUnknown(HeatPanel& panel) {
+    constexpr size_t kStepsLeast = 30;
+    size_t skip = panel.writes[0].size();
+    for (const auto& row : panel.writes) {
+      const auto known =
+          std::find_if(row.begin(), row.end(), [](const auto& rate) { return !!rate; });
+      skip = std::min(skip, static_cast<size_t>(known - row.begin()));
+    }
+    skip = std::min(skip, panel.writes[0].size() - std::min(kStepsLeast, panel.writes[0].size()));
+    panel.from_s += skip * panel.step_s;
+    for (auto& row : panel.writes) {
+      row.erase(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(skip));
+    }
+  }
+
+  int Complain(const std::string& message) const {
+    fmt::print(stderr, "sluice shard: {}\n", message);
+    return kFailed;
+  }
+
+  const Said& said_;
+  Address http_;
+  env::LinuxClock clock_;
+};
+
+}  // namespace
+
+int ShardMain(int argc, const char* const* argv) {
+  Said said;
+  CLI::App app("The shards of a running node.", "sluice shard");
+  app.require_subcommand(1);
+  CLI::App* ls = app.add_subcommand("ls", "where they are, what they hold and how hot they are");
+  CLI::App* heat = app.add_subcommand("heat", "how hot each stretch of tokens was, drawn");
+  heat->add_option("--svg", said.svg, "writes the drawing there");
+  heat->add_option("--resolution", said.resolution, "1m of 6 hours, 10m of 4 days, 1h of 4 weeks")
+      ->check(CLI::IsMember({"1m", "10m", "1h"}));
+  heat->add_option("--http-port", said.http_port, "the node's HTTP port")->capture_default_str();
+  for (CLI::App* verb : {ls, heat}) {
+    verb->add_option("KEYSPACE", said.keyspace, "only this one");
+    verb->add_option("--host", said.address.host, "where the server is")->capture_default_str();
+    verb->add_option("--port", said.address.port, "its port")->capture_default_str();
+    verb->add_option("--url", said.url, "or both as redis://user:password@host:port");
+    verb->add_flag("--json", said.json, "one JSON object a line");
+  }
+  app.footer("Exit status: 0 done, 1 failed, 2 wrong usage.");
+  try {
+    app.parse(argc, argv);
+    if (heat->parsed() && said.svg.empty() && !said.json) {
+      throw CLI::ValidationError("heat", "takes --svg FILE, --json or both");
+    }
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kWrongUsage;
+  }
+  if (!said.url.empty()) {
+    Result<Address> address = ParseUrl(said.url);
+    if (!address.has_value()) {
+      fmt::print(stderr, "sluice shard: {}\n", address.error().message);
+      return kWrongUsage;
+    }
+    said.address = std::move(*address);
+  }
+  Verbs verbs(said);
+  return ls->parsed() ? verbs.List() : verbs.Heat();
+}
+
+}  // namespace sluice::cli
