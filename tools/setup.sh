@@ -10,6 +10,12 @@ packages() {
   done < tools/packages.txt
 }
 
+# What another package brings counts: Node.js from elsewhere brings npm.
+provided() {
+  dpkg-query -W -f '${db:Status-Status} ${Provides}\n' | sed -n 's/^installed //p' |
+    tr ',' '\n' | sed 's/ (.*//; s/ //g' | grep -Fx -- "$1" > /dev/null
+}
+
 missing() {
   local -A installed=()
   local name status
@@ -17,7 +23,7 @@ missing() {
     [[ $status == installed ]] && installed[$name]=1
   done < <(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${wanted[@]}" 2>/dev/null)
   for name in "${wanted[@]}"; do
-    [[ -n ${installed[$name]:-} ]] || echo "$name"
+    [[ -n ${installed[$name]:-} ]] || provided "$name" || echo "$name"
   done
 }
 

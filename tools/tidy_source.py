@@ -83,6 +83,8 @@ class File:
     @property
     def is_source(self):
         """Written by people to be run."""
+        if self.under("web/dist"):  # what web/src builds
+            return False
         return (self.is_cpp or self.is_python or self.is_shell or self.name == "CMakeLists.txt"
                 or self.path.suffix in (".cmake", ".ts", ".js", ".css"))
 

@@ -11,6 +11,36 @@
 
 namespace sluice::app {
 
+namespace {
+
+// The fields of SLUICE SHARDS.
+void AddHeat(nlohmann::json& shard, const heat::ShardHeat& heat) {
+  using Window = heat::ShardHeat::Window;
+  const auto number = [](const std::optional<uint64_t>& value) {
+    return value ? nlohmann::json(*value) : nlohmann::json();
+  };
+  const auto add = [&](const std::string& suffix, const Window& window) {
+    const heat::Load& load = window.load;
+    shard["writes_per_second" + suffix] = std::llround(load.writes);
+    shard["reads_per_second" + suffix] = std::llround(load.reads);
+    shard["bytes_per_second" + suffix] = std::llround(load.bytes);
+    shard["cpu_percent" + suffix] = std::llround(load.cpu_us / 1e4);
+    shard["queue_commands" + suffix] = std::llround(load.queued);
+    shard["queue_bytes" + suffix] = std::llround(load.queue_bytes);
+    shard["p50_us" + suffix] = number(window.p50_us);
+    shard["p99_us" + suffix] = number(window.p99_us);
+  };
+  add("", heat.second);
+  add("_1m", heat.minute);
+  add("_10m", heat.ten_minutes);
+}
+
+nlohmann::json KnownOf(const meter::Gauge& gauge) {
+  return gauge.value() < 0 ? nlohmann::json() : nlohmann::json(gauge.value());
+}
+
+}  // namespace
+
 void Face::SetPhase(std::string phase) {
   const std::lock_guard lock(mutex_);
   phase_ = std::move(phase);
@@ -58,6 +88,7 @@ Result<std::string> Face::ShardsJson() {
   if (process == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
   nlohmann::json shards = nlohmann::json::array();
   const route::Router& router = *process->node().router;
+  const std::map<model::ShardId, heat::ShardHeat> heat = process->heat().Shards();
   for (size_t i = 0; i < router.map().shards().size(); ++i) {
     const model::Shard& shard = router.map().shards()[i];
     const ingest::ScanRequest all = ingest::StretchOf(shard, {}, {});
@@ -69,11 +100,12 @@ Result<std::string> Face::ShardsJson() {
                       {"owner", shard.owner},
                       {"lane", process->node().owners[i].value},
                       {"epoch", shard.epoch.value},
-                      {"writes_per_second", std::llround(process->node().shard_writes[i])},
                       {"records", process->committer().next_seq(shard.lineage).value - 1},
                       {"stored_keys", process->store().ApproximateKeys(all.begin, all.end)},
                       {"stored_bytes", process->store().ApproximateBytes(all.begin, all.end)},
                       {"state", "serving"}});
+    const auto known = heat.find(shard.id);
+    AddHeat(shards.back(), known == heat.end() ? heat::ShardHeat() : known->second);
   }
   return nlohmann::json{{"epoch", router.map().epoch().value}, {"shards", shards}}.dump();
 }
@@ -86,6 +118,7 @@ Result<std::string> Face::KeyspacesJson() {
   for (const model::Keyspace& keyspace : router.keyspaces()) {
     const auto [first, last] = router.map().OfKeyspace(keyspace.id);
     const model::Policy policy = router.policy(keyspace.id);
+    const SkewMeters& skew = process->heat().meters(keyspace.id);
     keyspaces.push_back({{"keyspace", keyspace.name},
                          {"key", keyspace.key.text},
                          {"shard", keyspace.shard_spec},
@@ -93,7 +126,9 @@ Result<std::string> Face::KeyspacesJson() {
                          {"ack", policy.ack == model::Ack::kMemory ? "memory" : "durable"},
                          {"ttl_ms", policy.ttl_ms},
                          {"append_only", policy.append_only},
-                         {"hot_key", policy.folds ? "fold" : "off"}});
+                         {"hot_key", policy.folds ? "fold" : "off"},
+                         {"skew_percent", KnownOf(skew.skew)},
+                         {"hottest_shard", KnownOf(skew.hottest)}});
   }
   return nlohmann::json{{"keyspaces", keyspaces}}.dump();
 }

@@ -30,6 +30,8 @@ class Face final : public console::Source {
   std::string MetricsText() override { return registry_.PrometheusText(); }
   Result<std::string> ShardsJson() override;
   Result<std::string> KeyspacesJson() override;
+  Result<std::string> HotKeysJson() override;
+  Result<std::string> HeatmapJson(const console::HeatmapQuery& query) override;
   Result<std::string> ProjectionsJson() override;
   Result<std::string> ConfigJson() override;
 

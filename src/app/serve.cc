@@ -100,10 +100,10 @@ Status Server::OpenHttp() {
   http.listen = config_.server.http.Text();
   http.authenticate = [this](std::string_view user, std::string_view password) {
     const auto users = users_.Get();
-    if (!users->configured()) return console::Access::kAdmin;
+    if (!users->configured()) return console::kEverything;
     const auth::User* known = users->Authenticate(user, password);
-    if (known == nullptr) return console::Access::kNone;
-    return auth::MayRun(*known, auth::kAdmin) ? console::Access::kAdmin : console::Access::kUser;
+    if (known == nullptr) return console::Access();
+    return console::Access{true, known->all_keys, auth::MayRun(*known, auth::kAdmin)};
   };
   SLUICE_ASSIGN(http_, console::HttpServer::Start(std::move(http), face_, clock_));
   registry_.Add(http_->meters());

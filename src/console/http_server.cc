@@ -160,8 +160,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     reply_->set(http::field::cache_control, "no-store");
     reply_->set("X-Content-Type-Options", "nosniff");
     reply_->set("Content-Security-Policy",
-                "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; "
-                "style-src 'unsafe-inline'; frame-ancestors 'none'");
+                "default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self'; "
+                "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    reply_->set("Referrer-Policy", "no-referrer");
     if (response.status == 401) {
       reply_->set(http::field::www_authenticate, "Basic realm=\"sluice\", charset=\"UTF-8\"");
     }

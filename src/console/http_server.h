@@ -1,6 +1,6 @@
-// The HTTP face: status page, metrics, health and JSON, on a thread of its own.
+// The HTTP face: the console, metrics, health and JSON, on a thread of its own.
 //
-//   GET / · /metrics · /healthz · /readyz · /api/v1/{shards,keyspaces,config}
+//   docs/reference/http.md says what it answers.
 //
 // Whatever a client sends or does not send, it costs at most one connection's bounded memory for a
 // bounded time; what is not HTTP (a Redis client, TLS) is answered 400 at its first line.

@@ -35,6 +35,8 @@ class FakeSource final : public Source {
   }
   Result<std::string> ShardsJson() override { return R"({"shards":[]})"; }
   Result<std::string> KeyspacesJson() override { return "{}"; }
+  Result<std::string> HotKeysJson() override { return "{}"; }
+  Result<std::string> HeatmapJson(const HeatmapQuery&) override { return "{}"; }
   Result<std::string> ProjectionsJson() override { return "{}"; }
   Result<std::string> ConfigJson() override { return "{}"; }
 
@@ -161,7 +163,7 @@ TEST_F(HttpServerTest, AnswersManyRequestsOnOneConnection) {
 // Goal:   status and headers say what Pages decided.
 TEST_F(HttpServerTest, SaysItInHttp) {
   Start({.authenticate = [](std::string_view user, std::string_view password) {
-    return user == "ops" && password == "pw" ? Access::kUser : Access::kNone;
+    return user == "ops" && password == "pw" ? Access{.known = true} : Access();
   }});
   const std::string close = " HTTP/1.0\r\n\r\n";
   const std::string user = " HTTP/1.0\r\nAuthorization: Basic b3BzOnB3\r\n\r\n";

@@ -1,21 +1,38 @@
 #include "console/pages.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "console/status_page.h"
+#include "base/number.h"
+#include "console/page.h"
 
 namespace sluice::console {
 namespace {
 
 constexpr std::string_view kHtml = "text/html; charset=utf-8";
+constexpr std::string_view kScript = "text/javascript; charset=utf-8";
+constexpr std::string_view kStyle = "text/css; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kPrometheus = "text/plain; version=0.0.4; charset=utf-8";
 constexpr std::string_view kHealth = "/healthz";
 
+int StatusOf(Code code) {
+  switch (code) {
+    case Code::kUnavailable:
+      return 503;
+    case Code::kNotFound:
+      return 404;
+    case Code::kInvalid:
+      return 400;
+    default:
+      return 500;
+  }
+}
+
 Response Json(const Result<std::string>& json) {
   if (json.has_value()) return {200, kJson, *json};
-  const int status = json.error().code == Code::kUnavailable ? 503 : 500;
+  const int status = StatusOf(json.error().code);
   const nlohmann::json error{{"error", json.error().message}};
   return {status, kJson, error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
 }
@@ -26,26 +43,91 @@ Response Ready(Source& source) {
   return {.status = 503, .body = readiness.reason + "\n"};
 }
 
+// %41 as A, + as a blank.
+std::string Unescaped(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    const char lower = static_cast<char>(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+  };
+  std::string plain;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool coded =
+        text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
+    plain += text[i] == '+' ? ' ' : text[i];
+    if (!coded) continue;
+    plain.back() = static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+    i += 2;
+  }
+  return plain;
+}
+
+Result<HeatmapQuery> ParseHeatmapQuery(std::string_view text) {
+  HeatmapQuery query;
+  while (!text.empty()) {
+    const std::string_view pair = text.substr(0, text.find('&'));
+    text.remove_prefix(std::min(text.size(), pair.size() + 1));
+    const std::string_view name = pair.substr(0, pair.find('='));
+    const std::string value = Unescaped(pair.substr(std::min(pair.size(), name.size() + 1)));
+    std::optional<uint64_t>* number = name == "from"      ? &query.from_s
+                                      : name == "to"      ? &query.to_s
+                                      : name == "buckets" ? &query.buckets
+                                                          : nullptr;
+    if (name == "keyspace") {
+      query.keyspace = value;
+    } else if (name == "resolution") {
+      query.resolution = value;
+    } else if (number == nullptr) {
+      return Fail(Code::kInvalid, "parameters are keyspace, resolution, from, to and buckets");
+    } else if (int64_t parsed = 0; ParseInt(value, &parsed) && parsed >= 0) {
+      *number = static_cast<uint64_t>(parsed);
+    } else {
+      return Fail(Code::kInvalid, std::string(name) + " takes a number");
+    }
+  }
+  return query;
+}
+
+Response Heatmap(Source& source, std::string_view query) {
+  const Result<HeatmapQuery> parsed = ParseHeatmapQuery(query);
+  if (!parsed.has_value()) return Json(Fail(parsed.error()));
+  return Json(source.HeatmapJson(*parsed));
+}
+
 struct Page {
   std::string_view path;
-  Response (*answer)(Source& source);
-  Access needs = Access::kUser;
+  Response (*answer)(Source& source, std::string_view query);
+  bool Access::*needs = &Access::known;
 };
 constexpr Page kPages[] = {
     {"/",
-     [](Source&) {
-       return Response{200, kHtml, std::string(kStatusPage)};
+     [](Source&, std::string_view) {
+       return Response{200, kHtml, std::string(kPageHtml)};
      }},
-    {kHealth, [](Source&) { return Response{.body = "alive\n"}; }},
-    {"/readyz", Ready},
+    {"/console.js",
+     [](Source&, std::string_view) {
+       return Response{200, kScript, std::string(kPageScript)};
+     }},
+    {"/console.css",
+     [](Source&, std::string_view) {
+       return Response{200, kStyle, std::string(kPageStyle)};
+     }},
+    {kHealth, [](Source&, std::string_view) { return Response{.body = "alive\n"}; }},
+    {"/readyz", [](Source& source, std::string_view) { return Ready(source); }},
     {"/metrics",
-     [](Source& source) {
+     [](Source& source, std::string_view) {
        return Response{200, kPrometheus, source.MetricsText()};
      }},
-    {"/api/v1/shards", [](Source& source) { return Json(source.ShardsJson()); }},
-    {"/api/v1/keyspaces", [](Source& source) { return Json(source.KeyspacesJson()); }},
-    {"/api/v1/projections", [](Source& source) { return Json(source.ProjectionsJson()); }},
-    {"/api/v1/config", [](Source& source) { return Json(source.ConfigJson()); }, Access::kAdmin},
+    {"/api/v1/shards", [](Source& source, std::string_view) { return Json(source.ShardsJson()); }},
+    {"/api/v1/keyspaces",
+     [](Source& source, std::string_view) { return Json(source.KeyspacesJson()); }},
+    {"/api/v1/projections",
+     [](Source& source, std::string_view) { return Json(source.ProjectionsJson()); }},
+    {"/api/v1/hotkeys", [](Source& source, std::string_view) { return Json(source.HotKeysJson()); },
+     &Access::all_keys},
+    {"/api/v1/heatmap", Heatmap, &Access::all_keys},
+    {"/api/v1/config", [](Source& source, std::string_view) { return Json(source.ConfigJson()); },
+     &Access::admin},
 };
 
 // The bits of one base64 digit, or -1.
@@ -90,25 +172,30 @@ bool ParseBasicAuthorization(std::string_view header, std::string* user, std::st
 }
 
 Access Pages::AccessOf(std::string_view authorization) const {
-  if (!authenticate_) return Access::kAdmin;
+  if (!authenticate_) return kEverything;
   std::string user, password;
   if (authorization.empty()) return authenticate_(user, password);
-  if (!ParseBasicAuthorization(authorization, &user, &password)) return Access::kNone;
+  if (!ParseBasicAuthorization(authorization, &user, &password)) return {};
   return authenticate_(user, password);
 }
 
 Response Pages::Answer(const Request& request) const {
   const std::string_view path = request.target.substr(0, request.target.find('?'));
+  const std::string_view query =
+      request.target.substr(std::min(request.target.size(), path.size() + 1));
   const Access access = AccessOf(request.authorization);
-  if (path != kHealth && access == Access::kNone) {
+  if (path != kHealth && !access.known) {
     return {.status = 401, .body = "a user and a password are needed\n"};
   }
   for (const Page& page : kPages) {
     if (page.path != path) continue;
-    if (path != kHealth && access < page.needs) {
-      return {.status = 403, .body = "this page takes a user with admin commands\n"};
+    if (path != kHealth && !(access.*page.needs)) {
+      const bool admin = page.needs == &Access::admin;
+      return {.status = 403,
+              .body = admin ? "this page takes a user with admin commands\n"
+                            : "this page takes a user of all keys\n"};
     }
-    if (request.method == "GET" || request.method == "HEAD") return page.answer(source_);
+    if (request.method == "GET" || request.method == "HEAD") return page.answer(source_, query);
     return {.status = 405, .body = "this page can only be read: GET or HEAD\n"};
   }
   return {.status = 404, .body = "no such page\n"};

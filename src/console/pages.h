@@ -26,7 +26,12 @@ struct Response {
 
 // What a user with this password may look at. Who sends no user is asked for as the user without a
 // name.
-enum class Access : uint8_t { kNone, kUser, kAdmin };
+struct Access {
+  bool known = false;     // pages that name no keys
+  bool all_keys = false;  // those that do
+  bool admin = false;     // the configuration
+};
+inline constexpr Access kEverything{true, true, true};
 using Authenticate = std::function<Access(std::string_view user, std::string_view password)>;
 
 class Pages {
@@ -37,7 +42,7 @@ class Pages {
 
   // The whole answer to a GET; of a HEAD the caller leaves the body out. 401 before everything
   // else (but for /healthz, which tells nothing), so that a stranger learns no paths; 403 for a
-  // page that takes an admin.
+  // page that takes more than a user.
   Response Answer(const Request& request) const;
 
  private:

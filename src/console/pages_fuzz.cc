@@ -16,6 +16,8 @@ class FixedSource final : public Source {
   std::string MetricsText() override { return "secret"; }
   Result<std::string> ShardsJson() override { return "secret"; }
   Result<std::string> KeyspacesJson() override { return "secret"; }
+  Result<std::string> HotKeysJson() override { return "secret"; }
+  Result<std::string> HeatmapJson(const HeatmapQuery&) override { return "secret"; }
   Result<std::string> ProjectionsJson() override { return "{}"; }
   Result<std::string> ConfigJson() override { return "secret"; }
 };
@@ -29,13 +31,13 @@ SLUICE_FUZZ(console_pages) {
   FixedSource source;
   const Pages open(source, {});
   const Pages guarded(source, [](std::string_view user, std::string_view password) {
-    return user == "u" && password == "p" ? Access::kUser : Access::kNone;
+    return user == "u" && password == "p" ? Access{.known = true} : Access();
   });
   Reader reader(bytes);
   const std::string_view method = TakePiece(reader, 8), target = TakePiece(reader, 60);
   const std::string_view authorization = reader.rest();
   const int status = open.Answer({method, target, authorization}).status;
-  SLUICE_CHECK(status == 200 || status == 404 || status == 405);
+  SLUICE_CHECK(status == 200 || status == 400 || status == 404 || status == 405);
   std::string user, password;
   const bool basic = ParseBasicAuthorization(authorization, &user, &password);
   const Response answer = guarded.Answer({method, target, authorization});

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/prng.h"
-#include "console/status_page.h"
+#include "console/page.h"
 
 namespace sluice::console {
 namespace {
@@ -19,20 +19,22 @@ class FakeSource final : public Source {
   std::string MetricsText() override { return "# TYPE x counter\nx 1\n"; }
   Result<std::string> ShardsJson() override { return shards; }
   Result<std::string> KeyspacesJson() override { return R"({"keyspaces":[]})"; }
+  Result<std::string> HotKeysJson() override { return R"({"hotkeys":[]})"; }
+  Result<std::string> HeatmapJson(const HeatmapQuery& query) override {
+    asked = query;
+    return R"({"keyspace":"likes"})";
+  }
   Result<std::string> ProjectionsJson() override { return R"({"projections":[]})"; }
   Result<std::string> ConfigJson() override { return R"({"server":{}})"; }
 
+  HeatmapQuery asked;
   Readiness readiness{.ready = true, .reason = {}};
   Result<std::string> shards = R"({"shards":[{"id":1}]})";
 };
 
-const char* const kPaths[] = {"/",
-                              "/healthz",
-                              "/readyz",
-                              "/metrics",
-                              "/api/v1/shards",
-                              "/api/v1/keyspaces",
-                              "/api/v1/config"};
+const char* const kPaths[] = {
+    "/",        "/console.js",    "/console.css",      "/healthz",        "/readyz",
+    "/metrics", "/api/v1/shards", "/api/v1/keyspaces", "/api/v1/hotkeys", "/api/v1/config"};
 
 // Goal:   every path answers GET and HEAD, whatever its query, and refuses what would change it.
 TEST(Pages, AnswersEachPath) {
@@ -52,7 +54,8 @@ TEST(Pages, AnswersEachPath) {
                              "http://host/healthz", "/api/v1/shards%00"}) {
     EXPECT_EQ(pages.Answer({"GET", target, ""}).status, 404) << target;
   }
-  EXPECT_EQ(pages.Answer({"GET", "/", ""}).body, kStatusPage);
+  EXPECT_EQ(pages.Answer({"GET", "/", ""}).body, kPageHtml);
+  EXPECT_EQ(pages.Answer({"GET", "/console.js", ""}).body, kPageScript);
   EXPECT_EQ(pages.Answer({"GET", "/api/v1/shards", ""}).content_type, "application/json");
 }
 
@@ -77,9 +80,9 @@ TEST(Pages, SaysWhyNot) {
 // Goal:   with users configured nothing but /healthz answers a stranger, not even "no such page".
 TEST(Pages, AsksForTheUser) {
   FakeSource source;
-  Access access = Access::kAdmin;
+  Access access = kEverything;
   const Pages pages(source, [&access](std::string_view user, std::string_view password) {
-    return user == "ops" && password == "a:b c" ? access : Access::kNone;
+    return user == "ops" && password == "a:b c" ? access : Access();
   });
   const std::string right = "Basic b3BzOmE6YiBj", wrong = "Basic b3BzOmE6YiBk";
   for (const std::string path : kPaths) {
@@ -94,10 +97,39 @@ TEST(Pages, AsksForTheUser) {
   EXPECT_EQ(pages.Answer({"GET", "/x", ""}).status, 401);
   EXPECT_EQ(pages.Answer({"POST", "/metrics", ""}).status, 401);
   EXPECT_EQ(pages.Answer({"GET", "/x", right}).status, 404);
-  access = Access::kUser;
-  for (const std::string path : kPaths) {
-    const int status = path == "/api/v1/config" ? 403 : 200;
-    EXPECT_EQ(pages.Answer({"GET", path, right}).status, status) << path;
+  for (const bool all_keys : {false, true}) {
+    access = {.known = true, .all_keys = all_keys};
+    for (const std::string path : kPaths) {
+      const bool names_keys = path == "/api/v1/hotkeys";
+      const bool shown = path != "/api/v1/config" && (all_keys || !names_keys);
+      EXPECT_EQ(pages.Answer({"GET", path, right}).status, shown ? 200 : 403) << path;
+    }
+    EXPECT_EQ(pages.Answer({"GET", "/api/v1/heatmap?keyspace=likes", right}).status,
+              all_keys ? 200 : 403);
+  }
+}
+
+// Goal:   the heat map is asked for as its parameters say; what is none is refused with the reason.
+TEST(Pages, ReadTheParametersOfTheHeatmap) {
+  FakeSource source;
+  const Pages pages(source, {});
+  const auto ask = [&](const std::string& query) {
+    source.asked = {};
+    return pages.Answer({"GET", "/api/v1/heatmap" + query, ""});
+  };
+  EXPECT_EQ(ask("?keyspace=a%2fb+c%4&resolution=1h&from=5&to=70&buckets=9").status, 200);
+  EXPECT_EQ(source.asked.keyspace, "a/b c%4");
+  EXPECT_EQ(source.asked.resolution, "1h");
+  EXPECT_EQ(source.asked.from_s, 5u);
+  EXPECT_EQ(source.asked.to_s, 70u);
+  EXPECT_EQ(source.asked.buckets, 9u);
+  EXPECT_EQ(ask("").status, 200);
+  EXPECT_FALSE(source.asked.from_s || source.asked.to_s || source.asked.buckets);
+  for (const char* query : {"?from=", "?from=-1", "?to=x", "?buckets=99999999999999999999", "?a=b",
+                            "?keyspace=a&&to=3", "?from"}) {
+    const Response answer = ask(query);
+    EXPECT_EQ(answer.status, 400) << query;
+    EXPECT_TRUE(nlohmann::json::parse(answer.body).contains("error")) << query;
   }
 }
 
