@@ -43,9 +43,11 @@ void LaneHeat::TakeSample(model::KeyspaceId keyspace, size_t shard, std::string_
             static_cast<double>(every_), now_us_);
   if (turn_.shards.size() < kSamplesPerTurn) turn_.shards.push_back(shard);
   if (samples_.size() < kSamplesKept) {
-    samples_.push_back({keyspace, static_cast<double>(every_),
-                        std::string(token.substr(0, kTokenBytesKept)),
-                        std::string(key.substr(0, kSampleKeyBytesKept))});
+    token = token.substr(0, kTokenBytesKept);
+    key = key.substr(0, kSampleKeyBytesKept);
+    samples_.push_back(
+        {keyspace, static_cast<double>(every_), sample_bytes_.size(), token.size(), key.size()});
+    sample_bytes_.append(token).append(key);
   }
   // 1 to 2 every_ - 1: every_ on average.
   until_sample_ = 1 + prng_.Below(2 * every_ - 1);
@@ -64,10 +66,15 @@ bool LaneHeat::Tick(uint64_t cpu_us) {
 
 void LaneHeat::EndSamples(double writes) {
   double weight = 0;
-  for (const Sample& sample : samples_) weight += sample.weight;
-  for (Sample& sample : samples_) sample.weight *= writes / weight;
-  ended_ = std::move(samples_);
+  for (const Taken& taken : samples_) weight += taken.weight;
+  ended_.clear();
+  for (const Taken& taken : samples_) {
+    ended_.push_back({taken.keyspace, taken.weight * writes / weight,
+                      sample_bytes_.substr(taken.at, taken.token_size),
+                      sample_bytes_.substr(taken.at + taken.token_size, taken.key_size)});
+  }
   samples_.clear();
+  sample_bytes_.clear();
 }
 
 // A shard has the part of the lane's time that it has of its commands.

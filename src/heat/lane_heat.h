@@ -16,6 +16,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -105,6 +106,11 @@ class LaneHeat {
     std::array<Latencies, 3> latencies{Latencies(5), Latencies(60), Latencies(600)};
     std::shared_ptr<Queue> queue = std::make_shared<Queue>();
   };
+  struct Taken {
+    model::KeyspaceId keyspace;
+    double weight;
+    size_t at, token_size, key_size;  // token and key in sample_bytes_
+  };
   struct Turn {
     uint64_t began_us = 0;
     model::Lsn last;
@@ -125,7 +131,10 @@ class LaneHeat {
   uint64_t second_began_us_ = 0, cpu_us_ = 0;
   Turn turn_;
   std::deque<Turn> waiting_;
-  std::vector<Sample> samples_, ended_;  // of the second that runs, of the last
+  // Of the second that runs, in one piece, so that a sample allocates nothing; of the last one.
+  std::vector<Taken> samples_;
+  std::string sample_bytes_;
+  std::vector<Sample> ended_;
 };
 
 }  // namespace sluice::heat

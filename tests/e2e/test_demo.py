@@ -24,6 +24,8 @@ def demo(sluice_bin, tmp_path_factory):
         return subprocess.Popen(
             [sys.executable, ROOT / "demo/run.py", "--sluice", sluice_bin, "--postgres", *words],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            # What runs in the background inherits that SIGINT is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={**os.environ, "TMPDIR": str(directory), "PYTHONUNBUFFERED": "1"})
 
     yield start
