@@ -10,7 +10,7 @@ namespace sluice::cli {
 namespace {
 
 constexpr double kWidth = 900, kLeft = 62, kRight = 22;
-constexpr double kHead = 96, kPanelHeight = 118, kPanelGap = 46, kFoot = 46;
+constexpr double kHead = 96, kPanelHeight = 118, kPanelGap = 46, kFoot = 60;
 constexpr double kLegendAt = 70;
 constexpr double kLetter = 7;         // about as wide as one of the legend's
 constexpr size_t kPointsMax = 2'000;  // of a line; of more, each stands for the greatest of several

@@ -124,6 +124,9 @@ TEST(BenchChart, ShowsItsValues) {
   for (const char* text : {">s0<", ">s1<", ">due<", ">p, /s<", ">1k<", ">2k<", ">seconds<"}) {
     EXPECT_THAT(svg, HasSubstr(text));
   }
+  const double height = std::stod(svg.substr(svg.find("height=\"") + 8));
+  const size_t lowest = svg.rfind("\" y=\"", svg.find(">seconds<"));
+  EXPECT_LT(std::stod(svg.substr(lowest + 5)) + 4, height) << "a letter hangs below its line";
   // Panel from y 110 to 228, time from x 62 to 878: 0 at the bottom, the greatest at the top.
   EXPECT_THAT(svg, HasSubstr("d=\"M334.0 228.0h0L606.0 169.0L878.0 110.0\""));
   EXPECT_THAT(svg, HasSubstr("d=\"M334.0 198.5h0M878.0 198.5h0\"")) << "a gap is no line";

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import threading
 
@@ -44,6 +45,11 @@ def caught_up(server, client):
 def projection(server):
     (one,) = server.api("projections")["projections"]
     return one
+
+
+def pressure(server):
+    page = server.http("/metrics")[1]
+    return int(re.search(r'pressure_percent{cause="projection"} (\d+)', page)[1])
 
 
 def write_any(client, rng, keys):
@@ -234,14 +240,19 @@ def test_the_log_has_a_bound(start_sluice, tmp_path):
 
 
 def test_the_log_has_a_bound_that_blocks(start_sluice, tmp_path):
-    """Goal: with on_full = "block", writes are refused at the bound, and taken again below it."""
+    """Goal: with on_full = "block", a backlog is felt as pressure before the bound, writes are
+    refused at it, and taken again below it.
+    """
     config = CONFIG.format(directory=tmp_path / "archive") + "on_full = \"block\"\n"
     config += "[log]\nsegment = \"1MiB\"\nkeep = \"4MiB\"\n"
     server = start_sluice(config, args=["--set", "server.memory=64MiB"])
     with server.client() as client:
         client.execute_command("SLUICE", "PROJECTION", "PAUSE", "archive")
 
+        pressures = []
+
         def refused():
+            pressures.append(pressure(server))
             try:
                 client.set("likes:1", bytes(100_000))
             except redis.ResponseError as error:
@@ -249,6 +260,7 @@ def test_the_log_has_a_bound_that_blocks(start_sluice, tmp_path):
             return False
 
         wait_for(refused, 20, "refused writes")
+        assert any(50 <= percent < 200 for percent in pressures), pressures
         assert client.get("likes:1") is not None
         client.execute_command("SLUICE", "PROJECTION", "RESUME", "archive")
         wait_for(lambda: not refused(), 20, "writes again")
