@@ -15,6 +15,7 @@ const STEPS_LEAST = 30; // that are drawn, however young the node is
 
 let shown: Heatmap | null = null;
 let owners: Shard[] = [];
+let cell = { x: 0, y: 0 }; // that the pointer or the keys are at
 
 function colours(): [number, number, number][] {
   return (dark.matches ? DARK : LIGHT).map((hex) => [
@@ -140,22 +141,57 @@ export function show(all: Heatmap, shards: Shard[], hottest: number | null): voi
   canvas.setAttribute("aria-label", `Heat of keyspace ${map.keyspace}`);
 }
 
+// What one cell of the map says, beside it.
+function tell(map: Heatmap, x: number, y: number): void {
+  const value = map.writes_per_second[y]?.[x];
+  const begin = map.begins[y] ?? "";
+  const rate = value === null || value === undefined ? "not known" : `${short(value)} writes/s`;
+  tip.textContent =
+    `${clock(map.from + x * map.step_s, map.step_s > 60)} · ${rate}\n` +
+    `tokens from ${begin.slice(0, 24) || "the lowest"} · shard ${shardOf(begin)?.shard ?? "?"}`;
+  tip.hidden = false;
+  const left = ((x + 1) / map.steps) * canvas.clientWidth + 12;
+  const top = ((y + 1) / map.begins.length) * canvas.clientHeight + 12;
+  const most = canvas.clientWidth - tip.offsetWidth;
+  tip.style.transform = `translate(${Math.min(left, most)}px, ${top}px)`;
+}
+
 function point(event: PointerEvent): void {
   if (!shown || shown.steps === 0) return;
   const box = canvas.getBoundingClientRect();
-  const x = Math.floor(((event.clientX - box.left) / box.width) * shown.steps);
-  const y = Math.floor(((event.clientY - box.top) / box.height) * shown.begins.length);
-  const value = shown.writes_per_second[y]?.[x];
-  const begin = shown.begins[y] ?? "";
-  const rate = value === null || value === undefined ? "not known" : `${short(value)} writes/s`;
-  tip.textContent =
-    `${clock(shown.from + x * shown.step_s, shown.step_s > 60)} · ${rate}\n` +
-    `token ${begin.slice(0, 24) || "(lowest)"}… · shard ${shardOf(begin)?.shard ?? "?"}`;
-  tip.hidden = false;
-  const left = Math.min(event.clientX - box.left + 14, box.width - tip.offsetWidth);
-  tip.style.transform = `translate(${left}px, ${event.clientY - box.top + 14}px)`;
+  const share = (place: number, length: number) => Math.min(0.9999, Math.max(0, place / length));
+  cell = {
+    x: Math.floor(share(event.clientX - box.left, box.width) * shown.steps),
+    y: Math.floor(share(event.clientY - box.top, box.height) * shown.begins.length),
+  };
+  tell(shown, cell.x, cell.y);
+}
+
+// Arrow keys go from cell to cell, Home and End to the first and the last step.
+function step(event: KeyboardEvent): void {
+  if (!shown || shown.steps === 0) return;
+  const ways: Record<string, [number, number]> = {
+    ArrowLeft: [-1, 0],
+    ArrowRight: [1, 0],
+    ArrowUp: [0, -1],
+    ArrowDown: [0, 1],
+    Home: [-shown.steps, 0],
+    End: [shown.steps, 0],
+  };
+  const way = ways[event.key];
+  if (event.key === "Escape") tip.hidden = true;
+  if (way === undefined) return;
+  event.preventDefault();
+  const within = (place: number, length: number) => Math.min(length - 1, Math.max(0, place));
+  cell = {
+    x: within(cell.x + way[0], shown.steps),
+    y: within(cell.y + way[1], shown.begins.length),
+  };
+  tell(shown, cell.x, cell.y);
 }
 
 canvas.addEventListener("pointermove", point);
 canvas.addEventListener("pointerleave", () => (tip.hidden = true));
+canvas.addEventListener("keydown", step);
+canvas.addEventListener("blur", () => (tip.hidden = true));
 dark.addEventListener("change", () => shown && paint(shown));
