@@ -14,6 +14,7 @@
 #include "cli/http_get.h"
 #include "cli/listing.h"
 #include "cli/reply_line.h"
+#include "cli/shard_jobs.h"
 #include "cli/shard_list.h"
 #include "env/linux/clock.h"
 
@@ -27,8 +28,11 @@ constexpr int kReplyMs = 60'000;
 struct Said {
   Address address;
   uint16_t http_port = kHttpPort;
-  std::string url, keyspace, resolution, svg;
-  bool json = false;
+  std::string url, keyspace, resolution, svg, at;
+  std::vector<uint32_t> shards;
+  uint32_t lane = 0;
+  uint64_t job = 0;
+  bool json = false, wait = false;
 };
 
 using Json = nlohmann::ordered_json;
@@ -40,10 +44,8 @@ class Verbs {
   }
 
   int List() {
-    auto client = Client::Connect(said_.address, clock_, kConnectMs);
+    const auto client = Connect();
     if (!client.has_value()) return Complain(client.error().message);
-    const auto hello = (*client)->Call({"HELLO", "3"}, kReplyMs);
-    if (!hello.has_value()) return Complain(hello.error().message);
     std::vector<std::string_view> words = {"SLUICE", "SHARDS"};
     if (!said_.keyspace.empty()) words.push_back(said_.keyspace);
     const auto reply = (*client)->Call(words, kReplyMs);
@@ -79,7 +81,20 @@ class Verbs {
     return kDone;
   }
 
+  template <class Do>
+  int WithJobs(Do run) {
+    const auto client = Connect();
+    if (!client.has_value()) return Complain(client.error().message);
+    return run(ShardJobs(**client, said_.json));
+  }
+
  private:
+  Result<std::unique_ptr<Client>> Connect() {
+    SLUICE_ASSIGN(auto client, Client::Connect(said_.address, clock_, kConnectMs));
+    SLUICE_TRY(client->Call({"HELLO", "3"}, kReplyMs));
+    return client;
+  }
+
   Result<Json> Get(const std::string& target) {
     SLUICE_ASSIGN(const std::string body, HttpGet(http_, target, clock_, kReplyMs));
     Json parsed = Json::parse(body, nullptr, false);
@@ -164,33 +179,85 @@ class Verbs {
   env::LinuxClock clock_;
 };
 
+// The verbs that start a job, as commands of the node.
+std::vector<std::string> StartWords(const Said& said, const std::string& verb) {
+  std::vector<std::string> words = {"SLUICE", verb};
+  for (const uint32_t shard : said.shards) words.push_back(std::to_string(shard));
+  if (verb == "MOVE") words.push_back(std::to_string(said.lane));
+  if (!said.at.empty()) words.insert(words.end(), {"AT", said.at});
+  return words;
+}
+
+struct Parser {
+  explicit Parser(Said& said_) : said(said_) {
+    app.require_subcommand(1);
+    heat->add_option("--svg", said.svg, "writes the drawing there");
+    heat->add_option("--resolution", said.resolution, "1m of 6 hours, 10m of 4 days, 1h of 4 weeks")
+        ->check(CLI::IsMember({"1m", "10m", "1h"}));
+    heat->add_option("--http-port", said.http_port, "the node's HTTP port")->capture_default_str();
+    for (CLI::App* verb : {ls, heat}) verb->add_option("KEYSPACE", said.keyspace, "only this one");
+    split->add_option("SHARD", said.shards, "its id")->required()->expected(1);
+    split->add_option("--at", said.at,
+                      "the first key of the upper part; else where the load halves");
+    merge->add_option("SHARD", said.shards, "two neighbours")->required()->expected(2);
+    move->add_option("SHARD", said.shards, "its id")->required()->expected(1);
+    move->add_option("LANE", said.lane, "its new owner")->required();
+    for (CLI::App* verb : {split, merge, move}) {
+      verb->add_flag("--wait", said.wait, "until the job has ended; then the status is its own");
+    }
+    for (CLI::App* verb : {pause, resume, abort}) {
+      verb->add_option("JOB", said.job, "its id")->required();
+    }
+    for (CLI::App* verb : {ls, heat, split, merge, move, jobs, pause, resume, abort}) {
+      verb->add_option("--host", said.address.host, "where the server is")->capture_default_str();
+      verb->add_option("--port", said.address.port, "its port")->capture_default_str();
+      verb->add_option("--url", said.url, "or both as redis://user:password@host:port");
+      verb->add_flag("--json", said.json, "one JSON object a line");
+    }
+    app.footer("Exit status: 0 done, 1 failed, 2 wrong usage.");
+  }
+
+  Said& said;
+  CLI::App app{"The shards of a running node.", "sluice shard"};
+  CLI::App* ls = app.add_subcommand("ls", "where they are, what they hold and how hot they are");
+  CLI::App* heat = app.add_subcommand("heat", "how hot each stretch of tokens was, drawn");
+  CLI::App* split = app.add_subcommand("split", "makes two of one");
+  CLI::App* merge = app.add_subcommand("merge", "makes one of two neighbours");
+  CLI::App* move = app.add_subcommand("move", "gives one to another lane");
+  CLI::App* jobs = app.add_subcommand("jobs", "what changes shards, or did");
+  CLI::App* pause = app.add_subcommand("pause", "a job does no further step");
+  CLI::App* resume = app.add_subcommand("resume", "goes on with it");
+  CLI::App* abort = app.add_subcommand("abort", "ends it, and nothing was");
+};
+
+int Run(Verbs& verbs, const Said& said, const Parser& parser) {
+  if (parser.ls->parsed()) return verbs.List();
+  if (parser.heat->parsed()) return verbs.Heat();
+  return verbs.WithJobs([&](ShardJobs jobs) {
+    for (const auto& [verb, word] :
+         {std::pair(parser.split, "SPLIT"), {parser.merge, "MERGE"}, {parser.move, "MOVE"}}) {
+      if (verb->parsed()) return jobs.Start(StartWords(said, word), said.wait);
+    }
+    for (const auto& [verb, word] :
+         {std::pair(parser.pause, "PAUSE"), {parser.resume, "RESUME"}, {parser.abort, "ABORT"}}) {
+      if (verb->parsed()) return jobs.Order(word, said.job);
+    }
+    return jobs.List();
+  });
+}
+
 }  // namespace
 
 int ShardMain(int argc, const char* const* argv) {
   Said said;
-  CLI::App app("The shards of a running node.", "sluice shard");
-  app.require_subcommand(1);
-  CLI::App* ls = app.add_subcommand("ls", "where they are, what they hold and how hot they are");
-  CLI::App* heat = app.add_subcommand("heat", "how hot each stretch of tokens was, drawn");
-  heat->add_option("--svg", said.svg, "writes the drawing there");
-  heat->add_option("--resolution", said.resolution, "1m of 6 hours, 10m of 4 days, 1h of 4 weeks")
-      ->check(CLI::IsMember({"1m", "10m", "1h"}));
-  heat->add_option("--http-port", said.http_port, "the node's HTTP port")->capture_default_str();
-  for (CLI::App* verb : {ls, heat}) {
-    verb->add_option("KEYSPACE", said.keyspace, "only this one");
-    verb->add_option("--host", said.address.host, "where the server is")->capture_default_str();
-    verb->add_option("--port", said.address.port, "its port")->capture_default_str();
-    verb->add_option("--url", said.url, "or both as redis://user:password@host:port");
-    verb->add_flag("--json", said.json, "one JSON object a line");
-  }
-  app.footer("Exit status: 0 done, 1 failed, 2 wrong usage.");
+  Parser parser(said);
   try {
-    app.parse(argc, argv);
-    if (heat->parsed() && said.svg.empty() && !said.json) {
+    parser.app.parse(argc, argv);
+    if (parser.heat->parsed() && said.svg.empty() && !said.json) {
       throw CLI::ValidationError("heat", "takes --svg FILE, --json or both");
     }
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kWrongUsage;
+    return parser.app.exit(error) == 0 ? kDone : kWrongUsage;
   }
   if (!said.url.empty()) {
     Result<Address> address = ParseUrl(said.url);
@@ -201,7 +268,7 @@ int ShardMain(int argc, const char* const* argv) {
     said.address = std::move(*address);
   }
   Verbs verbs(said);
-  return ls->parsed() ? verbs.List() : verbs.Heat();
+  return Run(verbs, said, parser);
 }
 
 }  // namespace sluice::cli

@@ -1,4 +1,5 @@
-// `sluice shard`: the shards of a running node, for people: listed, and their heat drawn.
+// `sluice shard`: the shards of a running node, for people: listed, their heat drawn, and jobs that
+// split, merge and move them.
 #pragma once
 
 namespace sluice::cli {
