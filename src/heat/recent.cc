@@ -78,17 +78,23 @@ void Recent::EndSecond(uint64_t now_s, const model::ShardMap& map,
     Shard& shard = shards_[at.id];
     shard.keyspace = sample.keyspace;
     shard.last_s = now_s;
-    shard.weight += sample.weight;
-    ++shard.seen;
-    if (shard.drawn.size() < kRecentPerSecond) {
-      shard.drawn.push_back(&sample);
-    } else if (const uint64_t place = prng_.Below(shard.seen); place < kRecentPerSecond) {
-      shard.drawn[place] = &sample;
-    }
+    Draw(shard, sample);
   }
   for (auto at = shards_.begin(); at != shards_.end();) {
     if (at->second.seen > 0) Keep(at->second);
     at = at->second.last_s + kRecentSeconds < now_s ? shards_.erase(at) : std::next(at);
+  }
+}
+
+void Recent::Draw(Shard& shard, const Sample& sample) {
+  const bool first = shard.kept.size() < kRecentPerShard / 2;
+  const size_t most = first ? kRecentAtFirst : kRecentPerSecond;
+  shard.weight += sample.weight;
+  ++shard.seen;
+  if (shard.drawn.size() < most) {
+    shard.drawn.push_back(&sample);
+  } else if (const uint64_t place = prng_.Below(shard.seen); place < most) {
+    shard.drawn[place] = &sample;
   }
 }
 

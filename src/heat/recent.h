@@ -1,11 +1,11 @@
 // Recent: some of the last writes of each shard. They say where a range of tokens has to be cut so
 // that both parts carry the same load, and whether one key makes a cut useless.
 //
-// Of each shard, kRecentPerSecond writes are kept of every second, drawn at random and weighted
-// with the second's load; one that is kept when kRecentPerShard are there takes the place of
-// another. What they weigh fades by half in kRecentHalfLifeS. So the answer is of about the last
-// minute, the load median is right within some percent of the load, and a load of seconds ago
-// already shows.
+// Of each shard, kRecentPerSecond writes are kept of every second (more at first, so that a new
+// load is known at once), drawn at random and weighted with the second's load; one that is kept
+// when kRecentPerShard are there takes the place of another. What they weigh fades by half in
+// kRecentHalfLifeS. So the answer is of about the last minute, the load median is right within some
+// percent of the load, and a load of seconds ago already shows.
 //
 // They are found by token: shards that are split, merged or moved lose nothing.
 //
@@ -29,6 +29,7 @@ namespace sluice::heat {
 
 inline constexpr size_t kRecentPerShard = 256;
 inline constexpr size_t kRecentPerSecond = 4;
+inline constexpr size_t kRecentAtFirst = 32;  // a second, until half of them are there
 inline constexpr uint64_t kRecentHalfLifeS = 60;
 inline constexpr uint64_t kRecentSeconds = 600;  // older ones are forgotten
 inline constexpr size_t kCutSamplesLeast = 32;   // fewer say nothing
@@ -81,6 +82,7 @@ class Recent {
     double weight = 0;
   };
 
+  void Draw(Shard& shard, const Sample& sample);
   void Keep(Shard& shard);
 
   Prng prng_;

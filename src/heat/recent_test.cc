@@ -152,6 +152,15 @@ TEST(Recent, TellsRisingTokens) {
   }
 }
 
+// Goal:   a load that begins is known within a second, and parted within a few as well as ever.
+TEST(Recent, KnowANewLoadAtOnce) {
+  Writers writers;
+  writers.Run(Even, 1);
+  ASSERT_TRUE(writers.Cut().has_value());
+  writers.Run(Even, 3);
+  EXPECT_NEAR(std::stod(writers.Cut()->at), 50'000, 15'000);
+}
+
 // Goal:   what is known of a range outlives the split of its shard.
 // Method: one shard becomes two with new ids; both halves can be cut at once.
 TEST(Recent, OutlivesASplit) {
