@@ -1,6 +1,6 @@
 """What is measured, each bar in a module of its own: a function from the bench to a Section."""
 
-from scenarios import examples, s1, s2, s3, s3b, s4, s6, s7, s8, s9, s10, s12, s13
+from scenarios import examples, s1, s2, s3, s3b, s4, s6, s7, s8, s9, s10, s12, s13, shards
 
 ALL = {
     "S1": s1.measure,
@@ -15,6 +15,7 @@ ALL = {
     "S10": s10.measure,
     "S12": s12.measure,
     "S13": s13.measure,
+    "SHARDS": shards.measure,
     "EXAMPLES": examples.measure,
 }
 ALIASES = {"S5": "S3"}  # counted in the same run

@@ -52,6 +52,31 @@ def test_the_worked_examples_are_worked_out():
         0.1, 0.2, 0, 0, 0, 0, 0, 0, 0, 0.5, 0.2]
 
 
+def bench(sluice_bin, tmp_path, scenario):
+    """The report of one scenario, quick."""
+    report = tmp_path / "report.md"
+    done = subprocess.run(
+        [sys.executable, ROOT / "bench/run.py", "--quick", "--runs", "1", "--sluice", sluice_bin,
+         "--out", report, scenario],
+        capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return report.read_text()
+
+
+def test_the_worked_examples_about_shards_run(sluice_bin, tmp_path):
+    """Goal: they print their numbers, and a node puts each id where it must be. Method: their
+    scenario, on a node of its own."""
+    text = bench(sluice_bin, tmp_path, "SHARDS")
+    for figure in (
+            "160,000 / 15,000 = 10.67", "10,909/s", "4,091/s", "120,000 / 12,000 = 10",
+            "24,000 / 2", "median of its load", "24,000 / 4", "shard 1: 167 %", "looks safe",
+            "splitting the shard cannot help: 2 sub-keys", "30,000 / 12,000 = 2.50, rounded up",
+            "for 101, 102, 103, 104.** Shards 1, 2, 3, 0; here 1, 2, 3, 0",
+            "1-1,000,000 and 1,000,001-2,000,000"):
+        assert figure in text, text
+    assert "not met" not in text
+
+
 @pytest.mark.long
 @pytest.mark.release_only
 @pytest.mark.timeout(300)
@@ -63,12 +88,6 @@ def test_the_worked_examples_are_worked_out():
 ])
 def test_a_scenario_runs(sluice_bin, tmp_path, scenario, bar, command):
     """Goal: the bench works on this machine. Method: scenarios that are short, quick."""
-    report = tmp_path / "report.md"
-    done = subprocess.run(
-        [sys.executable, ROOT / "bench/run.py", "--quick", "--runs", "1", "--sluice", sluice_bin,
-         "--out", report, scenario],
-        capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    text = report.read_text()
+    text = bench(sluice_bin, tmp_path, scenario)
     assert bar in text
     assert command in text, "the exact commands"
