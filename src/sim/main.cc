@@ -1,5 +1,5 @@
 // sluice-sim [--workloads A,B] [--faults C,D] [--trace N] SEED…: runs a node under each seed; a
-// failure prints the last steps and the command that repeats it.
+// failure prints the last steps and the command that repeats it. sluice-sim --scale …: a fleet.
 
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/scale/scale_main.h"
 #include "sim/world.h"
 
 namespace sluice::sim {
@@ -17,7 +18,8 @@ constexpr size_t kNotesUsual = 60;
 constexpr const char* kUsage =
     "usage: sluice-sim [--workloads NAME,…] [--faults NAME,…] [--trace LINES] SEED…\n"
     "The seed chooses what is not named. `--faults none`: nothing goes wrong. `--trace`: how many\n"
-    "of the last things that happened a failure shows.\n";
+    "of the last things that happened a failure shows.\n"
+    "       sluice-sim --scale …     a fleet of nodes and its balancer\n";
 
 // A commit's hash is a seed as well: what is no number is folded into one.
 uint64_t SeedOf(const std::string& word) {
@@ -113,6 +115,9 @@ bool RunSeed(const std::string& word, const Wanted& wanted) {
 }
 
 int Main(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], "--scale") == 0) {
+    return scale::ScaleMain(argc - 2, argv + 2);
+  }
   Wanted wanted;
   if (!Read(argc, argv, &wanted)) {
     fmt::print(stderr, "{}", kUsage);
