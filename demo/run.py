@@ -12,6 +12,7 @@ With --postgres, likes and orders become rows of PostgreSQL, which is killed and
 
 import argparse
 import http.client
+import json
 import re
 import signal
 import socket
@@ -34,6 +35,7 @@ from postgres import Postgres  # noqa: E402
 START_SECONDS = 60
 FINISH_SECONDS = 120
 KEYSPACES = ["likes", "chat", "orders", "devices"]
+HOT_KEYS_SHOWN = 3
 
 
 def free_port():
@@ -176,6 +178,23 @@ class Watch:
         self.last, self.shards, self.at = meters, shards, now
 
 
+def heat(server):
+    """What is hot now: the keys that are written most, and the keyspaces that are skewed."""
+    lines = []
+    for key in json.loads(server.get("/api/v1/hotkeys")[1])["hotkeys"][:HOT_KEYS_SHOWN]:
+        lines.append(
+            f"  {key['key']:20} {key['writes_per_second']:7}/s, "
+            f"{key['percent_of_shard']} % of shard {key['shard']}"
+        )
+    for one in json.loads(server.get("/api/v1/keyspaces")[1])["keyspaces"]:
+        if one["skew_percent"] is not None:
+            lines.append(
+                f"  {one['keyspace']:20} shard {one['hottest_shard']} takes "
+                f"{one['skew_percent'] / 100:.1f} times the mean of its {one['shards']} shards"
+            )
+    return lines
+
+
 def drive(watch, seconds):
     for _ in range(seconds):
         time.sleep(1.0)
@@ -228,6 +247,7 @@ def generated(server, directory, options):
         print(f"      started again: ready in {server.start():.2f} s", flush=True)
         watch.reset()
         drive(watch, options.seconds // 2)
+        hot = heat(server)
         orders.finish()
         applied = sum(
             int(re.search(r"= (\d+) applied \+ 0 rejected", feed.finish(FINISH_SECONDS))[1])
@@ -244,6 +264,7 @@ def generated(server, directory, options):
         f"{watch.writes / max(1, watch.syncs):.1f} writes per fsync, "
         f"{watch.writes / max(1, watch.logged):.2f} per record of the log (folding)"
     )
+    print("hot at the end:", *hot, sep="\n")
     wrong = check(server, feeds, orders)
     print("all acknowledged writes are there, each once" if wrong == 0 else "THE CHECK FAILED")
     return 0 if wrong == 0 else 1
@@ -268,7 +289,7 @@ def into_postgres(server, options):
 
 def stay(server, also=""):
     print(
-        f"\n{also}redis-cli -p {server.port}    http://127.0.0.1:{server.http_port}/metrics"
+        f"\n{also}redis-cli -p {server.port}    http://127.0.0.1:{server.http_port}/"
         "    (Ctrl-C ends it and removes its data)",
         flush=True,
     )
