@@ -19,7 +19,8 @@ uint64_t Head(std::string_view token) {
 
 }  // namespace
 
-Result<std::shared_ptr<const ShardMap>> ShardMap::Make(Epoch epoch, std::vector<Shard> shards) {
+Result<std::shared_ptr<const ShardMap>> ShardMap::Make(Epoch epoch, std::vector<Shard> shards,
+                                                       std::vector<RetiredShard> retired) {
   std::sort(shards.begin(), shards.end(), [](const Shard& a, const Shard& b) {
     return a.keyspace != b.keyspace ? a.keyspace < b.keyspace : a.begin < b.begin;
   });
@@ -47,7 +48,23 @@ Result<std::shared_ptr<const ShardMap>> ShardMap::Make(Epoch epoch, std::vector<
   }
   map->epoch_ = epoch;
   map->shards_ = std::move(shards);
+  map->retired_ = std::move(retired);
+  map->former_.resize(map->shards_.size());
+  for (const RetiredShard& was : map->retired_) map->AddFormer(was);
+  for (std::vector<std::string>& begins : map->former_) {
+    std::sort(begins.begin(), begins.end());
+    begins.erase(std::unique(begins.begin(), begins.end()), begins.end());
+  }
   return std::shared_ptr<const ShardMap>(std::move(map));
+}
+
+void ShardMap::AddFormer(const RetiredShard& was) {
+  const auto [first, last] = OfKeyspace(was.keyspace);
+  if (first == last) return;
+  for (size_t i = Find(was.keyspace, was.begin); i < last; ++i) {
+    if (!was.end.empty() && shards_[i].begin >= was.end) return;
+    if (shards_[i].begin != was.begin) former_[i].push_back(was.begin);
+  }
 }
 
 size_t ShardMap::Find(KeyspaceId keyspace, std::string_view token) const {

@@ -185,8 +185,12 @@ class Reconciler {
   Reconciler(const TopologyContent& now, const std::string& owner, const Draw& draw)
       : owner_(owner), draw_(draw) {
     change_.content = now;
-    if (now.map != nullptr) shards_ = now.map->shards();
+    if (now.map != nullptr) {
+      shards_ = now.map->shards();
+      retired_ = now.map->retired();
+    }
     for (const model::Shard& shard : shards_) lineages_.insert(shard.lineage.value);
+    for (const model::RetiredShard& shard : retired_) lineages_.insert(shard.lineage.value);
   }
 
   Result<CatalogueChange> Run(const std::vector<config::KeyspaceConfig>& wanted) {
@@ -203,7 +207,8 @@ class Reconciler {
     if (change_.changed) {
       const model::Epoch epoch =
           change_.content.map == nullptr ? model::Epoch(1) : change_.content.map->epoch().Next();
-      SLUICE_ASSIGN(change_.content.map, model::ShardMap::Make(epoch, std::move(shards_)));
+      SLUICE_ASSIGN(change_.content.map,
+                    model::ShardMap::Make(epoch, std::move(shards_), std::move(retired_)));
     }
     change_.policies = PoliciesOf(change_.content.catalogue, wanted);
     return std::move(change_);
@@ -408,6 +413,7 @@ class Reconciler {
   const Draw& draw_;
   CatalogueChange change_;
   std::vector<model::Shard> shards_;
+  std::vector<model::RetiredShard> retired_;
   std::set<uint64_t> lineages_;
 };
 

@@ -35,6 +35,9 @@ class Router {
   // Requires: the catalogue holds `default` (id 0), and the map has shards for every keyspace.
   Router(std::vector<model::Keyspace> catalogue, std::shared_ptr<const Policies> policies,
          std::shared_ptr<const model::ShardMap> map);
+  // The same with another map.
+  Router(const Router& like, std::shared_ptr<const model::ShardMap> map)
+      : Router(like.catalogue_, like.policies_, std::move(map)) {}
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
 

@@ -26,6 +26,7 @@ struct TopologyContent {
   uint16_t next_keyspace_id = 1;
   std::vector<model::Keyspace> catalogue;
   std::shared_ptr<const model::ShardMap> map;
+  uint16_t lanes = 0;  // that the node had when it placed the map's shards; 0: it never did
 };
 
 class Topology {

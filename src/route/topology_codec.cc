@@ -64,6 +64,16 @@ void EncodeShard(std::string& to, const model::Shard& shard) {
   AppendLe(to, shard.epoch.value);
   AppendSized(to, shard.owner);
   AppendSized(to, shard.region);
+  AppendLe(to, shard.lane.value);
+}
+
+void EncodeRetired(std::string& to, const model::RetiredShard& shard) {
+  AppendLe(to, shard.id.value);
+  AppendLe(to, shard.keyspace.value);
+  AppendSized(to, shard.begin);
+  AppendSized(to, shard.end);
+  AppendLe(to, shard.lineage.value);
+  AppendLe(to, shard.epoch.value);
 }
 
 // How many elements follow. Each takes a byte at least, so a count never asks for more memory than
@@ -138,7 +148,7 @@ model::Keyspace DecodeKeyspace(Reader& reader, bool* sound) {
   return keyspace;
 }
 
-model::Shard DecodeShard(Reader& reader) {
+model::Shard DecodeShard(Reader& reader, uint32_t format) {
   model::Shard shard;
   shard.id = model::ShardId(reader.Le<uint32_t>());
   shard.keyspace = model::KeyspaceId(reader.Le<uint16_t>());
@@ -148,6 +158,18 @@ model::Shard DecodeShard(Reader& reader) {
   shard.epoch = model::Epoch(reader.Le<uint32_t>());
   shard.owner = reader.Sized();
   shard.region = reader.Sized();
+  if (format > 1) shard.lane = model::LaneId(reader.Le<uint16_t>());
+  return shard;
+}
+
+model::RetiredShard DecodeRetired(Reader& reader) {
+  model::RetiredShard shard;
+  shard.id = model::ShardId(reader.Le<uint32_t>());
+  shard.keyspace = model::KeyspaceId(reader.Le<uint16_t>());
+  shard.begin = reader.Sized();
+  shard.end = reader.Sized();
+  shard.lineage = model::Lineage(reader.Le<uint64_t>());
+  shard.epoch = model::Epoch(reader.Le<uint32_t>());
   return shard;
 }
 
@@ -192,23 +214,31 @@ Status CheckSound(const TopologyContent& content) {
   if (!keyspaces.contains(model::KeyspaceId(0)))
     return Fail(Code::kCorrupt, "has no default keyspace");
   std::set<model::ShardId> ids;
+  std::set<model::Lineage> lineages;
+  const auto is_sound = [&](const auto& shard) {
+    return keyspaces.contains(shard.keyspace) && shard.id.value < content.next_shard_id &&
+           ids.insert(shard.id).second && lineages.insert(shard.lineage).second;
+  };
   for (const model::Shard& shard : content.map->shards()) {
-    if (!keyspaces.contains(shard.keyspace) || shard.id.value >= content.next_shard_id ||
-        !ids.insert(shard.id).second) {
-      return Fail(Code::kCorrupt, fmt::format("shard {} does not make sense", shard.id.value));
-    }
+    if (is_sound(shard)) continue;
+    return Fail(Code::kCorrupt, fmt::format("shard {} does not make sense", shard.id.value));
+  }
+  for (const model::RetiredShard& shard : content.map->retired()) {
+    if (is_sound(shard) && (shard.end.empty() || shard.begin < shard.end)) continue;
+    return Fail(Code::kCorrupt, fmt::format("retired shard {} makes no sense", shard.id.value));
   }
   return Ok();
 }
 
 Result<std::shared_ptr<const model::ShardMap>> MakeMap(model::Epoch epoch,
-                                                       std::vector<model::Shard> shards) {
-  auto map = model::ShardMap::Make(epoch, std::move(shards));
+                                                       std::vector<model::Shard> shards,
+                                                       std::vector<model::RetiredShard> retired) {
+  auto map = model::ShardMap::Make(epoch, std::move(shards), std::move(retired));
   if (!map) return Fail(Code::kCorrupt, map.error().message);
   return map;
 }
 
-Result<TopologyContent> DecodeBody(std::string_view body) {
+Result<TopologyContent> DecodeBody(std::string_view body, uint32_t format) {
   Reader reader(body);
   bool sound = true;
   TopologyContent content;
@@ -223,11 +253,21 @@ Result<TopologyContent> DecodeBody(std::string_view body) {
   }
   const size_t count = Count(reader, &sound);
   std::vector<model::Shard> shards;
-  for (size_t i = 0; i < count && sound && reader.ok(); ++i) shards.push_back(DecodeShard(reader));
+  for (size_t i = 0; i < count && sound && reader.ok(); ++i) {
+    shards.push_back(DecodeShard(reader, format));
+  }
+  std::vector<model::RetiredShard> retired;
+  if (format > 1) {
+    content.lanes = reader.Le<uint16_t>();
+    const size_t gone = Count(reader, &sound);
+    for (size_t i = 0; i < gone && sound && reader.ok(); ++i) {
+      retired.push_back(DecodeRetired(reader));
+    }
+  }
   if (!sound || !reader.ok() || !reader.done()) {
     return Fail(Code::kCorrupt, "its content does not decode");
   }
-  SLUICE_ASSIGN(content.map, MakeMap(epoch, std::move(shards)));
+  SLUICE_ASSIGN(content.map, MakeMap(epoch, std::move(shards), std::move(retired)));
   SLUICE_TRY(CheckSound(content));
   return content;
 }
@@ -246,6 +286,9 @@ std::string EncodeTopology(const TopologyContent& content) {
   for (const model::Keyspace& keyspace : content.catalogue) EncodeKeyspace(body, keyspace);
   AppendVarint(body, content.map->shards().size());
   for (const model::Shard& shard : content.map->shards()) EncodeShard(body, shard);
+  AppendLe(body, content.lanes);
+  AppendVarint(body, content.map->retired().size());
+  for (const model::RetiredShard& shard : content.map->retired()) EncodeRetired(body, shard);
 
   std::string bytes(kMagic);
   AppendLe(bytes, kTopologyFormat);
@@ -272,13 +315,14 @@ Result<TopologyContent> DecodeTopology(std::string_view bytes) {
     return Fail(Code::kCorrupt, "fails its checksum");
   }
   // The frame around the body is that of every format, so damage is told from a newer version.
-  if (format != kTopologyFormat) {
+  if (format > kTopologyFormat) {
     return Fail(Code::kInvalid,
-                fmt::format("has format {}, and this version of Sluice reads format {}; use the "
-                            "version that wrote it, or a newer one",
-                            format, kTopologyFormat));
+                fmt::format("has format {}, and this version of Sluice reads formats {} to {}; use "
+                            "the version that wrote it, or a newer one",
+                            format, kTopologyFormatOldest, kTopologyFormat));
   }
-  return DecodeBody(body);
+  if (format < kTopologyFormatOldest) return Fail(Code::kCorrupt, "has a format that never was");
+  return DecodeBody(body, format);
 }
 
 }  // namespace sluice::route

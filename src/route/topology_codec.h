@@ -12,7 +12,8 @@
 
 namespace sluice::route {
 
-inline constexpr uint32_t kTopologyFormat = 1;
+inline constexpr uint32_t kTopologyFormat = 2;
+inline constexpr uint32_t kTopologyFormatOldest = 1;   // that is still read
 inline constexpr size_t kTopologyBytesMax = 64 << 20;  // a larger one is neither written nor read
 
 // Requires: the content holds a map.

@@ -198,11 +198,11 @@ std::string Sealed(std::string bytes) {
 // Goal:   a newer format is refused as such, not as damage.
 TEST(FileTopology, RefusesANewerFormat) {
   std::string bytes = Bytes(Content(), 1);
-  bytes[8] = 2;
+  bytes[8] = 3;
   const auto read = DecodeTopology(Sealed(bytes));
   ASSERT_FALSE(read.has_value());
   EXPECT_EQ(read.error().code, Code::kInvalid);
-  EXPECT_THAT(read.error().message, HasSubstr("has format 2"));
+  EXPECT_THAT(read.error().message, HasSubstr("has format 3"));
 }
 
 // Goal:   a body that passes its checksum and makes no sense is refused, and none makes the decoder
