@@ -105,6 +105,25 @@ void LaneHeat::EndSeconds(uint64_t seconds, double elapsed_s, double cpu_us) {
   until_sample_ = std::min(until_sample_, every_);
 }
 
+void LaneHeat::Adopt(std::span<const Former> former) {
+  std::vector<Shard> shards(former.size());
+  for (size_t i = 0; i < former.size(); ++i) {
+    for (size_t j = former[i].first; j < former[i].first + former[i].count; ++j) {
+      shards[i].windows.Add(shards_[j].windows, former[i].share);
+    }
+    shards[i].latencies = shards_[former[i].first].latencies;
+  }
+  shards_ = std::move(shards);
+  keys_ = HotKeys(kHotKeys);
+  turn_.shards.clear();
+  waiting_.clear();
+}
+
+void LaneHeat::Take(size_t shard, const LaneHeat& from) {
+  shards_[shard].windows = from.shards_[shard].windows;
+  shards_[shard].latencies = from.shards_[shard].latencies;
+}
+
 ShardHeat LaneHeat::Of(size_t shard) const {
   const Shard& here = shards_[shard];
   const auto window = [&here](const Load& load, size_t i) {

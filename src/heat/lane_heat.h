@@ -16,6 +16,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +68,13 @@ class Waits {
   const uint64_t bytes_;
 };
 
+// Where a shard of a new map comes from: shards [first, first + count) of the old one, and of their
+// load it is taken to have this part, as nobody knows better yet.
+struct Former {
+  size_t first = 0, count = 0;
+  double share = 1;
+};
+
 class LaneHeat {
  public:
   // `shards`: of the node's map, also those of other lanes.
@@ -90,6 +98,12 @@ class LaneHeat {
   // From time to time, at least once a second. `cpu_us`: that the lane has used up to now. True
   // when a second ended.
   bool Tick(uint64_t cpu_us);
+
+  // The map is another one: see Former. Turns that wait are not timed, and hot keys counted anew.
+  // Requires: no command waits.
+  void Adopt(std::span<const Former> former);
+  // What another lane knows of a shard that comes from there.
+  void Take(size_t shard, const LaneHeat& from);
 
   ShardHeat Of(size_t shard) const;
   const Windows& windows(size_t shard) const { return shards_[shard].windows; }

@@ -30,6 +30,10 @@ struct Load {
     queue_bytes += other.queue_bytes;
     return *this;
   }
+  Load Part(double share) const {
+    return {writes * share, reads * share,  bytes * share,
+            cpu_us * share, queued * share, queue_bytes * share};
+  }
   Load Per(double seconds) const {
     return {writes / seconds, reads / seconds,  bytes / seconds,
             cpu_us / seconds, queued / seconds, queue_bytes / seconds};
@@ -40,6 +44,9 @@ class Windows {
  public:
   // A second is over in which this was counted.
   void EndSecond(const Load& load);
+
+  // Adds a part of what another shard had.
+  void Add(const Windows& other, double share);
 
   // Per second; nothing before the first EndSecond.
   Load second() const { return second_; }

@@ -19,9 +19,10 @@ class Background {
   virtual ~Background() = default;
   // Runs `work` on some thread, then posts `then` to the lane.
   virtual void Offload(model::LaneId lane, std::function<void(store::Store&)> work, Task then) = 0;
-  // Brings a run into the store once the log is durable up to `last`, then posts `then`. Runs of
-  // one lane go in order. It is tried again until it succeeds: the run stays readable in the lane's
-  // state meanwhile, and the log is not trimmed.
+  // Brings a run into the store once the log is durable up to `last`, then posts `then` to the
+  // lane. Runs go in the order in which they were given, whatever their lanes. It is tried again
+  // until it succeeds: the run stays readable in the lane's state meanwhile, and the log is not
+  // trimmed.
   virtual void Store(model::LaneId lane, store::Run run, model::Lsn last, Task then) = 0;
   // Why the run that is tried again and again does not get into the store; none when all is well.
   // Any thread. Lanes whose buffers are full refuse writes meanwhile, so that reads go on.

@@ -16,7 +16,6 @@ size_t BytesOf(const ScanCursor& cursor) {
 ScanCursor TakePage(ScanCursor& cursor) {
   ScanCursor taken = std::exchange(cursor, {});
   cursor.hash = taken.hash;
-  cursor.shard = taken.shard;
   cursor.from = taken.from;
   return taken;
 }

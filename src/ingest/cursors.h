@@ -39,11 +39,10 @@ struct ScanItem {
 
 struct ScanCursor {
   uint64_t hash = 0;                  // HSCAN: marks the key; 0: SCAN
-  size_t shard = 0;                   // index in the map of the shard that is walked
   std::string from;                   // stored key where it goes on; HSCAN: field
   std::vector<ScanItem> page;         // read from there, not yet shown; the last one is next
   bool ahead = false;                 // a page was read: behind it the walk goes on at `behind`,
-  std::optional<std::string> behind;  // or with the next shard
+  std::optional<std::string> behind;  // or ends
   model::Lsn gate;                    // what the page waits for
 };
 

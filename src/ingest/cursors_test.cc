@@ -12,7 +12,6 @@ namespace {
 
 ScanCursor At(const std::string& from, size_t page_bytes = 0) {
   ScanCursor cursor;
-  cursor.shard = 7;
   cursor.from = from;
   if (page_bytes > 0) {
     cursor.page.push_back({from, std::string(page_bytes, 'r')});
@@ -29,7 +28,6 @@ TEST(Cursors, AreGoodForManyCalls) {
   for (int call = 0; call < 3; ++call) {
     const auto cursor = cursors.Use(number);
     ASSERT_TRUE(cursor);
-    EXPECT_EQ(cursor->shard, 7u);
     EXPECT_EQ(cursor->from, "a");
     EXPECT_EQ(cursor->page.size(), call == 0 ? 1u : 0u);
     EXPECT_EQ(cursor->ahead, call == 0);

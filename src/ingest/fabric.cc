@@ -1,5 +1,7 @@
 #include "ingest/fabric.h"
 
+#include <algorithm>
+
 namespace sluice::ingest {
 
 Fabric::Fabric(size_t lanes, std::function<void(model::LaneId)> wake, Late late)
@@ -43,6 +45,12 @@ void Fabric::Recycle(model::LaneId from, model::LaneId to, std::unique_ptr<Packe
   Link& link = LinkOf(from, to);
   const std::lock_guard lock(link.mutex);
   if (link.spare.size() < kPacketsMax) link.spare.push_back(std::move(packet));
+}
+
+bool Fabric::Empty() const {
+  return std::all_of(links_.begin(), links_.end(), [](const auto& link) {
+    return link->count.load(std::memory_order_acquire) == 0;
+  });
 }
 
 bool Fabric::Crowded(model::LaneId from) const {

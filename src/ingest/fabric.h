@@ -36,6 +36,7 @@ class Fabric {
   void Receive(model::LaneId to, std::deque<std::pair<model::LaneId, std::unique_ptr<Packet>>>* in);
   void Recycle(model::LaneId from, model::LaneId to, std::unique_ptr<Packet> packet);
   bool Crowded(model::LaneId from) const;
+  bool Empty() const;  // no packet is on its way
 
   // A task for a lane from outside the lanes (a read finished, a run is stored, a new connection).
   void Post(model::LaneId to, Task task);

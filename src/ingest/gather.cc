@@ -68,6 +68,7 @@ struct ScanFlow {
   std::vector<std::string> keys;
   size_t bytes = 0;  // of keys
   uint64_t looked = 0;
+  bool over = false;
 };
 
 void ScanFinish(Lane& home, ScanFlow& flow, bool over) {
@@ -102,27 +103,41 @@ void ShowPage(const Lane& home, ScanFlow& flow) {
   if (!at.page.empty()) {
     at.from = at.page.back().stored;
   } else if (std::exchange(at.ahead, false)) {
-    at.shard += at.behind ? 0 : 1;
+    flow.over = !at.behind;
     at.from = std::exchange(at.behind, std::nullopt).value_or(std::string());
   }
+}
+
+// The shard whose keys a walk goes on with at `from`: a place between keys, not in a map, so that a
+// cursor outlives the map that it began with.
+size_t ShardAt(const model::ShardMap& map, std::string_view from) {
+  const auto& shards = map.shards();
+  const auto behind = std::partition_point(shards.begin(), shards.end(), [&](const auto& shard) {
+    std::string begin;
+    model::KindPrefix(begin, shard.keyspace, model::Kind::kValue, shard.begin);
+    return begin <= from;
+  });
+  return behind == shards.begin() ? 0 : static_cast<size_t>(behind - shards.begin()) - 1;
 }
 
 void ScanOn(Lane& home, const std::shared_ptr<ScanFlow>& flow) {
   const auto& shards = home.router().map().shards();
   ShowPage(home, *flow);
   const ScanCursor& cursor = flow->cursor;
-  const bool over = cursor.page.empty() && cursor.shard == shards.size();
-  if (over || Enough(*flow)) return ScanFinish(home, *flow, over);
-  ScanRequest request = StretchOf(shards[cursor.shard], cursor.from, {});
+  if (flow->over || Enough(*flow)) return ScanFinish(home, *flow, flow->over);
+  const size_t shard = ShardAt(home.router().map(), cursor.from);
+  ScanRequest request = StretchOf(shards[shard], cursor.from, {});
   request.limit = std::max<size_t>(kScanPage, std::min<uint64_t>(flow->count, kWalkPage));
-  ReadPage(home, cursor.shard, request, [flow](Lane& back, ScanPage page, model::Lsn gate) {
+  std::optional<std::string> next;
+  if (shard + 1 < shards.size()) next = StretchOf(shards[shard + 1], {}, {}).begin;
+  ReadPage(home, shard, request, [flow, next](Lane& back, ScanPage page, model::Lsn gate) {
     if (page.error) return FinishError(back, flow->origin, flow->version, *page.error);
     ScanCursor& at = flow->cursor;
     at.gate = std::max(at.gate, gate);
     std::reverse(page.items.begin(), page.items.end());
     at.page = std::move(page.items);
     at.ahead = true;
-    if (!page.complete) at.behind = std::move(page.next);
+    at.behind = page.complete ? next : std::move(page.next);
     ScanOn(back, flow);
   });
 }

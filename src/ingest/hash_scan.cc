@@ -22,6 +22,7 @@ constexpr size_t kEntryBytes = 64;        // what an entry takes besides its key
 
 // A read of one key.
 struct Read {
+  Node::Pin pin;
   Origin origin;
   resp::Version version;
   std::string key, token, value_key;
@@ -221,6 +222,7 @@ Submitted SubmitHScan(Lane& lane, const shard::Command& command, const Origin& o
   }
   scan->error = ParseWords(command.args.subspan(3), scan.get());
   auto read = std::make_shared<Read>();
+  read->pin = lane.node().pin;
   read->origin = origin;
   read->version = command.version;
   read->then = [scan](Lane& there, const ReadPtr& same, const model::RowView* row) {
@@ -237,6 +239,7 @@ Submitted SubmitUsage(Lane& lane, std::string_view key, size_t samples, resp::Ve
     Reveal(there, read->origin, std::move(text));
   };
   auto read = std::make_shared<Read>();
+  read->pin = lane.node().pin;
   read->origin = origin;
   read->version = version;
   read->then = [samples, answer](Lane& there, const ReadPtr& same, const model::RowView* row) {

@@ -84,6 +84,7 @@ Lane::Lane(model::LaneId id, Node& node, uint64_t seed)
 }
 
 void Lane::BeginTurn(uint64_t wall_ms, uint64_t now_us) {
+  if (node_.halt != nullptr) node_.halt->Pass();
   shards_.BeginTurn(wall_ms, now_us);
   shards_.Durable(node_.committer->durable());
   shards_.RefuseWrites(WhyNoWrites());
@@ -111,7 +112,15 @@ void Lane::BeginTurn(uint64_t wall_ms, uint64_t now_us) {
 shard::KeyPlace Lane::PlaceOf(const route::Placed& placed, std::string_view token,
                               std::string_view key) const {
   const model::Shard& shard = node_.router->map().shards()[placed.shard];
-  return {placed.keyspace->id, placed.policy, token, key, placed.shard, shard.begin, shard.end};
+  return {placed.keyspace->id,
+          placed.policy,
+          token,
+          key,
+          placed.shard,
+          shard.begin,
+          shard.end,
+          {},
+          node_.router->map().FormerBegins(placed.shard)};
 }
 
 Submitted Lane::Submit(const shard::Command& command, const Origin& origin, const Asker& asker,
@@ -466,7 +475,7 @@ void Lane::TellHeat() {
   HeatReport report{id_, node_.committer->appended(), {}, {}, heat.TakeSamples()};
   for (size_t i = 0; i < shards.size(); ++i) {
     if (!Owns(i)) continue;
-    node_.shard_writes[i] = heat.windows(i).second().writes;
+    (*node_.loads)[i] = heat.windows(i).second().writes;
     report.shards.push_back({shards[i].id, heat.Of(i)});
   }
   for (heat::HotKey& key : heat.Hottest(kHotKeysTold)) {

@@ -29,19 +29,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "admit/budget.h"
 #include "ingest/ahead.h"
-#include "ingest/background.h"
-#include "ingest/cursors.h"
-#include "ingest/fabric.h"
-#include "ingest/heat_reports.h"
 #include "ingest/limits.h"
 #include "ingest/meters.h"
+#include "ingest/node.h"
 #include "ingest/packet.h"
 #include "ingest/scan_line.h"
 #include "ingest/sweep.h"
-#include "log/committer.h"
-#include "route/router.h"
 #include "shard/parking.h"
 #include "shard/shards.h"
 
@@ -64,46 +58,6 @@ struct Submitted {
   // What limits that only observe say of it (LimitGate::observed); until the next Submit.
   std::string_view observed = {};
   model::Priority priority = model::Priority::kNormal;  // the least of the keyspaces
-};
-
-// What all lanes of a node share. Each member outlives the lanes.
-struct Node {
-  Node(store::Store& store_, Fabric& fabric_, Background& background_,
-       std::shared_ptr<const route::Router> router_, shard::Limits limits_)
-      : store(store_),
-        fabric(fabric_),
-        background(background_),
-        router(std::move(router_)),
-        limits(std::move(limits_)),
-        shard_writes(router->map().shards().size()) {}
-
-  log::Committer* committer = nullptr;  // set once recovery knows where the log ends
-  store::Store& store;
-  Fabric& fabric;
-  Background& background;
-  std::vector<Lane*> lanes;           // by id; filled in before the first turn
-  std::vector<model::LaneId> owners;  // of each shard, by index in the map
-  std::shared_ptr<const route::Router> router;
-  shard::Limits limits;
-  // Of writes; set before the first turn. At first there are none.
-  std::unique_ptr<admit::Limits> write_limits =
-      std::make_unique<admit::Limits>(std::vector<model::WriteLimits>(), 0);
-  Cursors cursors;
-  // Lanes whose write buffer or whose waiting commands are past their bound: until there are none,
-  // all sockets rest, so that what holds them up can finish.
-  std::atomic<int> lanes_full{0};
-  // A projection that may block the writers is as far behind as the log may keep.
-  std::atomic<bool> projections_full{false};
-  // The disk has no more room than writing out and merging what there is may need.
-  std::atomic<bool> disk_low{false};
-  // The log's queue has been full for so long that who waits for it hears so.
-  std::atomic<bool> log_stuck{false};
-  // How near a projection is to projections_full, as a pressure (admit/controller.h).
-  std::atomic<double> projections_pressure{0};
-  admit::Budget budget;
-  // Of each shard in the last second, by index in the map; told by its lane.
-  std::vector<std::atomic<double>> shard_writes;
-  HeatReports heat_reports;
 };
 
 class Lane {
@@ -178,6 +132,8 @@ class Lane {
   void Later(Task task) { later_.push_back(std::move(task)); }
   // Brings a reply to its connection, wherever that is.
   void Finish(const Origin& origin, std::string_view bytes, const shard::Gate& gate);
+  // Whether this lane owns the key's shard. Requires: the key has a place.
+  bool Has(std::string_view key);
   // Runs a command that no connection sent, on a key of this lane. `then` gets its reply, in this
   // turn or in a later one; what it says may not be durable yet.
   using Answered = std::function<void(std::string_view reply)>;
@@ -198,6 +154,15 @@ class Lane {
                           std::string_view key) const;
   bool Owns(size_t shard) const { return node_.owners[shard] == id_; }
   model::LaneId OwnerOf(size_t shard) const { return node_.owners[shard]; }
+  // --- For a map that changes, between turns of all lanes (reshape.h). ---
+
+  // Nothing is under way here that knows the map.
+  bool Quiet() const;
+  // What a shard that leaves takes along can be lent to its new lane now.
+  bool CanLend() const;
+  // Freezes the buffer, and lends it and those on their way to the store to these lanes.
+  void Lend(const std::vector<model::LaneId>& to);
+
   // A write over several lanes left for the lane that logs it: until its part of the record is
   // applied here, no position may pass it.
   void HoldPositions() { ++position_holds_; }
@@ -244,6 +209,8 @@ class Lane {
   void Tidy();
   void TellHeat();
   void MaybeFreeze();
+  void FreezeNow();
+  void EndLoans(const std::shared_ptr<const store::Buffer>& buffer);
   bool StoreBehind() const;
   double BuffersPressure() const;
   admit::Refusal WhyNoWrites() const;
@@ -275,6 +242,12 @@ class Lane {
   uint64_t log_bytes_ = 0;
   uint64_t clears_ = 0;
   uint64_t flushes_ = 0;  // runs that reached the store
+  // Buffers of this lane that others look into.
+  struct Loan {
+    std::shared_ptr<const store::Buffer> buffer;
+    model::LaneId to;
+  };
+  std::vector<Loan> loans_;
   int position_holds_ = 0;
   size_t refusals_left_ = 0;
   bool wants_freeze_ = false;                   // at the end of the last turn

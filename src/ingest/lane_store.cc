@@ -52,7 +52,8 @@ admit::Refusal Lane::WhyNoWrites() const {
 bool Lane::Crowded() {
   const bool log = node_.committer->full() && !shards_.refuses_all();
   const bool store = StoreBehind() && !shards_.refuses_all();
-  const bool lane = node_.fabric.Crowded(id_) || node_.lanes_full.load() > 0;
+  const bool lane = node_.fabric.Crowded(id_) || node_.lanes_full.load() > 0 ||
+                    node_.resting.load(std::memory_order_relaxed);
   if (log) meters_.crowded[Behind::kLog].Add();
   if (store) meters_.crowded[Behind::kStore].Add();
   if (lane) meters_.crowded[Behind::kLane].Add();
@@ -83,6 +84,10 @@ void Lane::MaybeFreeze() {
   // What a failed log did not take must not be stored.
   if (!wants_freeze_ || node_.committer->failed()) return;
   if (shards_.state().frozen() > 1) return;  // sockets rest meanwhile (Crowded)
+  FreezeNow();
+}
+
+void Lane::FreezeNow() {
   tidies_ = false;
   const model::Lsn last = node_.committer->appended();
   store::Run run = Freeze(last);
@@ -91,24 +96,71 @@ void Lane::MaybeFreeze() {
                            lane.shards_.state().Flushed(run);
                            ++lane.flushes_;
                            lane.stored_lsn_.store(last.value, std::memory_order_release);
+                           lane.EndLoans(run.buffer);
                            for (const Task& task : soon) task(lane);
                          });
+}
+
+bool Lane::Quiet() const {
+  for (const auto& packet : out_) {
+    if (!packet->empty()) return false;
+  }
+  return in_.empty() && later_.empty() && fetching_.empty() && deferred_.empty() &&
+         after_turn_.empty() && ready_.empty() && after_freeze_.empty() && own_.empty() &&
+         parking_.size() == 0 && position_holds_ == 0 && shards_.batch().empty();
+}
+
+// What it borrows itself it would have to lend on, and then to tell everybody in turn.
+bool Lane::CanLend() const {
+  return shards_.state().frozen() <= 1 && !shards_.state().borrows();
+}
+
+void Lane::Lend(const std::vector<model::LaneId>& to) {
+  const model::Lsn last = node_.committer->appended();
+  FreezeNow();
+  const store::State::Buffers buffers = shards_.state().Lend();
+  for (const model::LaneId lane : to) {
+    node_.lanes[lane.value]->shards_.Borrow(buffers, last);
+    for (const auto& buffer : buffers) loans_.push_back({buffer, lane});
+  }
+  node_.loans += to.size() * buffers.size();
+}
+
+void Lane::EndLoans(const std::shared_ptr<const store::Buffer>& buffer) {
+  std::erase_if(loans_, [&](const Loan& loan) {
+    if (loan.buffer != buffer) return false;
+    Call(loan.to, [buffer](Lane& there) {
+      there.shards_.state().GiveBack(buffer.get());
+      ++there.flushes_;
+    });
+    --node_.loans;
+    return true;
+  });
 }
 
 // Requires: no record of this lane's shards up to `last` is still to be applied here.
 store::Run Lane::Freeze(model::Lsn last) {
   std::vector<store::Position> positions;
   const auto& shards = node_.router->map().shards();
+  const auto add = [&](model::Lineage lineage) {
+    const model::ShardSeq next = node_.committer->next_seq(lineage);
+    positions.push_back({lineage, model::ShardSeq(next.value - 1), last});
+  };
   for (size_t i = 0; i < shards.size(); ++i) {
-    if (!Owns(i)) continue;
-    const model::ShardSeq next = node_.committer->next_seq(shards[i].lineage);
-    positions.push_back({shards[i].lineage, model::ShardSeq(next.value - 1), last});
+    if (Owns(i)) add(shards[i].lineage);
+  }
+  // Of one that retired, its successors' rows are in the buffers that its own were in.
+  const model::ShardMap& map = node_.router->map();
+  for (const model::RetiredShard& was : map.retired()) {
+    if (Owns(map.Find(was.keyspace, was.begin))) add(was.lineage);
   }
   return shards_.Freeze(std::move(positions), log_bytes_);
 }
 
 std::optional<store::Run> Lane::FreezeAll() {
   if (position_holds_ > 0 || shards_.state().frozen() > 0) return std::nullopt;
+  // What it borrows may not reach the store any more, and has to be there before.
+  if (shards_.state().borrows()) return std::nullopt;
   if (!shards_.batch().empty()) return std::nullopt;
   return Freeze(node_.committer->durable());
 }

@@ -9,6 +9,7 @@ namespace sluice::ingest {
 namespace {
 
 constexpr std::string_view kBusy = "the node is busy";
+constexpr std::string_view kMoved = "the key's shard has moved";
 
 bool MayPass(std::string_view error) {
   return error.starts_with("OVERLOADED ") || error.starts_with("NOSPACE ") ||
@@ -16,6 +17,12 @@ bool MayPass(std::string_view error) {
 }
 
 }  // namespace
+
+bool Lane::Has(std::string_view key) {
+  const Status placed = Place(key, &seen_);
+  SLUICE_CHECK(placed.ok());
+  return Owns(seen_.shard);
+}
 
 void Lane::RunOwn(const shard::Command& command, Answered then) {
   const std::string_view key = command.args[static_cast<size_t>(command.spec->first_key)];
@@ -63,10 +70,11 @@ void OwnWrites::Begin(const std::vector<Words>& writes) {
   batch_->left = writes.size();
   std::vector<std::vector<size_t>> by_lane(node_.lanes.size());
   std::string token;
+  const std::shared_ptr<const route::Router> router = node_.layout().router;
   for (size_t i = 0; i < writes.size(); ++i) {
-    const auto placed = node_.router->Place(writes[i][1], &token);
+    const auto placed = router->Place(writes[i][1], &token);
     SLUICE_CHECK(placed.has_value());
-    by_lane[node_.owners[placed->shard].value].push_back(i);
+    by_lane[router->map().shards()[placed->shard].lane.value].push_back(i);
   }
   for (const std::vector<size_t>& those : by_lane) {
     for (const size_t i : those) {
@@ -92,6 +100,12 @@ void OwnWrites::Run(Lane& lane, const std::shared_ptr<Batch>& batch, size_t firs
       return batch->Refused(i, kBusy, Code::kUnavailable);
     }
     args.assign(batch->writes[i].begin(), batch->writes[i].end());
+    if (!lane.Has(args[1])) {
+      const std::lock_guard lock(batch->mutex);
+      --batch->left;
+      batch->Refused(i, kMoved, Code::kUnavailable);
+      continue;
+    }
     shard::Command command;
     command.spec = &command::IfAbsent();
     command.args = args;

@@ -13,6 +13,7 @@ constexpr size_t kFewKeys = 64;    // read at once; among so many each has the s
 constexpr size_t kLevelsMax = 64;  // bytes drawn before the keys at hand must do
 
 struct Draw {
+  Node::Pin pin;
   Origin origin;
   resp::Version version;
   Prng prng;
@@ -118,8 +119,16 @@ void Look(Lane& home, const DrawPtr& draw) {
 
 Submitted SubmitRandomKey(Lane& lane, const shard::Command& command, const Origin& origin,
                           std::string&) {
-  auto draw = std::make_shared<Draw>(
-      Draw{origin, command.version, Prng(lane.shards().Random()), {}, {}, {}, 0, {}, {}});
+  auto draw = std::make_shared<Draw>(Draw{lane.node().pin,
+                                          origin,
+                                          command.version,
+                                          Prng(lane.shards().Random()),
+                                          {},
+                                          {},
+                                          {},
+                                          0,
+                                          {},
+                                          {}});
   for (size_t i = 0; i < lane.router().map().shards().size(); ++i) draw->shards.push_back(i);
   const auto first = static_cast<ptrdiff_t>(draw->prng.Below(draw->shards.size()));
   std::rotate(draw->shards.begin(), draw->shards.begin() + first, draw->shards.end());

@@ -7,10 +7,27 @@
 
 namespace sluice::ingest {
 
-Recovery::Recovery(Node& node, log::Log& log) : node_(node), log_(log) {
-  const auto& shards = node.router->map().shards();
-  shards_.resize(shards.size());
-  for (size_t i = 0; i < shards.size(); ++i) index_[shards[i].id] = i;
+Recovery::Recovery(Node& node, log::Log& log)
+    : node_(node), log_(log), together_(!node.router->map().retired().empty()) {
+  const model::ShardMap& map = node.router->map();
+  const auto add = [this](const auto& shard) {
+    ShardState& state = shards_.emplace_back();
+    state.id = shard.id;
+    state.keyspace = shard.keyspace;
+    state.begin = shard.begin;
+    state.end = shard.end;
+    state.lineage = shard.lineage;
+    state.epoch = shard.epoch;
+    index_[shard.id] = shards_.size() - 1;
+  };
+  for (const model::Shard& shard : map.shards()) add(shard);
+  for (const model::RetiredShard& shard : map.retired()) add(shard);
+}
+
+Lane& Recovery::LaneOf(const ShardState& shard) const {
+  if (together_) return *node_.lanes.front();
+  const size_t index = node_.router->map().Find(shard.keyspace, shard.begin);
+  return *node_.lanes[node_.owners[index].value];
 }
 
 Result<model::Lsn> Recovery::Witness(store::Store& store) {
@@ -30,21 +47,20 @@ Status Recovery::Begin() {
   }
   std::unordered_map<model::Lineage, store::Position> by_lineage;
   for (const store::Position& position : positions) by_lineage[position.lineage] = position;
-  const auto& shards = node_.router->map().shards();
   model::Lsn from = log_.next();
-  for (size_t i = 0; i < shards.size(); ++i) {
-    const auto at = by_lineage.find(shards[i].lineage);
+  for (ShardState& shard : shards_) {
+    const auto at = by_lineage.find(shard.lineage);
     // A shard without a position never had a record trimmed: a lane's first run carries them all.
     const bool known = at != by_lineage.end();
-    shards_[i].seq = known ? at->second.seq : model::ShardSeq();
-    shards_[i].stored_lsn = known ? at->second.lsn : model::Lsn();
+    shard.seq = known ? at->second.seq : model::ShardSeq();
+    shard.stored_lsn = known ? at->second.lsn : model::Lsn();
     from = std::min(from, known ? at->second.lsn.Next() : log_.first());
     if (known && at->second.lsn.Next() < log_.first()) {
       return Fail(
           Code::kCorrupt,
           fmt::format("the log begins at LSN {}, but shard {} needs it from LSN {}: segments are "
                       "missing. Bring them back, or restore a backup",
-                      log_.first().value, shards[i].id.value, at->second.lsn.value + 1));
+                      log_.first().value, shard.id.value, at->second.lsn.value + 1));
     }
   }
   progress_.from = progress_.at = from;
@@ -70,27 +86,25 @@ Error Recovery::Damaged(const log::GroupView& group, const std::string& what) co
 }
 
 Status Recovery::BeginGroup(const log::GroupView& group) {
-  const auto& shards = node_.router->map().shards();
   for (const log::ShardSpan& span : group.shards) {
     const auto at = index_.find(span.shard);
     if (at == index_.end()) {
       return Fail(
           Damaged(group, fmt::format("shard {} is not in the shard map", span.shard.value)));
     }
-    const model::Shard& shard = shards[at->second];
-    if (span.lineage != shard.lineage) {
+    ShardState& state = shards_[at->second];
+    if (span.lineage != state.lineage) {
       return Fail(
           Damaged(group, fmt::format("shard {} is another one in the shard map: the topology "
                                      "file is not this log's",
                                      span.shard.value)));
     }
-    if (span.epoch > shard.epoch) {
+    if (span.epoch > state.epoch) {
       return Fail(Damaged(
           group, fmt::format("shard {} is at epoch {} here, but at {} in the shard map: the map is "
                              "older than the log. Bring back the newest topology file",
-                             span.shard.value, span.epoch.value, shard.epoch.value)));
+                             span.shard.value, span.epoch.value, state.epoch.value)));
     }
-    ShardState& state = shards_[at->second];
     state.next = span.first_seq;
     if (span.first_seq > state.seq.Next()) {
       return Fail(
@@ -139,7 +153,7 @@ Status Recovery::ReplayRecord(const log::GroupView& group,
     }
     state.seq = seq;
     ++progress_.applied;
-    if (Status status = ReplayPart(part, at->second, time); !status.ok()) {
+    if (Status status = ReplayPart(part, state, time); !status.ok()) {
       // A row that the disk does not give just now is no damage of the log.
       return Fail(status.error().code, Damaged(group, status.error().message).message);
     }
@@ -147,26 +161,26 @@ Status Recovery::ReplayRecord(const log::GroupView& group,
   return Ok();
 }
 
-Status Recovery::ReplayPart(const model::RecordPart& part, size_t index, model::LogTime time) {
-  Lane& lane = *node_.lanes[node_.owners[index].value];
+Status Recovery::ReplayPart(const model::RecordPart& part, const ShardState& shard,
+                            model::LogTime time) {
+  Lane& lane = LaneOf(shard);
   Reader reader(part.effects);
   model::Effect effect;
   while (!reader.done()) {
     if (!model::ReadEffect(reader, &effect, &fields_)) {
       return Fail(Code::kCorrupt, "an effect cannot be read; it may be of a newer version");
     }
-    SLUICE_TRY(PlaceEffect(effect, index));
+    SLUICE_TRY(PlaceEffect(effect, shard));
     const bool partial =
         effect.kind == model::EffectKind::kPatch || effect.kind == model::EffectKind::kClearShard;
     progress_.partial += partial ? 1 : 0;
-    SLUICE_TRY(lane.shards().Replay(effect, index, token_, time));
+    SLUICE_TRY(lane.shards().Replay(effect, {token_, shard.begin, shard.end}, time));
   }
   return Ok();
 }
 
-Status Recovery::PlaceEffect(const model::Effect& effect, size_t index) {
+Status Recovery::PlaceEffect(const model::Effect& effect, const ShardState& shard) {
   using model::EffectKind;
-  const model::Shard& shard = node_.router->map().shards()[index];
   if (effect.keyspace != shard.keyspace) {
     return Fail(Code::kCorrupt, "an effect of another keyspace than its shard's");
   }
@@ -176,9 +190,9 @@ Status Recovery::PlaceEffect(const model::Effect& effect, size_t index) {
   }
   const auto placed = node_.router->Place(effect.key, &token_);
   if (!placed.has_value()) return Fail(Code::kCorrupt, placed.error().message);
-  if (placed->shard != index) {
-    return Fail(Code::kCorrupt, "an effect on a key of another shard");
-  }
+  const bool within = placed->keyspace->id == shard.keyspace && token_ >= shard.begin &&
+                      (shard.end.empty() || token_ < shard.end);
+  if (!within) return Fail(Code::kCorrupt, "an effect on a key of another shard");
   if (effect.kind == EffectKind::kPatch &&
       (effect.offset > command::kValueBytesMax ||
        effect.offset + effect.value.size() > command::kValueBytesMax)) {
@@ -189,17 +203,16 @@ Status Recovery::PlaceEffect(const model::Effect& effect, size_t index) {
 
 // The lane's buffer goes into the store, with where replay is.
 Status Recovery::Flush(Lane& lane) {
-  const auto& shards = node_.router->map().shards();
   const model::Lsn last(progress_.at.value - 1);
   std::vector<store::Position> positions;
-  for (size_t i = 0; i < shards.size(); ++i) {
-    if (lane.Owns(i)) positions.push_back({shards[i].lineage, shards_[i].seq, last});
+  for (const ShardState& shard : shards_) {
+    if (&LaneOf(shard) == &lane) positions.push_back({shard.lineage, shard.seq, last});
   }
   const store::Run run = lane.shards().Freeze(std::move(positions), bytes_);
   SLUICE_TRY(node_.store.Apply(run));
   lane.shards().state().Flushed(run);
-  for (size_t i = 0; i < shards.size(); ++i) {
-    if (lane.Owns(i)) shards_[i].stored_lsn = last;
+  for (ShardState& shard : shards_) {
+    if (&LaneOf(shard) == &lane) shard.stored_lsn = last;
   }
   ++progress_.runs;
   return Ok();
@@ -212,19 +225,19 @@ Status Recovery::StoreAll() {
 
 std::unordered_map<model::Lineage, model::ShardSeq> Recovery::NextSeq() const {
   std::unordered_map<model::Lineage, model::ShardSeq> next;
-  const auto& shards = node_.router->map().shards();
-  for (size_t i = 0; i < shards.size(); ++i) next[shards[i].lineage] = shards_[i].seq.Next();
+  for (const ShardState& shard : shards_) next[shard.lineage] = shard.seq.Next();
   return next;
 }
 
 Status Recovery::Finish() {
+  if (together_) SLUICE_TRY(Flush(*node_.lanes.front()));
   // One millisecond on: generations of the last turns may have run ahead of the log's time.
   model::LogTime floor = model::LogTime::OfMs(log_.time().ms() + 1);
   for (Lane* lane : node_.lanes) floor = std::max(floor, lane->shards().clock());
   for (Lane* lane : node_.lanes) {
     model::Lsn stored = log_.next();
-    for (size_t i = 0; i < shards_.size(); ++i) {
-      if (lane->Owns(i)) stored = std::min(stored, shards_[i].stored_lsn);
+    for (const ShardState& shard : shards_) {
+      if (&LaneOf(shard) == lane) stored = std::min(stored, shard.stored_lsn);
     }
     lane->BeginServing(floor, stored);
   }

@@ -49,6 +49,11 @@ class Recovery {
 
  private:
   struct ShardState {
+    model::ShardId id;
+    model::KeyspaceId keyspace;
+    std::string_view begin, end;
+    model::Lineage lineage;
+    model::Epoch epoch;
     model::ShardSeq seq;    // applied or stored up to here
     model::Lsn stored_lsn;  // of the position in the store
     model::ShardSeq next;   // of the group that is replayed
@@ -56,18 +61,24 @@ class Recovery {
   Status Replay(const log::GroupView& group);
   Status ReplayRecord(const log::GroupView& group, const std::vector<model::RecordPart>& parts,
                       model::LogTime time);
-  Status ReplayPart(const model::RecordPart& part, size_t index, model::LogTime time);
+  Status ReplayPart(const model::RecordPart& part, const ShardState& shard, model::LogTime time);
   // Finds the effect's token. kCorrupt: no command on that shard makes such an effect.
-  Status PlaceEffect(const model::Effect& effect, size_t index);
+  Status PlaceEffect(const model::Effect& effect, const ShardState& shard);
   Status BeginGroup(const log::GroupView& group);
   Status Flush(Lane& lane);
+  // In whose buffer its rows are gathered.
+  Lane& LaneOf(const ShardState& shard) const;
   Error Damaged(const log::GroupView& group, const std::string& what) const;
 
   Node& node_;
   log::Log& log_;
+  // A retired shard's keys may be several lanes' now. So that none of its records is applied again
+  // over what came behind it, all rows go into one buffer, and reach the store in one step with all
+  // positions; before the lanes serve, they are there.
+  const bool together_;
   std::unique_ptr<log::Reader> reader_;
   std::unordered_map<model::ShardId, size_t> index_;
-  std::vector<ShardState> shards_;
+  std::vector<ShardState> shards_;  // those of the map, in its order, then retired ones
   std::vector<model::Field> fields_;
   std::string token_;
   uint64_t bytes_ = 0;

@@ -179,6 +179,7 @@ Stretch Merge(const std::vector<Source*>& sources, const ScanRequest& request, u
 
 // A page on its way.
 struct Walk {
+  Node::Pin pin;
   ScanRequest request;
   std::function<void(Lane&, ScanPage)> then;
   store::Snapshot snapshot;
@@ -274,6 +275,8 @@ void Read(Lane& lane, const WalkPtr& walk) {
   lane.Offload([walk](store::Store&) { ReadBelow(*walk); },
                [walk](Lane& back) {
                  for (size_t i = 0; i < walk->orders.size(); ++i) {
+                   // That of another lane's buffer is kept there.
+                   if (walk->snapshot.lent[i] != model::Turn()) continue;
                    walk->snapshot.buffers[i]->KeepOrder(walk->orders[i]);
                  }
                  Finish(back, walk);
@@ -282,8 +285,9 @@ void Read(Lane& lane, const WalkPtr& walk) {
 
 void Begin(Lane& lane, const WalkPtr& walk) {
   walk->snapshot = lane.shards().state().Snap();
-  for (const auto& buffer : walk->snapshot.buffers) {
-    const OrderPtr& order = buffer->order();
+  for (size_t i = 0; i < walk->snapshot.buffers.size(); ++i) {
+    const bool own = walk->snapshot.lent[i] == model::Turn();
+    const OrderPtr order = own ? walk->snapshot.buffers[i]->order() : nullptr;
     walk->orders.push_back(order ? order : std::make_shared<const KeyOrder>());
   }
   walk->mark = walk->orders[0]->mark();
@@ -294,6 +298,7 @@ void Begin(Lane& lane, const WalkPtr& walk) {
 
 void Scan(Lane& lane, ScanRequest request, std::function<void(Lane&, ScanPage)> then) {
   auto walk = std::make_shared<Walk>();
+  walk->pin = lane.node().pin;
   walk->request = std::move(request);
   walk->then = std::move(then);
   lane.scans().Enter(lane, [walk](Lane& in_turn) { Begin(in_turn, walk); });

@@ -41,11 +41,13 @@ uint64_t NodeStats::keys() const {
 
 void GatherStats(Lane& lane, std::function<void(Lane&, NodeStats)> then) {
   struct Flow {
+    Node::Pin pin;
     size_t left;
     NodeStats stats;
     std::function<void(Lane&, NodeStats)> then;
   };
-  auto flow = std::make_shared<Flow>(Flow{lane.node().lanes.size(), {}, std::move(then)});
+  auto flow =
+      std::make_shared<Flow>(Flow{lane.node().pin, lane.node().lanes.size(), {}, std::move(then)});
   const model::LaneId asker = lane.id();
   for (Lane* each : lane.node().lanes) {
     lane.Call(each->id(), [flow, asker](Lane& there) {

@@ -57,7 +57,8 @@ bool Sweeper::Reading::ReadKeyspace(store::Cursor& cursor, const model::Keyspace
     if (due.size() == limit || looks == limit * kIndexLooksPerKey) return false;
     ++looks;
     position.assign(cursor.key()).push_back('\0');
-    if (!lane.Owns(router.map().Find(keyspace.id, parts.token))) continue;
+    const size_t shard = router.map().Find(keyspace.id, parts.token);
+    if (router.map().shards()[shard].lane != lane.id()) continue;
     Due& one = due.emplace_back();
     one.index_key = cursor.key();
     model::ValueKey(one.value_key, keyspace.id, parts.token, parts.key);
@@ -77,13 +78,23 @@ void Sweeper::SweepBuffers() {
       [this](model::KeyspaceId keyspace, std::string_view key) {
         return lane_.parking().Held(keyspace, key);
       },
-      [this](std::string_view key) { return lane_.Locate(key); });
+      [this](std::string_view key) { return lane_.Locate(key); },
+      [this](std::string_view key) { return PassOn(key); });
   if (!more) return;
   buffers_again_ = true;
   lane_.Later([this](Lane&) {
     buffers_again_ = false;
     SweepBuffers();
   });
+}
+
+// A once token of a shard that has left: its new lane has the row, and learns that it is due.
+bool Sweeper::PassOn(std::string_view once_key) {
+  const size_t shard = lane_.Locate(once_key).shard;
+  if (lane_.Owns(shard)) return false;
+  lane_.Call(lane_.OwnerOf(shard), [key = std::string(once_key), at = lane_.shards().now_ms()](
+                                       Lane& there) { there.shards().FoundOnce(key, at, 0); });
+  return true;
 }
 
 void Sweeper::ReadIndex() {
@@ -113,6 +124,7 @@ void Sweeper::EndSome(const std::shared_ptr<Reading>& reading) {
   for (; reading->at < end; ++reading->at) {
     const Reading::Due& one = reading->due[reading->at];
     const shard::KeyPlace place = lane_.Locate(one.value_key);
+    if (!lane_.Owns(place.shard)) continue;  // it moved; its new lane will find it
     if (lane_.parking().Held(place.keyspace, place.key)) {
       reading->skipped = true;
     } else {

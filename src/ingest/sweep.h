@@ -35,6 +35,7 @@ class Sweeper {
   struct Reading;
 
   void SweepBuffers();
+  bool PassOn(std::string_view once_key);
   void ReadIndex();
   void EndSome(const std::shared_ptr<Reading>& reading);
   void Finish(const Reading& reading);

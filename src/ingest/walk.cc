@@ -8,6 +8,7 @@ namespace sluice::ingest {
 namespace {
 
 struct Walking {
+  Node::Pin pin;
   std::vector<std::pair<size_t, ScanRequest>> stretches;
   size_t at = 0;
   std::function<bool(std::vector<ScanItem>&&, size_t)> take;
@@ -77,6 +78,7 @@ void WalkShards(Lane& home, std::vector<std::pair<size_t, ScanRequest>> stretche
                 std::function<bool(std::vector<ScanItem>&&, size_t)> take,
                 std::function<void(Lane&, WalkEnd)> end) {
   auto walking = std::make_shared<Walking>();
+  walking->pin = home.node().pin;
   walking->stretches = std::move(stretches);
   walking->take = std::move(take);
   walking->end = std::move(end);

@@ -24,7 +24,8 @@ Result<std::unique_ptr<Copier>> Copier::Begin(const Source& source) {
 Status Copier::ReadPosition() {
   model::Lsn next = source_.log.next();
   std::string key;
-  for (const SourceShard& shard : source_.shards) {
+  const std::shared_ptr<const SourceShards> shards = source_.shards();
+  for (const SourceShard& shard : *shards) {
     model::PositionKey(key, shard.lineage);
     cursor_->Seek(key);
     SLUICE_TRY(cursor_->status());

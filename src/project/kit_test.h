@@ -36,17 +36,25 @@ class TestNode {
  public:
   explicit TestNode(uint64_t seed, size_t shards = 3) : world(seed), prng(seed) {
     store = store::MemoryStore::Open(std::make_shared<store::MemoryStore::Medium>(), {}).value();
-    for (size_t i = 0; i < shards; ++i) {
-      shards_.push_back({model::ShardId(static_cast<uint32_t>(10 + i)), model::Lineage(100 + i)});
+    AddShards(shards);
+  }
+
+  // As a split does; those that were there stay.
+  void AddShards(size_t more) {
+    SourceShards shards = shards_ ? *shards_ : SourceShards();
+    for (; more > 0; --more) {
+      const size_t i = shards.size();
+      shards.push_back({model::ShardId(static_cast<uint32_t>(10 + i)), model::Lineage(100 + i)});
       next_.push_back(1);
     }
+    shards_ = std::make_shared<const SourceShards>(std::move(shards));
   }
 
   Source source() {
     return {*read_through,
             *store,
             keyspace,
-            shards_,
+            [this] { return shards_; },
             [this](model::Lineage lineage) { return model::ShardSeq(next_[lineage.value - 100]); },
             [this] { return model::Lsn(log.next().value - 1); },
             [this](std::string_view key, std::string* token) {
@@ -60,8 +68,8 @@ class TestNode {
     std::string encoded;
     for (const model::Effect& effect : effects) model::AppendEffect(encoded, effect);
     std::string bytes;
-    model::AppendRecord(bytes, shards_[shard].id, encoded);
-    Append(bytes, {{shards_[shard].id, model::Epoch(1), shards_[shard].lineage,
+    model::AppendRecord(bytes, (*shards_)[shard].id, encoded);
+    Append(bytes, {{(*shards_)[shard].id, model::Epoch(1), (*shards_)[shard].lineage,
                     model::ShardSeq(next_[shard]), 1}});
     ++next_[shard];
   }
@@ -87,7 +95,7 @@ class TestNode {
     return effect;
   }
 
-  size_t ShardOf(const std::string& key) const { return key.back() % shards_.size(); }
+  size_t ShardOf(const std::string& key) const { return key.back() % shards_->size(); }
 
   void Increment(const std::string& key, int64_t delta) {
     int64_t value = 0;
@@ -187,9 +195,9 @@ class TestNode {
       }
     }
     run.buffer = buffer;
-    for (size_t i = 0; i < shards_.size(); ++i) {
+    for (size_t i = 0; i < shards_->size(); ++i) {
       run.positions.push_back(
-          {shards_[i].lineage, model::ShardSeq(next_[i] - 1), model::Lsn(log.next().value - 1)});
+          {(*shards_)[i].lineage, model::ShardSeq(next_[i] - 1), model::Lsn(log.next().value - 1)});
     }
     ASSERT_TRUE(store->Apply(run).ok());
   }
@@ -255,7 +263,7 @@ class TestNode {
     ASSERT_TRUE(log.Append(log.next(), log.term(), group).ok());
   }
 
-  std::vector<SourceShard> shards_;
+  std::shared_ptr<const SourceShards> shards_;
   std::vector<uint64_t> next_;
   uint64_t next_foreign_ = 1;
   uint64_t generation_ = 0;

@@ -173,11 +173,12 @@ Status Projector::GoOn(const Position& position) {
 
 // Places of another node's log: rows that this one's state knows nothing of.
 Status Projector::CheckIsOurs(const Position& position) const {
+  const std::shared_ptr<const SourceShards> shards = source_.shards();
   for (const Place& place : position) {
-    const bool ours =
-        place.lineage == model::Lineage(kSteps) ||
-        std::any_of(source_.shards.begin(), source_.shards.end(),
-                    [&](const SourceShard& shard) { return shard.lineage == place.lineage; });
+    const bool ours = place.lineage == model::Lineage(kSteps) ||
+                      std::any_of(shards->begin(), shards->end(), [&](const SourceShard& shard) {
+                        return shard.lineage == place.lineage;
+                      });
     if (ours) continue;
     return Fail(Code::kCorrupt,
                 "the sink has places of another log: it is another node's sink, or this node's "

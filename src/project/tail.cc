@@ -13,10 +13,16 @@ constexpr model::Lsn kNoEnd(UINT64_MAX);
 
 }  // namespace
 
-Tail::Tail(const Source& source) : source_(source), changes_(source.keyspace) {
-  for (const SourceShard& shard : source.shards) {
-    by_id_[shard.id] = shards_.size();
+Tail::Tail(const Source& source) : source_(source), changes_(source.keyspace) {}
+
+void Tail::TakeShards() {
+  std::shared_ptr<const SourceShards> now = source_.shards();
+  if (now == known_) return;
+  known_ = std::move(now);
+  for (const SourceShard& shard : *known_) {
+    if (!by_id_.emplace(shard.id, shards_.size()).second) continue;
     shards_.emplace_back().shard = shard;
+    ends_.push_back(model::ShardSeq(1));
   }
 }
 
@@ -25,6 +31,7 @@ Status Tail::Begin(const Position& position, model::Lsn from) {
   for (const Place& place : position) places[place.lineage] = place.seq;
   const std::vector<model::Lsn> starts = source_.log.starts();
   const model::Lsn appended = source_.appended();
+  TakeShards();
   ends_.clear();
   for (Shard& shard : shards_) {
     const auto place = places.find(shard.shard.lineage);
@@ -140,6 +147,7 @@ Result<bool> Tail::NextGroup() {
     }
     at_end_ = false;
     group_ = found;
+    TakeShards();  // before they had a record, they were there
     SLUICE_TRY(Enter(*found));
   }
   return true;

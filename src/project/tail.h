@@ -40,13 +40,16 @@ struct SourceShard {
   model::ShardId id;
   model::Lineage lineage;
 };
+using SourceShards = std::vector<SourceShard>;
 
 // What a projection reads of a node.
 struct Source {
   log::Log& log;
   store::Store& store;
   const model::Keyspace& keyspace;
-  std::vector<SourceShard> shards;  // the keyspace's
+  // Of the keyspace, those that it ever had, retired ones included. None is ever left out again;
+  // new ones are there before they have a record. Any thread.
+  std::function<std::shared_ptr<const SourceShards>()> shards;
   // The number that the lineage's next record will carry, and the last LSN that was given out: all
   // records with smaller numbers have LSNs up to it, if it is asked for afterwards.
   std::function<model::ShardSeq(model::Lineage)> next_seq;
@@ -91,6 +94,8 @@ class Tail {
   };
   // Where to begin reading: no record that is lacking lies before.
   Result<model::Lsn> FindStart(const std::vector<model::Lsn>& starts, model::Lsn appended) const;
+  // Learns of shards that are new since it was last asked.
+  void TakeShards();
   Status ReadFrom(model::Lsn first);
   Result<bool> LacksNothingBefore(model::Lsn from, model::Lsn until) const;
   Result<bool> NextGroup();
@@ -104,6 +109,7 @@ class Tail {
   void Mark(Shard& shard);
 
   const Source& source_;
+  std::shared_ptr<const SourceShards> known_;  // what shards_ was made of
   std::vector<Shard> shards_;
   std::unordered_map<model::ShardId, size_t> by_id_;
   std::unique_ptr<log::Reader> reader_;

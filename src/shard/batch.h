@@ -73,6 +73,8 @@ class TurnBatch {
   uint32_t count(size_t shard) const { return counts_[shard]; }
 
   void Clear();
+  // The map has so many shards now. Requires: empty().
+  void Resize(size_t shards) { counts_.assign(shards, 0); }
 
  private:
   static constexpr size_t kSeats = 2048;

@@ -122,10 +122,12 @@ command::View::Have KeyView::AllFields(std::string_view key, const model::RowVie
   // The newest buffer that names a field decides; what none names is as stored. The views point
   // into buffers that the snapshot holds.
   std::unordered_set<std::string_view> decided;
-  for (const auto& buffer : fetch_->snapshot.buffers) {
-    buffer->ForEachOf(other_key_, [&](std::string_view stored, std::string_view value, bool deleted,
-                                      model::Turn turn) {
-      wait_ = std::max(wait_, turn);
+  const store::Snapshot& snapshot = fetch_->snapshot;
+  for (size_t i = 0; i < snapshot.buffers.size(); ++i) {
+    const model::Turn lent = snapshot.lent[i];
+    snapshot.buffers[i]->ForEachOf(other_key_, [&](std::string_view stored, std::string_view value,
+                                                   bool deleted, model::Turn turn) {
+      wait_ = std::max(wait_, lent == model::Turn() ? turn : lent);
       const std::string_view field = stored.substr(other_key_.size());
       if (decided.insert(field).second && !deleted) fields->push_back({field, value});
       return true;

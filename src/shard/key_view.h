@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,8 @@ struct KeyPlace {
   size_t shard = 0;  // index into the map
   std::string_view shard_begin, shard_end;
   store::HashedKey value_key = {};  // where its value is stored; empty: to be made
+  // Where else numbers of its producers may lie: ShardMap::FormerBegins.
+  std::span<const std::string> former_begins = {};
 };
 
 class KeyView final : public command::View {

@@ -149,30 +149,56 @@ Result<Outcome> Shards::Look(const KeyPlace& place, bool with_value, Fetch* fetc
   return Outcome{true, turns_.GateOf(view_.wait())};
 }
 
+// Whether the row at key_ is there, with at least that number.
+Shards::Seen Shards::FindOnceRow(uint64_t least, model::OnceRow* row) {
+  std::string_view bytes;
+  const command::View::Have have = view_.FindOther(key_, &bytes);
+  if (have == command::View::Have::kCold) return Seen::kCold;
+  const bool kept =
+      have == command::View::Have::kYes && model::DecodeOnce(bytes, row) && row->number >= least;
+  return kept ? Seen::kYes : Seen::kNo;
+}
+
+// A number that was used before the shard was split or merged lies where the shard began then. What
+// a neighbour wrote there since may have taken its place: then it is not known, as of any number
+// that is too old.
+Shards::Seen Shards::FindProducer(const Once& once, const KeyPlace& place, model::OnceRow* row) {
+  const auto slot = static_cast<uint16_t>(once.seq % model::kProducerSlots);
+  bool cold = false;
+  const auto look = [&](std::string_view begin) {
+    model::ProducerKey(key_, place.keyspace, begin, once.user, once.token, slot);
+    const Seen seen = FindOnceRow(once.seq, row);
+    cold = cold || seen == Seen::kCold;
+    return seen == Seen::kYes;
+  };
+  if (look(place.shard_begin)) return Seen::kYes;
+  for (const std::string& begin : place.former_begins) {
+    if (look(begin)) return Seen::kYes;
+  }
+  return cold ? Seen::kCold : Seen::kNo;
+}
+
 Shards::Seen Shards::FindOnce(const Command& command, const KeyPlace& place, Fetch* fetch,
                               std::string& reply, Gate* gate) {
   const Once& once = command.once;
   view_.Begin(place, turns_.current(), now_ms_, fetch);
   const bool by_token = once.kind == Once::Kind::kToken;
+  model::OnceRow row;
+  Seen seen = Seen::kNo;
   if (by_token) {
     model::OnceKey(key_, place.keyspace, place.token, place.key, once.user, once.token);
+    seen = FindOnceRow(now_ms_ + 1, &row);
   } else {
-    model::ProducerKey(key_, place.keyspace, place.shard_begin, once.user, once.token,
-                       static_cast<uint16_t>(once.seq % model::kProducerSlots));
+    seen = FindProducer(once, place, &row);
   }
-  std::string_view bytes;
-  const command::View::Have have = view_.FindOther(key_, &bytes);
-  if (have == command::View::Have::kCold) return Seen::kCold;
+  if (seen == Seen::kCold) return Seen::kCold;
   resp::Reply writer(reply, command.version);
   *gate = turns_.GateOf(view_.wait());
   if (view_.error()) {
     writer.Error(ReadError(*view_.error()));
     return Seen::kYes;
   }
-  model::OnceRow row;
-  const bool kept = have == command::View::Have::kYes && model::DecodeOnce(bytes, &row) &&
-                    (by_token ? row.number > now_ms_ : row.number >= once.seq);
-  if (!kept) {
+  if (seen == Seen::kNo) {
     if (!by_token || once_bytes() < limits_.once_bytes) return Seen::kNo;
     meters_.once_refused.Add();
     writer.Error(kOnceFull.TextFor(command.ClassIn(place.policy)));
@@ -280,7 +306,7 @@ void Shards::Expire(const KeyPlace& place) {
   meters_.expired.Add();
 }
 
-bool Shards::Sweep(size_t max, const Held& held, const Locate& locate) {
+bool Shards::Sweep(size_t max, const Held& held, const Locate& locate, const PassedOn& passed_on) {
   const std::vector<std::string> keys = expiries_.PopDue(now_ms_, max);
   for (const std::string& stored : keys) {
     const KeyPlace place = locate(stored);
@@ -300,6 +326,7 @@ bool Shards::Sweep(size_t max, const Held& held, const Locate& locate) {
   // the row, which may be on disk: every row of a token was put into the queue with its time.
   const std::vector<std::string> tokens = once_queue_.PopDue(now_ms_, max);
   for (const std::string& stored : tokens) {
+    if (passed_on(stored)) continue;
     state_.active().Delete(stored, turns_.current());
   }
   return keys.size() == max || tokens.size() == max;
@@ -331,11 +358,25 @@ void Shards::FoundOnce(std::string_view stored_key, uint64_t ends_ms, size_t row
   if (!once_queue_.Contains(stored_key)) once_queue_.Add(ends_ms, stored_key, row_bytes);
 }
 
-Status Shards::Replay(const model::Effect& effect, size_t shard, std::string_view token,
-                      model::LogTime time) {
+Status Shards::Replay(const model::Effect& effect, const Where& where, model::LogTime time) {
   clock_ = std::max(clock_, time);
   if (effect.generation.value > clock_.value) clock_.value = effect.generation.value;
-  return applier_.Apply(effect, AtOf(shard, token, model::Turn(), time.ms()));
+  return applier_.Apply(
+      effect, {where.token, where.shard_begin, where.shard_end, model::Turn(), time.ms()});
+}
+
+void Shards::Adopt(std::shared_ptr<const model::ShardMap> map,
+                   std::span<const heat::Former> former) {
+  SLUICE_CHECK(batch_.empty() && former.size() == map->shards().size());
+  map_ = std::move(map);
+  batch_.Resize(former.size());
+  heat_.Adopt(former);
+}
+
+void Shards::Borrow(const store::State::Buffers& buffers, model::Lsn lsn) {
+  turns_.CoverForeign(lsn);
+  state_.Borrow(buffers, turns_.current());
+  turns_.End(model::Lsn());
 }
 
 }  // namespace sluice::shard

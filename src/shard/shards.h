@@ -99,7 +99,7 @@ std::string ReadError(const Error& error);
 
 class Shards {
  public:
-  // `map` may be replaced by Adopt; `seed` feeds the commands that choose at random.
+  // `map` may be replaced by Adopt. `seed` feeds the commands that choose at random.
   Shards(store::Store& store, std::shared_ptr<const model::ShardMap> map, Limits limits,
          uint64_t seed);
 
@@ -176,11 +176,13 @@ class Shards {
   const Turns& turns() const { return turns_; }
 
   // Removes what has expired by now: keys of the write buffer and once tokens, at most `max` of
-  // each. Keys that are `held` are left for later; `locate` finds the place of a value key. True
-  // when more may be due.
+  // each. Keys that are `held` are left for later; `locate` finds the place of a value key;
+  // `passed_on` says of a once token's key that its shard is another lane's now, which was told.
+  // True when more may be due.
   using Held = std::function<bool(model::KeyspaceId, std::string_view key)>;
   using Locate = std::function<KeyPlace(std::string_view value_key)>;
-  bool Sweep(size_t max, const Held& held, const Locate& locate);
+  using PassedOn = std::function<bool(std::string_view once_key)>;
+  bool Sweep(size_t max, const Held& held, const Locate& locate, const PassedOn& passed_on);
   // The same for a key that the store's index names. `stored` is its row there; empty: none.
   // Requires: no run has reached the store since that was read.
   void SweepStored(const KeyPlace& place, std::string_view index_key, std::string_view stored);
@@ -206,9 +208,17 @@ class Shards {
     buffer_began_ = 0;
   }
   model::LogTime clock() const { return clock_; }
-  // Replay of one effect at recovery; its turn is 0.
-  Status Replay(const model::Effect& effect, size_t shard, std::string_view token,
-                model::LogTime time);
+  // Replay of one effect at recovery, of a shard that began and ended there; its turn is 0.
+  struct Where {
+    std::string_view token, shard_begin, shard_end;
+  };
+  Status Replay(const model::Effect& effect, const Where& where, model::LogTime time);
+
+  // The map is another one from now on; `former`: by its shards. Requires: no turn is running, and
+  // nothing waits here that names a shard.
+  void Adopt(std::shared_ptr<const model::ShardMap> map, std::span<const heat::Former> former);
+  // Rows that come from another lane, whose records lie at `lsn` at the latest (store::State).
+  void Borrow(const store::State::Buffers& buffers, model::Lsn lsn);
 
   // After replay: a once token that the store holds. What was replayed of it is newer.
   void FoundOnce(std::string_view stored_key, uint64_t ends_ms, size_t row_bytes);
@@ -226,6 +236,8 @@ class Shards {
   At AtOf(size_t shard, std::string_view token, model::Turn turn, uint64_t now_ms) const;
   void CountWrite(const Change& change);
   void Expire(const KeyPlace& place);
+  Seen FindOnceRow(uint64_t least, model::OnceRow* row);
+  Seen FindProducer(const Once& once, const KeyPlace& place, model::OnceRow* row);
   Outcome RunHandler(const Command& command, const KeyPlace& place, std::string& reply);
 
   std::shared_ptr<const model::ShardMap> map_;

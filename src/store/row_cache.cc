@@ -27,6 +27,11 @@ void RowCache::Begin(std::shared_ptr<const Buffer> run) {
   }
 }
 
+void RowCache::Clear() {
+  generations_.clear();
+  Begin(nullptr);
+}
+
 void RowCache::Stored(std::shared_ptr<const Buffer> run) {
   // A run that cannot be kept makes what is older doubtful.
   if (run->bytes() > bytes_max_) {

@@ -37,6 +37,8 @@ class RowCache {
   // The run is in the store.
   void Stored(std::shared_ptr<const Buffer> run);
 
+  void Clear();
+
   size_t bytes() const;
 
  private:

@@ -5,6 +5,9 @@
 //   Freeze()  the active buffer becomes a run; a new one takes its place.
 //   Flushed() the run is in the store; its buffer is forgotten.
 //
+// When a shard comes from another lane, that lane lends the frozen buffers that have its rows, and
+// this one looks into them as well until they are in the store.
+//
 // Threads:  the lane's own. The flusher uses the Run only. A Snapshot may be used on any thread.
 #pragma once
 
@@ -32,6 +35,8 @@ struct Found {
 struct Snapshot {
   std::unique_ptr<Cursor> cursor;
   std::vector<std::shared_ptr<const Buffer>> buffers;
+  std::vector<model::Turn>
+      lent;  // beside them: what readers of it wait for; 0: it is the lane's own
 };
 
 class State {
@@ -62,7 +67,7 @@ class State {
 
   Buffer& active() { return *active_; }  // all writes go here
   const Buffer& active() const { return *active_; }
-  size_t frozen() const { return frozen_.size(); }  // runs with rows on their way
+  size_t frozen() const { return frozen_.size() - lent_; }  // runs with rows on their way
   size_t frozen_bytes() const { return frozen_bytes_; }
   size_t bytes() const;    // active and frozen
   size_t entries() const;  // the same; see Buffer::entries
@@ -72,7 +77,20 @@ class State {
   // Without rows to store, the run has no buffer. Requires: nothing else writes the active buffer
   // afterwards.
   Run Freeze(std::vector<Position> positions);
-  void Flushed(const Run& run);  // the oldest frozen one
+  // The run is in the store, and all that were to reach it before. It is the lane's oldest.
+  void Flushed(const Run& run);
+
+  // --- Shards that change hands. ---
+
+  using Buffers = std::vector<std::shared_ptr<const Buffer>>;
+  // All frozen ones, oldest first. Requires: none of them is lent.
+  Buffers Lend() const;
+  bool borrows() const { return lent_ > 0; }
+  // Rows of shards that come to this lane, newer than what its buffers know of them. They reach the
+  // store before any run that is frozen here from now on. Who sees them waits for `turn`.
+  void Borrow(const Buffers& buffers, model::Turn turn);
+  // That buffer is in the store.
+  void GiveBack(const Buffer* buffer);
 
   Snapshot Snap();
   Store& store() { return store_; }
@@ -84,7 +102,12 @@ class State {
   Store& store_;
   std::shared_ptr<Pieces> pieces_;
   std::shared_ptr<Buffer> active_;
-  std::deque<std::shared_ptr<const Buffer>> frozen_;  // oldest first
+  struct Frozen {
+    std::shared_ptr<const Buffer> buffer;
+    model::Turn lent;  // 0: the lane's own
+  };
+  std::deque<Frozen> frozen_;  // oldest first
+  size_t lent_ = 0;            // of them
   size_t frozen_bytes_ = 0;
   RowCache cache_;
   uint32_t answers_ = ~uint32_t{0};  // of the last questions to its memory: one bit each
