@@ -1,6 +1,6 @@
 """What is measured, each bar in a module of its own: a function from the bench to a Section."""
 
-from scenarios import examples, s1, s2, s3, s3b, s4, s6, s7, s8, s9, s10, s12, s13, shards
+from scenarios import examples, s1, s2, s3, s3b, s4, s6, s7, s8, s9, s10, s11, s12, s13, shards
 
 ALL = {
     "S1": s1.measure,
@@ -13,6 +13,7 @@ ALL = {
     "S8": s8.measure,
     "S9": s9.measure,
     "S10": s10.measure,
+    "S11": s11.measure,
     "S12": s12.measure,
     "S13": s13.measure,
     "SHARDS": shards.measure,

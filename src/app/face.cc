@@ -87,7 +87,8 @@ Result<std::string> Face::ShardsJson() {
   NodeProcess* process = Serving();
   if (process == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
   nlohmann::json shards = nlohmann::json::array();
-  const route::Router& router = *process->node().router;
+  const ingest::Node::Layout layout = process->node().layout();
+  const route::Router& router = *layout.router;
   const std::map<model::ShardId, heat::ShardHeat> heat = process->heat().Shards();
   for (size_t i = 0; i < router.map().shards().size(); ++i) {
     const model::Shard& shard = router.map().shards()[i];
@@ -98,7 +99,7 @@ Result<std::string> Face::ShardsJson() {
                       {"end", Hex(shard.end)},
                       {"region", shard.region},
                       {"owner", shard.owner},
-                      {"lane", process->node().owners[i].value},
+                      {"lane", shard.lane.value},
                       {"epoch", shard.epoch.value},
                       {"records", process->committer().next_seq(shard.lineage).value - 1},
                       {"stored_keys", process->store().ApproximateKeys(all.begin, all.end)},
@@ -114,7 +115,8 @@ Result<std::string> Face::KeyspacesJson() {
   NodeProcess* process = Serving();
   if (process == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
   nlohmann::json keyspaces = nlohmann::json::array();
-  const route::Router& router = *process->node().router;
+  const std::shared_ptr<const route::Router> held = process->node().layout().router;
+  const route::Router& router = *held;
   for (const model::Keyspace& keyspace : router.keyspaces()) {
     const auto [first, last] = router.map().OfKeyspace(keyspace.id);
     const model::Policy policy = router.policy(keyspace.id);

@@ -65,7 +65,8 @@ const heat::Resolution* Choose(const console::HeatmapQuery& query, uint64_t now_
 Result<std::string> Face::HeatmapJson(const console::HeatmapQuery& query) {
   NodeProcess* process = Serving();
   if (process == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
-  const model::Keyspace* keyspace = process->node().router->FindKeyspace(query.keyspace);
+  const std::shared_ptr<const route::Router> router = process->node().layout().router;
+  const model::Keyspace* keyspace = router->FindKeyspace(query.keyspace);
   if (keyspace == nullptr) {
     return Fail(Code::kNotFound, fmt::format("there is no keyspace '{}'", query.keyspace));
   }
@@ -83,7 +84,8 @@ Result<std::string> Face::HeatmapJson(const console::HeatmapQuery& query) {
 Result<std::string> Face::HotKeysJson() {
   NodeProcess* process = Serving();
   if (process == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
-  const route::Router& router = *process->node().router;
+  const std::shared_ptr<const route::Router> held = process->node().layout().router;
+  const route::Router& router = *held;
   nlohmann::json keys = nlohmann::json::array();
   for (const ingest::HeatReport::Key& key : process->heat().HotKeys()) {
     if (keys.size() == kHotKeysShown || key.hot.per_second < 1) break;

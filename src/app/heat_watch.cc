@@ -62,7 +62,7 @@ void HeatWatch::Look() {
   const uint64_t now_us = env_.clock.MonotonicUs();
   if (now_us < next_us_) return;
   next_us_ = now_us + kEveryUs;
-  for (const model::Keyspace& keyspace : node_.router->keyspaces()) {
+  for (const model::Keyspace& keyspace : node_.layout().router->keyspaces()) {
     LookAt(keyspace, watched_.at(keyspace.id));
   }
   Gather(now_us);
@@ -70,9 +70,10 @@ void HeatWatch::Look() {
 }
 
 void HeatWatch::LookAt(const model::Keyspace& keyspace, Watched& watched) {
-  const auto [first, last] = node_.router->map().OfKeyspace(keyspace.id);
-  const std::vector<double> writes(node_.shard_writes.begin() + static_cast<std::ptrdiff_t>(first),
-                                   node_.shard_writes.begin() + static_cast<std::ptrdiff_t>(last));
+  const ingest::Node::Layout layout = node_.layout();
+  const auto [first, last] = layout.router->map().OfKeyspace(keyspace.id);
+  const std::vector<double> writes(layout.loads->begin() + static_cast<std::ptrdiff_t>(first),
+                                   layout.loads->begin() + static_cast<std::ptrdiff_t>(last));
   const std::optional<heat::Skew> skew = heat::SkewOf(writes);
   const bool warn = watched.alarm.Look(skew);
   if (!skew) {
@@ -80,7 +81,7 @@ void HeatWatch::LookAt(const model::Keyspace& keyspace, Watched& watched) {
     watched.meters.hottest.Set(-1);
     return;
   }
-  const model::Shard& shard = node_.router->map().shards()[first + skew->hottest];
+  const model::Shard& shard = layout.router->map().shards()[first + skew->hottest];
   watched.meters.skew.Set(std::llround(100 * skew->times));
   watched.meters.hottest.Set(shard.id.value);
   if (!warn) return;
@@ -103,7 +104,7 @@ void HeatWatch::Gather(uint64_t now_us) {
   for (const heat::Sample& sample : samples) by_keyspace[sample.keyspace].push_back(&sample);
   const std::lock_guard lock(mutex_);
   for (ingest::HeatReport& report : reports) last_[report.lane] = std::move(report);
-  recent_.EndSecond(now_us / kEveryUs, node_.router->map(), samples);
+  recent_.EndSecond(now_us / kEveryUs, node_.layout().router->map(), samples);
   for (auto& [id, watched] : watched_) Remember(id, watched, by_keyspace[id]);
 }
 
@@ -111,8 +112,8 @@ void HeatWatch::Remember(model::KeyspaceId keyspace, Watched& watched,
                          const std::vector<const heat::Sample*>& samples) {
   if (!watched.history && samples.empty()) return;
   if (!watched.history) {
-    watched.history =
-        NewHistory(node_.router->keyspace(keyspace), node_.router->map(), env_.entropy.Next());
+    const std::shared_ptr<const route::Router> router = node_.layout().router;
+    watched.history = NewHistory(router->keyspace(keyspace), router->map(), env_.entropy.Next());
   }
   watched.history->EndSecond(env_.clock.WallMs() / 1'000, samples);
   watched.changed = watched.changed || !samples.empty();

@@ -5,6 +5,7 @@
 #include "base/log_line.h"
 #include "model/stored_key.h"
 #include "route/catalogue.h"
+#include "route/map_change.h"
 #include "route/matcher.h"
 
 namespace sluice::app {
@@ -45,6 +46,7 @@ Result<std::unique_ptr<NodeProcess>> NodeProcess::Open(const config::Config& con
 }
 
 NodeProcess::~NodeProcess() {
+  if (rebalancer_) rebalancer_->Stop();
   if (threads_) threads_->Stop();
 }
 
@@ -54,7 +56,7 @@ Status NodeProcess::OpenTopology(const config::Config& config) {
   SLUICE_ASSIGN(route::CatalogueChange change,
                 route::Reconcile(now, config.keyspaces, std::string(kNodeName),
                                  [this] { return entropy_.Next(); }));
-  wanted_ = std::move(change.content);
+  wanted_ = route::PlaceOnLanes(change.content, static_cast<uint16_t>(LanesOf(config)));
   added_ = std::move(change.added);
   topology_changed_ = change.changed;
   notes_ = std::move(change.notes);
@@ -62,6 +64,7 @@ Status NodeProcess::OpenTopology(const config::Config& config) {
   has_projections_ = !config.projections.empty();
   policies_ = std::make_shared<route::Policies>(route::PoliciesOf(wanted_.catalogue, config));
   router_ = std::make_shared<route::Router>(wanted_.catalogue, policies_, wanted_.map);
+  shard_book_.Learn(*wanted_.map);
   return Ok();
 }
 
@@ -124,9 +127,6 @@ void NodeProcess::MakeLanes(const config::Config& config, std::function<void(mod
   node_ = std::make_unique<ingest::Node>(*store_, *fabric_, *threads_, router_, limits);
   node_->write_limits = std::make_unique<admit::Limits>(
       route::LimitsOf(router_->keyspaces(), config.keyspaces), entropy_.Next());
-  for (size_t i = 0; i < router_->map().shards().size(); ++i) {
-    node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % lanes)));
-  }
   for (size_t i = 0; i < lanes; ++i) {
     lanes_.push_back(std::make_unique<ingest::Lane>(model::LaneId(static_cast<uint16_t>(i)), *node_,
                                                     entropy_.Next()));
@@ -149,7 +149,10 @@ Status NodeProcess::Recover() {
   if (has_projections_ && recovery_->progress().partial > 0) SLUICE_TRY(recovery_->StoreAll());
   SLUICE_TRY(recovery_->Finish());
   SLUICE_TRY(RefuseHidden());
-  if (topology_changed_) SLUICE_TRY(topology_->CompareAndSwap(wanted_.version, wanted_));
+  if (topology_changed_) {
+    SLUICE_TRY(topology_->CompareAndSwap(wanted_.version, wanted_));
+    ++wanted_.version;
+  }
   recovery_us_ = log_report_.micros + clock_.MonotonicUs() - began_us;
   return Ok();
 }
@@ -208,6 +211,8 @@ Status NodeProcess::Start(std::function<void()> on_progress, std::function<model
                                       disk_needs_);
   disk_->Look();
   heat_ = std::make_unique<HeatWatch>(*node_, env(), dir_->path());
+  rebalancer_ =
+      std::make_unique<Rebalancer>(*node_, *topology_, wanted_, env(), shard_book_, *heat_);
   threads_->StartLog(
       *log_, *committer_,
       [this, hold = std::move(hold)] {
@@ -232,6 +237,7 @@ void NodeProcess::Adopt(const config::Config& config) {
 }
 
 void NodeProcess::Stop() {
+  if (rebalancer_) rebalancer_->Stop();
   threads_->Stop();
   if (heat_) heat_->Save();
   if (!committer_ || committer_->failed()) return;

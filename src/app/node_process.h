@@ -20,6 +20,7 @@
 #include "app/data_dir.h"
 #include "app/disk_watch.h"
 #include "app/heat_watch.h"
+#include "app/rebalancer.h"
 #include "app/threads.h"
 #include "config/config.h"
 #include "env/linux/clock.h"
@@ -29,6 +30,7 @@
 #include "ingest/recovery.h"
 #include "log/committer.h"
 #include "log/file_log.h"
+#include "project/shard_book.h"
 #include "route/topology_file.h"
 #include "store/rocks_store.h"
 
@@ -73,8 +75,11 @@ class NodeProcess {
   log::FileLog& log() { return *log_; }
   store::RocksStore& store() { return *store_; }
   Threads& threads() { return *threads_; }
-  DiskWatch& disk() { return *disk_; }  // from Start on
-  HeatWatch& heat() { return *heat_; }  // the same
+  DiskWatch& disk() { return *disk_; }                     // from Start on
+  HeatWatch& heat() { return *heat_; }                     // the same
+  Rebalancer& rebalancer() { return *rebalancer_; }        // the same
+  rebalance::Jobs& jobs() { return rebalancer_->jobs(); }  // from Start on
+  project::ShardBook& shard_book() { return shard_book_; }
   const std::string& dir() const { return dir_->path(); }
   // Of the disk that the log lies on.
   Result<uint64_t> FreeLogBytes() { return files_.FreeBytes(dir_->path() + "/log"); }
@@ -101,6 +106,7 @@ class NodeProcess {
   std::shared_ptr<route::Policies> policies_;
   std::shared_ptr<const route::Router> router_;  // as stored; the store's filter asks it
   route::TopologyContent wanted_;                // with what the configuration adds
+  project::ShardBook shard_book_;
   std::vector<model::KeyspaceId> added_;
   bool topology_changed_ = false;
   bool has_projections_ = false;
@@ -118,6 +124,7 @@ class NodeProcess {
   DiskWatch::Needs disk_needs_;
   std::unique_ptr<DiskWatch> disk_;
   std::unique_ptr<HeatWatch> heat_;
+  std::unique_ptr<Rebalancer> rebalancer_;
   std::atomic<uint64_t> at_{0}, to_{0};
   uint64_t recovery_us_ = 0;
 };

@@ -26,14 +26,10 @@ project::Source SourceOf(NodeProcess& node, const model::Keyspace& keyspace) {
       [&node](model::Lineage lineage) { return node.committer().next_seq(lineage); },
       [&node] { return node.committer().appended(); },
       [&node, id = keyspace.id](std::string_view key, std::string* token) {
-        const auto placed = node.node().router->Place(key, token);
+        const auto placed = node.node().layout().router->Place(key, token);
         return placed.has_value() && placed->keyspace->id == id;
       }};
-  const model::ShardMap& map = node.node().router->map();
-  const auto [first, last] = map.OfKeyspace(keyspace.id);
-  for (size_t i = first; i < last; ++i) {
-    source.shards.push_back({map.shards()[i].id, map.shards()[i].lineage});
-  }
+  source.shards = [&node, id = keyspace.id] { return node.shard_book().Of(id); };
   return source;
 }
 

@@ -38,9 +38,9 @@ SeedRoad::SeedRoad(NodeProcess& node, model::KeyspaceId keyspace, std::string pr
 void SeedRoad::Hold() {
   node_.SetSeeding(keyspace_, true);
   if (std::exchange(told_, true)) return;
-  LogWarning(
-      "project", "writes to a keyspace are refused until a table is read into it",
-      {{"projection", projection_}, {"keyspace", node_.node().router->keyspace(keyspace_).name}});
+  LogWarning("project", "writes to a keyspace are refused until a table is read into it",
+             {{"projection", projection_},
+              {"keyspace", node_.node().layout().router->keyspace(keyspace_).name}});
   if (const Status kept = seeded_.Set(projection_, false); !kept.ok()) {
     LogWarning("project", "a restart will not know that the table is still to be read",
                {{"projection", projection_}, {"error", kept.error().message}});

@@ -197,9 +197,11 @@ Status Server::OpenLanes() {
     for (server::LaneServer* lane : front_.servers) lane->Wake();
   };
   SLUICE_TRY(node_->Start(wake, [this] { return projections_->needs(); }));
+  context_->jobs = &node_->jobs();
   SLUICE_TRY(projections_->Start());
   meters_ = std::make_unique<Meters>(*node_, lanes_, context_->overload, registry_);
   projections_->AddMeters(registry_);
+  node_->rebalancer().AddMeters(registry_);
   return Ok();
 }
 
@@ -234,6 +236,7 @@ int Server::ServeUntilStopped(env::Signals& signals) {
       --running;
     });
   }
+  node_->rebalancer().Start();
   LogInfo("serve", "ready",
           {{"listen", address_},
            {"http", http_->address()},
@@ -248,6 +251,7 @@ int Server::ServeUntilStopped(env::Signals& signals) {
     if (signal == SIGTERM || signal == SIGINT) {
       LogInfo("serve", "stopping", {{"signal", signal}});
       face_.SetPhase("stopping");
+      node_->rebalancer().Stop();
       BeginStop();
     }
   }

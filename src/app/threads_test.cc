@@ -18,6 +18,7 @@
 #include "ingest/recovery.h"
 #include "resp/decoder.h"
 #include "route/catalogue.h"
+#include "route/map_change.h"
 #include "server/caller_test.h"
 #include "server/lane_server.h"
 #include "server/node_fixture.h"
@@ -85,8 +86,8 @@ class ThreadedNode {
     // The same identities in each life, as a topology file would keep.
     auto change = route::Reconcile({}, config_.keyspaces, "node", [this] { return ++drawn_; });
     policies_ = std::make_shared<route::Policies>(change->policies);
-    router_ = std::make_shared<const route::Router>(change->content.catalogue, policies_,
-                                                    change->content.map);
+    const route::TopologyContent placed = route::PlaceOnLanes(change->content, kLanes);
+    router_ = std::make_shared<const route::Router>(placed.catalogue, policies_, placed.map);
   }
   void OpenStoreAndLog(const std::string& dir, std::shared_ptr<store::MemoryStore::Medium> medium) {
     store::MemoryStore::Options options;
@@ -113,9 +114,6 @@ class ThreadedNode {
     limits.cache_bytes = 16 << 10;
     limits.log_bytes = 128 << 10;
     node_ = std::make_unique<ingest::Node>(*store_, *fabric_, *threads_, router_, limits);
-    for (size_t i = 0; i < router_->map().shards().size(); ++i) {
-      node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % kLanes)));
-    }
     for (size_t i = 0; i < kLanes; ++i) {
       lanes_.push_back(
           std::make_unique<ingest::Lane>(model::LaneId(static_cast<uint16_t>(i)), *node_, i));

@@ -284,8 +284,8 @@ TEST_F(Commands, ShardsCoverAllTokens) {
 }
 
 TEST_F(Commands, LaterOnesSaySo) {
-  EXPECT_EQ(Ask({"SLUICE", "split", "1"}),
-            "-ERR 'SLUICE SPLIT' is not available yet in this version of Sluice\r\n");
+  EXPECT_EQ(Ask({"SLUICE", "reshard", "1"}),
+            "-ERR 'SLUICE RESHARD' is not available yet in this version of Sluice\r\n");
   EXPECT_THAT(Ask({"SLUICE", "NOSUCH"}),
               StartsWith("-ERR unknown subcommand 'NOSUCH'. Try SLUICE"));
   EXPECT_THAT(Ask({"SADD", "a", "b"}), HasSubstr("not available yet"));

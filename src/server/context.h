@@ -24,6 +24,10 @@
 #include "server/overload.h"
 #include "server/slow_log.h"
 
+namespace sluice::rebalance {
+class Jobs;
+}
+
 namespace sluice::server {
 
 class Connections;
@@ -78,6 +82,7 @@ struct Context {
   Identity identity;
   Settings* settings = nullptr;        // set before the first connection
   Projections* projections = nullptr;  // the same; null: there are none
+  rebalance::Jobs* jobs = nullptr;     // set before the first connection
   uint64_t memory_bytes = 0;           // the bound of server.memory
   std::function<ProcessUse()> process = [] { return ProcessUse(); };
   Allocator allocator;

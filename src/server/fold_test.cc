@@ -11,6 +11,7 @@
 
 #include "base/prng.h"
 #include "project/memory_sink.h"
+#include "project/shard_book.h"
 #include "project/tail.h"
 #include "server/node_fixture.h"
 
@@ -144,15 +145,13 @@ project::MemorySink::Medium Projected(NodeFixture& node, std::string_view name, 
   const auto keyspaces = router.keyspaces();
   const auto keyspace = std::find_if(keyspaces.begin(), keyspaces.end(),
                                      [&](const auto& one) { return one.name == name; });
-  std::vector<project::SourceShard> shards;
-  for (const model::Shard& shard : router.map().shards()) {
-    if (shard.keyspace == keyspace->id) shards.push_back({shard.id, shard.lineage});
-  }
+  project::ShardBook book;
+  book.Learn(router.map());
   const project::Source source{
       node.log(),
       node.store(),
       *keyspace,
-      shards,
+      [&book, id = keyspace->id] { return book.Of(id); },
       [&](model::Lineage lineage) { return node.committer().next_seq(lineage); },
       [&] { return node.committer().appended(); },
       [](std::string_view, std::string*) { return false; }};

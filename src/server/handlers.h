@@ -82,6 +82,11 @@ std::span<const Subcommand> SluiceCommands();
 Answer RouteOf(Call& call);
 Answer ListShards(Call& call);
 Answer ListHotKeys(Call& call);
+Answer SplitShard(Call& call);
+Answer MergeShards(Call& call);
+Answer MoveShard(Call& call);
+Answer ListJobs(Call& call);
+Answer OrderJob(Call& call);  // JOB PAUSE …
 Answer ListProjections(Call& call);
 Answer OrderProjection(Call& call);  // PROJECTION PAUSE …
 Answer DeadLetters(Call& call);      // DEAD name …

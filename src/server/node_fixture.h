@@ -13,12 +13,16 @@
 #include "config/config.h"
 #include "env/sim/clock.h"
 #include "ingest/lane.h"
+#include "ingest/map_hands.h"
 #include "ingest/recovery.h"
 #include "log/committer.h"
 #include "log/memory_log.h"
 #include "model/stored_key.h"
+#include "rebalance/jobs.h"
 #include "route/catalogue.h"
+#include "route/map_change.h"
 #include "route/router.h"
+#include "route/topology_memory.h"
 #include "server/connections.h"
 #include "server/context.h"
 #include "store/memory_store.h"
@@ -82,8 +86,9 @@ class NodeFixture {
     auto change = route::Reconcile({}, config_.keyspaces, "node", [this] { return ++drawn_; });
     SLUICE_CHECK(change.has_value());
     policies_ = std::make_shared<route::Policies>(change->policies);
-    router_ = std::make_shared<const route::Router>(change->content.catalogue, policies_,
-                                                    change->content.map);
+    const auto placed = route::PlaceOnLanes(change->content, static_cast<uint16_t>(options.lanes));
+    SLUICE_CHECK(topology_.CompareAndSwap(0, placed).ok());
+    router_ = std::make_shared<const route::Router>(placed.catalogue, policies_, placed.map);
     settings_ = std::make_unique<TestSettings>(config_);
     settings_->on_change = [this](const config::Config& config) {
       node_->write_limits->Change(route::LimitsOf(router_->keyspaces(), config.keyspaces));
@@ -100,6 +105,8 @@ class NodeFixture {
     lanes_.clear();
     context_.reset();
     committer_.reset();
+    map_jobs_.reset();
+    hands_.reset();
     node_.reset();
     fabric_.reset();
     jobs_.Forget();
@@ -154,6 +161,8 @@ class NodeFixture {
   }
   // What was put aside is done.
   bool RunJobs() { return jobs_.RunAll(); }
+  // Jobs about shards.
+  rebalance::Jobs& map_jobs() { return *map_jobs_; }
   // All that was written becomes durable.
   void Sync() {
     for (int i = 0; i < kRoundsMax && committer_->durable() < committer_->appended(); ++i) {
@@ -230,6 +239,8 @@ class NodeFixture {
     if (options_.cold) store_options.cold = [](std::string_view) { return true; };
     store_ = store::MemoryStore::Open(medium_, store_options).value();
     const size_t lanes = options_.lanes;
+    const route::TopologyContent now = topology_.Load().value();
+    router_ = std::make_shared<const route::Router>(now.catalogue, policies_, now.map);
     fabric_ = std::make_unique<ingest::Fabric>(lanes, [this](model::LaneId lane) {
       if (wake_) wake_(lane);
     });
@@ -241,9 +252,6 @@ class NodeFixture {
     if (!options_.sheds) context_->overload.Disable();
     context_->identity.version = "0.0.test";
     context_->settings = settings_.get();
-    for (size_t i = 0; i < router_->map().shards().size(); ++i) {
-      node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % lanes)));
-    }
     for (size_t i = 0; i < lanes; ++i) {
       lanes_.push_back(
           std::make_unique<ingest::Lane>(model::LaneId(static_cast<uint16_t>(i)), *node_, i));
@@ -252,6 +260,21 @@ class NodeFixture {
       context_->connections.push_back(connections_.back().get());
       lanes_.back()->Serve(connections_.back().get());
     }
+    hands_ = std::make_unique<ingest::MapHands>(
+        *node_, topology_, now, clock_,
+        ingest::MapHands::Ways{.still =
+                                   [](const std::function<void()>& work) {
+                                     work();
+                                     return true;
+                                   },
+                               .learn = [](const model::ShardMap&) {},
+                               .median = [](const model::Shard&) -> Result<std::string> {
+                                 return Fail(Code::kNotFound, "nobody knows its load");
+                               },
+                               .draw = [this] { return ++drawn_; },
+                               .sleep = [this](uint64_t us) { clock_.Advance(us); }});
+    map_jobs_ = std::make_unique<rebalance::Jobs>(*hands_, clock_);
+    context_->jobs = map_jobs_.get();
   }
   void StartLog(std::unordered_map<model::Lineage, model::ShardSeq> next_seq) {
     committer_ = std::make_unique<log::Committer>(log_, clock_, options_.log, std::move(next_seq));
@@ -305,6 +328,7 @@ class NodeFixture {
   uint64_t drawn_ = 0;
   FixtureLog log_;
   std::shared_ptr<route::Policies> policies_;
+  route::MemoryTopology topology_;
   std::shared_ptr<const route::Router> router_;
   const std::shared_ptr<store::MemoryStore::Medium> medium_ =
       std::make_shared<store::MemoryStore::Medium>();
@@ -312,6 +336,8 @@ class NodeFixture {
   std::unique_ptr<ingest::Fabric> fabric_;
   Jobs jobs_;
   std::unique_ptr<ingest::Node> node_;
+  std::unique_ptr<ingest::MapHands> hands_;
+  std::unique_ptr<rebalance::Jobs> map_jobs_;
   std::unique_ptr<log::Committer> committer_;
   std::unique_ptr<Context> context_;
   std::vector<std::unique_ptr<ingest::Lane>> lanes_;

@@ -14,7 +14,7 @@ namespace {
 
 // Arrive with later versions.
 constexpr std::string_view kLater[] = {
-    "asof", "history", "split", "merge", "move", "reshard", "jobs", "job", "saga", "txn",
+    "asof", "history", "reshard", "saga", "txn",
 };
 
 Answer Once(Call& call) {
@@ -94,6 +94,14 @@ Answer Help(Call& call) {
       "    Changes that its sink refused: lists them, tries them again, forgets them.",
       "HOTKEYS [COUNT <n>] [<keyspace>]",
       "    The keys that are written most, and what is done about it.",
+      "JOB (PAUSE|RESUME|ABORT) <job>",
+      "    Halts a job, lets it go on, or takes it back as long as it has not happened.",
+      "JOBS",
+      "    Splits, merges and moves of shards: their state, and what they wait for.",
+      "MERGE <shard> <shard>",
+      "    Makes one shard of two neighbours.",
+      "MOVE <shard> <lane>",
+      "    Gives a shard to another lane.",
       "ONCE <token> <command ...>",
       "ONCE @<producer> <seq> <command ...>",
       "    Runs a write at most once; a retry gets the first reply.",
@@ -109,6 +117,8 @@ Answer Help(Call& call) {
       "    Where a key lives.",
       "SHARDS [<keyspace>]",
       "    The shards, their ranges, sizes and load.",
+      "SPLIT <shard> [AT <key>]",
+      "    Makes two shards of one, where its load halves or at a key.",
       "WAIT <projection> <timeout ms>",
       "    1 when all that this connection wrote is in its sink, 0 at the timeout (0: none).",
       "WHY",
@@ -125,6 +135,10 @@ std::vector<Subcommand> MakeCommands() {
       {"dead", -3, command::kAdmin, DeadLetters, "Changes that a projection's sink refused."},
       {"help", 2, 0, Help, "Its subcommands."},
       {"hotkeys", -2, command::kRead, ListHotKeys, "The keys that are written most."},
+      {"job", 4, command::kAdmin, OrderJob, "Pauses, resumes or aborts a job."},
+      {"jobs", 2, 0, ListJobs, "Splits, merges and moves of shards."},
+      {"merge", 4, command::kAdmin, MergeShards, "Makes one shard of two neighbours."},
+      {"move", 4, command::kAdmin, MoveShard, "Gives a shard to another lane."},
       {"once", -4, command::kWrite, Once,
        "Runs a write at most once; a retry gets the first reply."},
       {"priority", 3, 0, Priority, "Lowers this connection's class."},
@@ -134,6 +148,7 @@ std::vector<Subcommand> MakeCommands() {
       {"range", -3, command::kRead, Range, "Keys in token order."},
       {"route", 3, 0, RouteOf, "Where a key lives."},
       {"shards", -2, 0, ListShards, "The shards, their ranges, sizes and load."},
+      {"split", -3, command::kAdmin, SplitShard, "Makes two shards of one."},
       {"wait", 4, 0, WaitForProjection,
        "Waits until a projection's sink has all that was written."},
       {"why", 2, 0, TellWhy, "What recently refused or held up this connection's writes."},

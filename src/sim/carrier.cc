@@ -35,7 +35,7 @@ class Carrier::Road final : public project::SeedWriter {
 };
 
 Carrier::Carrier(const config::Config& config, Scene& scene, log::Log& log, ingest::Node& node,
-                 route::Policies& policies, Prng& prng)
+                 route::Policies& policies, const project::ShardBook& book, Prng& prng)
     : scene_(scene), prng_(prng) {
   const route::Router& router = *node.router;
   const log::Committer& committer = *node.committer;
@@ -52,10 +52,7 @@ Carrier::Carrier(const config::Config& config, Scene& scene, log::Log& log, inge
           const auto placed = router.Place(key, token);
           return placed.has_value() && placed->keyspace->id == id;
         }};
-    const auto [first, last] = router.map().OfKeyspace(keyspace.id);
-    for (size_t i = first; i < last; ++i) {
-      source.shards.push_back({router.map().shards()[i].id, router.map().shards()[i].lineage});
-    }
+    source.shards = [&book, id = keyspace.id] { return book.Of(id); };
     auto& medium = scene.sinks[projection.name];
     if (!medium) medium = std::make_shared<project::MemorySink::Medium>();
     project::MemorySink::Options options;

@@ -16,6 +16,7 @@
 #include "project/memory_sink.h"
 #include "project/projector.h"
 #include "project/seeder.h"
+#include "project/shard_book.h"
 #include "route/policies.h"
 #include "server/projections.h"
 #include "sim/scene.h"
@@ -25,7 +26,7 @@ namespace sluice::sim {
 class Carrier final : public server::Projections {
  public:
   Carrier(const config::Config& config, Scene& scene, log::Log& log, ingest::Node& node,
-          route::Policies& policies, Prng& prng);
+          route::Policies& policies, const project::ShardBook& book, Prng& prng);
 
   // One of them acts, if its time has come.
   void Step();

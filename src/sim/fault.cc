@@ -15,6 +15,8 @@ constexpr FaultKind kFaults[] = {
     {"clock", "the wall clock jumps, or much time passes at once", false, MakeClock},
     {"cuts", "connections are cut with commands under way", false, MakeCuts},
     {"limits", "keyspaces have tight limits for a while", true, MakeLimits},
+    {"reshape", "shards are split, merged and moved; jobs are paused and aborted", false,
+     MakeReshape},
 };
 
 }  // namespace

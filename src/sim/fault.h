@@ -66,5 +66,6 @@ std::unique_ptr<Fault> MakeStarve();
 std::unique_ptr<Fault> MakeClock();
 std::unique_ptr<Fault> MakeCuts();
 std::unique_ptr<Fault> MakeLimits();
+std::unique_ptr<Fault> MakeReshape();
 
 }  // namespace sluice::sim

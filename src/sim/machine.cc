@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "route/catalogue.h"
+#include "route/map_change.h"
 
 namespace sluice::sim {
 namespace {
@@ -9,7 +10,7 @@ namespace {
 constexpr const char* kDir = "data";
 constexpr uint64_t kStepUs = 2000;  // a step takes less than this
 // Actors behind the lanes.
-constexpr size_t kLog = 0, kStore = 1, kReaders = 2, kPreparer = 3, kCarrier = 4;
+constexpr size_t kLog = 0, kStore = 1, kReaders = 2, kPreparer = 3, kCarrier = 4, kReshaper = 5;
 
 }  // namespace
 
@@ -47,9 +48,9 @@ Status Machine::OpenTopology() {
                                  [this] { return scene_.world.entropy.Next(); }));
   policies_ = std::make_shared<route::Policies>(
       route::PoliciesOf(change.content.catalogue, options_.config));
-  router_ =
-      std::make_shared<route::Router>(change.content.catalogue, policies_, change.content.map);
-  wanted_ = std::move(change.content);
+  wanted_ = route::PlaceOnLanes(change.content, options_.config.server.lanes);
+  router_ = std::make_shared<route::Router>(wanted_.catalogue, policies_, wanted_.map);
+  shard_book_.Learn(*wanted_.map);
   topology_changed_ = change.changed;
   return Ok();
 }
@@ -96,9 +97,6 @@ void Machine::MakeLanes() {
   node_->write_limits = std::make_unique<admit::Limits>(
       route::LimitsOf(router_->keyspaces(), options_.config.keyspaces),
       scene_.world.entropy.Next());
-  for (size_t i = 0; i < router_->map().shards().size(); ++i) {
-    node_->owners.push_back(model::LaneId(static_cast<uint16_t>(i % lanes)));
-  }
   context_ = std::make_unique<server::Context>(*node_, scene_.world.clock, users_);
   if (!options_.sheds) context_->overload.Disable();
   for (size_t i = 0; i < lanes; ++i) {
@@ -126,7 +124,10 @@ Status Machine::Boot() {
     if (done) break;
   }
   SLUICE_TRY(recovery_->Finish());
-  if (topology_changed_) SLUICE_TRY(topology_->CompareAndSwap(wanted_.version, wanted_));
+  if (topology_changed_) {
+    SLUICE_TRY(topology_->CompareAndSwap(wanted_.version, wanted_));
+    ++wanted_.version;
+  }
   SLUICE_TRY(log_->Seal(log_->term().Next()));
   const config::LogConfig& config = options_.config.log;
   committer_ = std::make_unique<log::Committer>(
@@ -135,8 +136,13 @@ Status Machine::Boot() {
                            options_.queue_bytes},
       recovery_->NextSeq());
   node_->committer = committer_.get();
-  carrier_ = std::make_unique<Carrier>(options_.config, scene_, *log_, *node_, *policies_, prng_);
+  carrier_ = std::make_unique<Carrier>(options_.config, scene_, *log_, *node_, *policies_,
+                                       shard_book_, prng_);
   context_->projections = carrier_.get();
+  reshaper_ = std::make_unique<Reshaper>(
+      scene_, *node_, *topology_, wanted_, shard_book_, prng_, [this] { Step(); },
+      [this] { return std::any_of(waits_.begin(), waits_.begin() + lanes(), std::identity()); });
+  context_->jobs = &reshaper_->jobs();
   serving_ = true;
   return Ok();
 }
@@ -160,8 +166,9 @@ void Machine::FollowLimit() {
 void Machine::Step() {
   node_->disk_low = trouble_.disk_low;
   FollowLimit();
+  if (serving_ && !stopping_) trouble_.reshapes ? reshaper_->Order() : reshaper_->ResumeAll();
   scene_.world.clock.Advance(prng_.Below(kStepUs));
-  constexpr size_t kChoices[] = {kLog, kLog, kStore, kReaders, kPreparer, kCarrier};
+  constexpr size_t kChoices[] = {kLog, kLog, kStore, kReaders, kPreparer, kCarrier, kReshaper};
   const size_t choice = prng_.Below(2 * std::size(kChoices));
   const size_t actor =
       choice < std::size(kChoices) ? lanes_.size() + kChoices[choice] : prng_.Below(lanes_.size());
@@ -188,6 +195,8 @@ void Machine::Act(size_t actor) {
       return background_.Read();
     case kCarrier:
       return carrier_->Step();
+    case kReshaper:
+      return stopping_ ? void() : reshaper_->Step();
     default:
       if (log_->NeedsPrepare()) (void)log_->Prepare();  // there may be no room: later, then
   }
@@ -247,7 +256,7 @@ bool Machine::Idle() const {
   for (size_t i = 0; i < lanes_.size(); ++i) {
     if (lanes_[i]->Busy() || lanes_[i]->parking().size() > 0 || !input_[i].empty()) return false;
   }
-  return committer_->pending_bytes() == 0 && !background_.reading();
+  return committer_->pending_bytes() == 0 && !background_.reading() && reshaper_->Idle();
 }
 
 uint64_t Machine::Connect(size_t lane) {
@@ -277,6 +286,7 @@ std::optional<std::string> Machine::Take(size_t lane, uint64_t connection) {
 }
 
 void Machine::BeginStop() {
+  stopping_ = true;
   for (const auto& connections : connections_) {
     connections->ForEach([](server::Session& session) { session.EndInput(); });
   }

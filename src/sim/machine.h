@@ -24,10 +24,12 @@
 #include "ingest/recovery.h"
 #include "log/committer.h"
 #include "log/file_log.h"
+#include "project/shard_book.h"
 #include "route/topology_file.h"
 #include "server/connections.h"
 #include "server/context.h"
 #include "sim/carrier.h"
+#include "sim/reshaper.h"
 #include "sim/scene.h"
 #include "store/memory_store.h"
 
@@ -57,7 +59,7 @@ class Machine {
   bool serving() const { return serving_; }
 
   void Step();
-  size_t actors() const { return lanes_.size() + 5; }
+  size_t actors() const { return lanes_.size() + 6; }
   size_t lanes() const { return lanes_.size(); }
   // The log failed, and all connections were told: the process exits.
   bool failed() const;
@@ -79,6 +81,7 @@ class Machine {
   const log::RecoveryReport& log_report() const { return log_report_; }
   const ingest::RecoveryProgress& replayed() const { return recovery_->progress(); }
   size_t stored_runs() const { return background_.stored; }
+  uint64_t reshaped() const { return reshaper_ ? reshaper_->done() : 0; }  // jobs that were done
   uint64_t folded() const;  // writes that are a part of an earlier one's record
 
  private:
@@ -132,6 +135,7 @@ class Machine {
   std::unique_ptr<route::FileTopology> topology_;
   std::shared_ptr<route::Policies> policies_;
   std::shared_ptr<const route::Router> router_;
+  project::ShardBook shard_book_;
   route::TopologyContent wanted_;
   bool topology_changed_ = false;
   std::unique_ptr<store::MemoryStore> store_;
@@ -143,6 +147,7 @@ class Machine {
   std::unique_ptr<ingest::Recovery> recovery_;
   std::unique_ptr<log::Committer> committer_;
   std::unique_ptr<Carrier> carrier_;
+  std::unique_ptr<Reshaper> reshaper_;
   std::unique_ptr<server::Context> context_;
   std::vector<std::unique_ptr<server::Connections>> connections_;
   std::vector<std::map<uint64_t, std::string>> input_;  // by lane and connection, not yet read
@@ -152,7 +157,7 @@ class Machine {
   std::vector<uint64_t> touched_;
   model::Lsn trimmed_;
   model::Rate limit_;  // that holds
-  bool serving_ = false;
+  bool serving_ = false, stopping_ = false;
 };
 
 }  // namespace sluice::sim

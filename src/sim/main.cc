@@ -97,9 +97,10 @@ bool RunSeed(const std::string& word, const Wanted& wanted) {
     const World::Seen& seen = world.seen();
     fmt::print(
         "seed {}: held; {}; {} calls to the disk, {} starts ({} failed, {} tails cut, {} written "
-        "again), {} log failures, {} runs stored, {} writes folded\n",
+        "again), {} log failures, {} runs stored, {} writes folded, {} jobs\n",
         word, scenario.Describe(), world.disk_calls(), world.scene().starts, seen.failed_starts,
-        seen.torn_tails, seen.rewritten_tails, seen.log_failures, seen.runs_stored, seen.folded);
+        seen.torn_tails, seen.rewritten_tails, seen.log_failures, seen.runs_stored, seen.folded,
+        seen.reshaped);
     return true;
   }
   // Once more, to tell how it came: the same seed is the same run.

@@ -84,6 +84,7 @@ struct Trouble {
   uint64_t disk_us = 0;           // that one call to the disk takes
   std::optional<size_t> starved;  // the actor that gets no turn
   model::Rate limit;              // of each keyspace, client and value
+  bool reshapes = false;          // shards are split, merged and moved
 };
 
 }  // namespace sluice::sim

@@ -105,6 +105,7 @@ void World::Run() {
 void World::CountMachine() {
   seen_.runs_stored += machine_->stored_runs();
   seen_.folded += machine_->folded();
+  seen_.reshaped += machine_->reshaped();
 }
 
 void World::Live() {

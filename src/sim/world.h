@@ -50,7 +50,8 @@ class World final : private Asker {
     uint64_t failed_starts = 0, torn_tails = 0, rewritten_tails = 0, clean_starts = 0;
     uint64_t runs_stored = 0, replayed = 0, log_failures = 0, segments_most = 0;
     uint64_t replay_checks = 0, folded = 0;
-    uint64_t calls = 0;  // to the disk, before the first check
+    uint64_t reshaped = 0;  // shards split, merged and moved
+    uint64_t calls = 0;     // to the disk, before the first check
   };
   const Seen& seen() const { return seen_; }
 

@@ -17,6 +17,7 @@ import time
 import pytest
 
 from linear import NEVER, Operation, counter_complaint, register_complaint
+from reshaper import Reshaper
 from servers import wait_for
 from wire import Closed, Error, Wire
 
@@ -246,7 +247,8 @@ class Caller:
         operations.append(Operation(kind, value, begin, end))
 
 
-def histories_with_restarts(start_sluice, lanes, clients, keys, rounds, calls, seed):
+def histories_with_restarts(start_sluice, lanes, clients, keys, rounds, calls, seed,
+                            reshaper=None):
     server = start_sluice(CONFIG.format(lanes=lanes))
     chance = random.Random(seed)
     history = History(clients, keys)
@@ -255,10 +257,14 @@ def histories_with_restarts(start_sluice, lanes, clients, keys, rounds, calls, s
     for thread in threads:
         thread.start()
     for number in range(rounds):
+        if reshaper is not None:
+            reshaper.start(server.port)
         goal = sum(caller.done for caller in callers) + chance.randrange(calls // 2, calls)
         wait_for(lambda: sum(caller.done for caller in callers) >= goal or
                  any(caller.complaint for caller in callers), 30, "calls")
         server.restart(kill=number % 3 != 2)
+        if reshaper is not None:
+            reshaper.join()
     goal = sum(caller.done for caller in callers) + calls
     wait_for(lambda: sum(caller.done for caller in callers) >= goal, 30, "calls")
     for caller in callers:
@@ -277,6 +283,13 @@ def histories_with_restarts(start_sluice, lanes, clients, keys, rounds, calls, s
 @pytest.mark.parametrize("lanes, clients", [(2, 8), (3, 16)])
 def test_histories_are_linearizable(start_sluice, lanes, clients):
     histories_with_restarts(start_sluice, lanes, clients, keys=4, rounds=3, calls=1500, seed=lanes)
+
+
+def test_histories_are_linearizable_while_shards_change(start_sluice):
+    reshaper = Reshaper(seed=5, lanes=2)
+    histories_with_restarts(start_sluice, 2, 8, keys=4, rounds=3, calls=1500, seed=9,
+                            reshaper=reshaper)
+    assert reshaper.started > 3
 
 
 @pytest.mark.long

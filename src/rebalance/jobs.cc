@@ -1,0 +1,404 @@
+#include "rebalance/jobs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "route/map_change.h"
+
+namespace sluice::rebalance {
+namespace {
+
+constexpr uint64_t kForever = ~uint64_t{0};
+
+constexpr uint32_t PercentOf(JobPhase phase) {
+  constexpr uint32_t kPercents[] = {0, 10, 60, 70, 80, 100};
+  return kPercents[static_cast<size_t>(phase)];
+}
+
+bool Concerns(const JobOrder& order, model::ShardId shard) {
+  return order.shard == shard || (order.kind == JobKind::kMerge && order.with == shard);
+}
+
+// The shards of `next` that `before` does not have.
+std::vector<model::ShardId> MadeBy(const model::ShardMap& before, const model::ShardMap& next) {
+  std::vector<model::ShardId> made;
+  for (const model::Shard& shard : next.shards()) {
+    if (!route::FindShard(before, shard.id).has_value()) made.push_back(shard.id);
+  }
+  return made;
+}
+
+// `before` again, as a change that comes after `now`: identities that were given out stay so.
+route::TopologyContent TakenBack(const route::TopologyContent& now,
+                                 const route::TopologyContent& before) {
+  route::TopologyContent again = now;
+  again.map =
+      *model::ShardMap::Make(now.map->epoch().Next(), before.map->shards(), before.map->retired());
+  return again;
+}
+
+}  // namespace
+
+std::string_view NameOf(JobKind kind) {
+  constexpr std::string_view kNames[] = {"split", "merge", "move"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+std::string_view NameOf(JobPhase phase) {
+  constexpr std::string_view kNames[] = {"prepare", "store",  "commit",
+                                         "cutover", "settle", "ended"};
+  return kNames[static_cast<size_t>(phase)];
+}
+
+std::string_view NameOf(JobState state) {
+  constexpr std::string_view kNames[] = {"queued", "running", "throttled", "paused",
+                                         "done",   "aborted", "failed"};
+  return kNames[static_cast<size_t>(state)];
+}
+
+// --- Orders. ---
+
+Status Jobs::Check(const JobOrder& order) const {
+  const std::shared_ptr<const route::TopologyContent> now = hands_.Now();
+  const model::ShardMap& map = *now->map;
+  // Identities of a map that is thrown away.
+  const auto draw = [n = std::make_shared<uint64_t>(0)] { return ++*n; };
+  SLUICE_ASSIGN(const size_t at, route::FindShard(map, order.shard));
+  for (const Job& job : jobs_) {
+    const bool meets = Concerns(job.report.order, order.shard) ||
+                       (order.kind == JobKind::kMerge && Concerns(job.report.order, order.with));
+    if (job.report.ended() || !meets) continue;
+    return Fail(Code::kConflict,
+                fmt::format("job {} is about that shard and has not ended", job.report.id));
+  }
+  switch (order.kind) {
+    case JobKind::kSplit: {
+      if (!order.at_key) return Ok();
+      SLUICE_ASSIGN(const std::string cut, hands_.TokenOf(map.shards()[at], *order.at_key));
+      return route::SplitShard(*now, order.shard, cut, draw).has_value()
+                 ? Ok()
+                 : Fail(Code::kInvalid,
+                        "that key is not within the shard, or the first that may be: one part "
+                        "would be empty. SLUICE ROUTE says where a key lives");
+    }
+    case JobKind::kMerge: {
+      SLUICE_ASSIGN(const size_t with, route::FindShard(map, order.with));
+      // Owners may differ: then the second one is moved first.
+      const model::Shard& a = map.shards()[std::min(at, with)];
+      const model::Shard& b = map.shards()[std::max(at, with)];
+      if (at != with && a.keyspace == b.keyspace && a.end == b.begin && a.region == b.region) {
+        return Ok();
+      }
+      return Fail(route::MergeShards(*now, order.shard, order.with, draw).error());
+    }
+    case JobKind::kMove:
+      if (order.to.value < hands_.lanes()) {
+        return Status(route::MoveShard(*now, order.shard, order.to).has_value()
+                          ? Ok()
+                          : Fail(Code::kInvalid, fmt::format("lane {} owns shard {} already",
+                                                             order.to.value, order.shard.value)));
+      }
+      return Fail(Code::kInvalid, fmt::format("there is no lane {}; they are 0 to {}",
+                                              order.to.value, hands_.lanes() - 1));
+  }
+  return Ok();
+}
+
+Result<uint64_t> Jobs::Start(const JobOrder& order) {
+  const std::lock_guard lock(mutex_);
+  SLUICE_TRY(Check(order));
+  const auto open =
+      std::count_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return !job.report.ended(); });
+  if (open >= static_cast<ptrdiff_t>(kJobsMax)) {
+    return Fail(Code::kUnavailable, fmt::format("{} jobs wait already", open));
+  }
+  const auto oldest =
+      std::find_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.report.ended(); });
+  if (jobs_.size() - static_cast<size_t>(open) >= kEndedMax) jobs_.erase(oldest);
+  Job& job = jobs_.emplace_back();
+  job.report.id = next_id_++;
+  job.report.order = order;
+  job.report.asked_ms = clock_.WallMs();
+  return job.report.id;
+}
+
+Jobs::Job* Jobs::Find(uint64_t id) {
+  const auto at =
+      std::find_if(jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.report.id == id; });
+  return at == jobs_.end() ? nullptr : &*at;
+}
+
+namespace {
+
+Error NoJob(uint64_t id) {
+  return {Code::kNotFound, fmt::format("there is no job {}; SLUICE JOBS lists them", id)};
+}
+Error HasEnded(uint64_t id, JobState state) {
+  return {Code::kConflict, fmt::format("job {} has ended: {}", id, NameOf(state))};
+}
+
+}  // namespace
+
+Status Jobs::Pause(uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  Job* const job = Find(id);
+  if (job == nullptr) return Fail(NoJob(id));
+  if (job->report.ended()) return Fail(HasEnded(id, job->report.state));
+  job->paused = true;
+  return Ok();
+}
+
+Status Jobs::Resume(uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  Job* const job = Find(id);
+  if (job == nullptr) return Fail(NoJob(id));
+  if (job->report.ended()) return Fail(HasEnded(id, job->report.state));
+  if (!job->paused) return Fail(Code::kConflict, fmt::format("job {} is not paused", id));
+  job->paused = false;
+  return Ok();
+}
+
+Status Jobs::Abort(uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  Job* const job = Find(id);
+  if (job == nullptr) return Fail(NoJob(id));
+  if (job->report.ended()) return Fail(HasEnded(id, job->report.state));
+  if (job->report.phase == JobPhase::kSettle) {
+    return Fail(Code::kConflict,
+                fmt::format("job {} has happened: the lanes serve by the new map. What is left is "
+                            "writing to the store. Order the opposite to undo it",
+                            id));
+  }
+  job->abort = true;
+  return Ok();
+}
+
+std::vector<JobReport> Jobs::List() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<JobReport> reports;
+  for (auto job = jobs_.rbegin(); job != jobs_.rend(); ++job) {
+    reports.push_back(job->report);
+    if (job->paused && !job->report.ended()) reports.back().state = JobState::kPaused;
+  }
+  return reports;
+}
+
+bool Jobs::IsBusy(model::ShardId shard) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& job) {
+    return !job.report.ended() && Concerns(job.report.order, shard);
+  });
+}
+
+size_t Jobs::under_way() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<size_t>(std::count_if(jobs_.begin(), jobs_.end(),
+                                           [](const Job& job) { return !job.report.ended(); }));
+}
+
+// --- Steps. Only Step's thread changes a job but for `abort` and `paused`, so it reads without the
+// lock what it alone writes. ---
+
+// The one that works: what was committed comes to its end before anything else.
+Jobs::Job* Jobs::Current() {
+  Job* first = nullptr;
+  for (Job& job : jobs_) {
+    if (job.report.ended()) continue;
+    const bool committed = job.report.phase > JobPhase::kCommit;
+    if (committed) return job.paused && !job.abort ? nullptr : &job;
+    if (first == nullptr && (!job.paused || job.abort)) first = &job;
+  }
+  return first;
+}
+
+uint64_t Jobs::Step() {
+  Job* job = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    job = Current();
+    if (job == nullptr) return kForever;
+    if (job->report.state != JobState::kRunning) job->report.state = JobState::kRunning;
+  }
+  if (!Heeds(*job)) return 0;
+  return Work(*job);
+}
+
+// False: the job ended, as it was told to.
+bool Jobs::Heeds(Job& job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!job.abort) return true;
+  }
+  if (job.report.phase == JobPhase::kCutover) {
+    TakeBack(job, JobState::kAborted, {});
+  } else {
+    End(job, JobState::kAborted);
+  }
+  return false;
+}
+
+uint64_t Jobs::Work(Job& job) {
+  switch (job.report.phase) {
+    case JobPhase::kPrepare:
+      return Prepare(job);
+    case JobPhase::kStore:
+      return Store(job);
+    case JobPhase::kCommit:
+      return Commit(job);
+    case JobPhase::kCutover:
+      return Cutover(job);
+    case JobPhase::kSettle:
+      return Settle(job);
+    case JobPhase::kEnded:
+      break;
+  }
+  return kForever;
+}
+
+uint64_t Jobs::Enter(Job& job, JobPhase phase) {
+  const std::lock_guard lock(mutex_);
+  job.report.phase = phase;
+  job.report.percent = PercentOf(phase);
+  job.report.waits_for.clear();
+  job.phase_us = clock_.MonotonicUs();
+  if (job.report.order.kind != JobKind::kSplit && last_move_us_) {
+    const uint64_t spent = job.phase_us - job.began_us;
+    job.report.eta_ms = spent < *last_move_us_ ? (*last_move_us_ - spent) / 1000 : 0;
+  }
+  return 0;
+}
+
+uint64_t Jobs::Wait(Job& job, JobState state, std::string what, uint64_t us) {
+  const std::lock_guard lock(mutex_);
+  job.report.state = state;
+  job.report.waits_for = std::move(what);
+  return clock_.MonotonicUs() + us;
+}
+
+uint64_t Jobs::End(Job& job, JobState state, std::string error) {
+  const std::lock_guard lock(mutex_);
+  JobReport& report = job.report;
+  const bool moved = report.phase == JobPhase::kSettle;
+  if (moved) last_move_us_ = clock_.MonotonicUs() - job.began_us;
+  report.state = state;
+  report.phase = JobPhase::kEnded;
+  if (state == JobState::kDone) report.percent = 100;
+  report.error = std::move(error);
+  report.waits_for.clear();
+  report.eta_ms.reset();
+  report.ended_ms = clock_.WallMs();
+  job.next = job.before = nullptr;
+  return 0;
+}
+
+uint64_t Jobs::Prepare(Job& job) {
+  if (hands_.Throttled()) {
+    return Wait(job, JobState::kThrottled, "the load to go down", kRetryUs);
+  }
+  JobOrder& order = job.report.order;
+  const std::shared_ptr<const route::TopologyContent> now = hands_.Now();
+  const model::ShardMap& map = *now->map;
+  const auto at = route::FindShard(map, order.shard);
+  if (!at.has_value()) return End(job, JobState::kFailed, at.error().message);
+  const model::Shard& shard = map.shards()[*at];
+  job.began_us = clock_.MonotonicUs();
+  if (order.kind == JobKind::kSplit && !order.at_token) {
+    auto cut = order.at_key ? hands_.TokenOf(shard, *order.at_key) : hands_.LoadMedian(shard.id);
+    if (!cut.has_value()) return End(job, JobState::kFailed, cut.error().message);
+    const std::lock_guard lock(mutex_);
+    order.at_token = std::move(*cut);
+  }
+  // What changes lanes: the shard of a move; of a merge the second one, if its lane is another.
+  bool moves = order.kind == JobKind::kMove;
+  job.from = shard.lane;
+  if (order.kind == JobKind::kMerge) {
+    const auto with = route::FindShard(map, order.with);
+    if (!with.has_value()) return End(job, JobState::kFailed, with.error().message);
+    moves = map.shards()[*with].lane != shard.lane;
+    job.from = map.shards()[*with].lane;
+  }
+  job.moved = !moves;
+  return Enter(job, moves ? JobPhase::kStore : JobPhase::kCommit);
+}
+
+uint64_t Jobs::Store(Job& job) {
+  if (!job.asked_store) {
+    job.stored_before = hands_.Stored(job.from);
+    hands_.BeginStore(job.from);
+    job.asked_store = true;
+  }
+  if (hands_.Stored(job.from) > job.stored_before) return Enter(job, JobPhase::kCommit);
+  return Wait(job, JobState::kRunning, "the write buffer of the shard's lane to reach the store",
+              kLookUs);
+}
+
+Result<route::TopologyContent> Jobs::NextMap(Job& job) {
+  const JobOrder& order = job.report.order;
+  const std::shared_ptr<const route::TopologyContent> held = hands_.Now();
+  const route::TopologyContent& now = *held;
+  const auto draw = [this] { return hands_.Draw(); };
+  if (order.kind == JobKind::kSplit) {
+    return route::SplitShard(now, order.shard, *order.at_token, draw);
+  }
+  if (order.kind == JobKind::kMove) return route::MoveShard(now, order.shard, order.to);
+  if (job.moved) return route::MergeShards(now, order.shard, order.with, draw);
+  SLUICE_ASSIGN(const size_t at, route::FindShard(*now.map, order.shard));
+  return route::MoveShard(now, order.with, now.map->shards()[at].lane);
+}
+
+uint64_t Jobs::Commit(Job& job) {
+  auto next = NextMap(job);
+  if (!next.has_value()) return End(job, JobState::kFailed, next.error().message);
+  job.before = hands_.Now();
+  if (const Status committed = hands_.Commit(*next); !committed.ok()) {
+    return End(job, JobState::kFailed,
+               "the topology could not be changed, and nothing has: " + committed.error().message);
+  }
+  job.next = hands_.Now();
+  return Enter(job, JobPhase::kCutover);
+}
+
+uint64_t Jobs::Cutover(Job& job) {
+  std::string waits = hands_.TakeOver();
+  if (!waits.empty()) {
+    if (clock_.MonotonicUs() - job.phase_us > kCutoverUsMost) {
+      return TakeBack(
+          job, JobState::kFailed,
+          fmt::format("the lanes did not come to rest within {} s, for: {}; nothing has "
+                      "changed",
+                      kCutoverUsMost / 1'000'000, waits));
+    }
+    return Wait(job, JobState::kRunning, std::move(waits), kRetryUs);
+  }
+  const bool was_move = !job.moved || job.report.order.kind == JobKind::kMove;
+  {
+    const std::lock_guard lock(mutex_);
+    job.report.made = MadeBy(*job.before->map, *job.next->map);
+  }
+  if (was_move) return Enter(job, JobPhase::kSettle);
+  return End(job, JobState::kDone);
+}
+
+uint64_t Jobs::Settle(Job& job) {
+  if (!hands_.Settled()) {
+    return Wait(job, JobState::kRunning, "what was lent to reach the store", kLookUs);
+  }
+  if (job.report.order.kind == JobKind::kMove) return End(job, JobState::kDone);
+  job.moved = true;
+  return Enter(job, JobPhase::kCommit);
+}
+
+uint64_t Jobs::TakeBack(Job& job, JobState state, std::string error) {
+  const Status committed = hands_.Commit(TakenBack(*hands_.Now(), *job.before));
+  if (committed.ok()) return End(job, state, std::move(error));
+  // Then it goes on: what holds is the changed map.
+  const std::lock_guard lock(mutex_);
+  job.abort = false;
+  job.phase_us = clock_.MonotonicUs();
+  job.report.error = "it could not be taken back: " + committed.error().message;
+  return clock_.MonotonicUs() + kRetryUs;
+}
+
+}  // namespace sluice::rebalance

@@ -1,0 +1,261 @@
+#include "rebalance/jobs.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+
+#include "env/sim/clock.h"
+#include "route/map_change.h"
+
+namespace sluice::rebalance {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A node of two lanes that does what it is told, and counts how often it is asked.
+class FakeHands final : public Hands {
+ public:
+  FakeHands() {
+    route::TopologyContent content;
+    std::vector<model::Shard> shards(3);
+    for (uint32_t i = 0; i < 3; ++i) {
+      shards[i].id = model::ShardId(i + 1);
+      shards[i].begin = i == 0 ? "" : std::string(1, static_cast<char>('a' + 10 * i));
+      shards[i].end = i == 2 ? "" : std::string(1, static_cast<char>('a' + 10 * (i + 1)));
+      shards[i].lineage = model::Lineage(100 + i);
+      shards[i].epoch = model::Epoch(1);
+      shards[i].lane = model::LaneId(static_cast<uint16_t>(i % 2));
+    }
+    content.next_shard_id = 4;
+    content.version = 1;
+    content.lanes = 2;
+    content.map = *model::ShardMap::Make(model::Epoch(1), std::move(shards));
+    now = std::make_shared<const route::TopologyContent>(std::move(content));
+    lanes_have = now->map;
+  }
+
+  std::shared_ptr<const route::TopologyContent> Now() const override { return now; }
+  size_t lanes() const override { return 2; }
+  uint64_t Draw() override { return ++drawn; }
+  Result<std::string> LoadMedian(model::ShardId) override {
+    if (median.empty()) return Fail(Code::kNotFound, "one key takes it all");
+    return median;
+  }
+  Result<std::string> TokenOf(const model::Shard&, const std::string& key) override { return key; }
+  bool Throttled() const override { return throttled; }
+  void BeginStore(model::LaneId lane) override { asked[lane.value] = true; }
+  uint64_t Stored(model::LaneId lane) const override { return stored[lane.value]; }
+  Status Commit(const route::TopologyContent& next) override {
+    ++commits;
+    if (refuse) return Fail(*refuse, "the disk says no");
+    route::TopologyContent held = next;
+    ++held.version;
+    now = std::make_shared<const route::TopologyContent>(std::move(held));
+    return Ok();
+  }
+  std::string TakeOver() override {
+    if (busy) return "commands under way";
+    lanes_have = now->map;
+    return {};
+  }
+  bool Settled() const override { return settled; }
+
+  std::shared_ptr<const route::TopologyContent> now;
+  std::shared_ptr<const model::ShardMap> lanes_have;
+  std::string median = "m";
+  std::optional<Code> refuse;
+  uint64_t stored[2] = {0, 0};
+  bool asked[2] = {false, false};
+  bool throttled = false, busy = false, settled = true;
+  uint64_t drawn = 1000, commits = 0;
+};
+
+JobOrder Split(uint32_t shard, std::optional<std::string> at = {}) {
+  JobOrder order;
+  order.kind = JobKind::kSplit;
+  order.shard = model::ShardId(shard);
+  order.at_key = std::move(at);
+  return order;
+}
+JobOrder Merge(uint32_t shard, uint32_t with) {
+  JobOrder order;
+  order.kind = JobKind::kMerge;
+  order.shard = model::ShardId(shard);
+  order.with = model::ShardId(with);
+  return order;
+}
+JobOrder Move(uint32_t shard, uint16_t to) {
+  JobOrder order;
+  order.kind = JobKind::kMove;
+  order.shard = model::ShardId(shard);
+  order.to = model::LaneId(to);
+  return order;
+}
+
+class JobsTest : public ::testing::Test {
+ protected:
+  // As the jobs' thread does. What a lane was asked to store, it stores.
+  void Run(uint64_t steps = 1000) {
+    for (uint64_t i = 0; i < steps && jobs_.under_way() > 0; ++i) OneStep();
+  }
+  void OneStep() {
+    jobs_.Step();
+    for (size_t i = 0; i < 2; ++i) hands_.stored[i] += std::exchange(hands_.asked[i], false);
+    clock_.Advance(kRetryUs);
+  }
+  JobReport Latest() const { return jobs_.List().front(); }
+  static std::string Shape(const model::ShardMap& map) {
+    std::string shape;
+    for (const model::Shard& shard : map.shards()) {
+      shape += shard.begin + "-" + shard.end + "@" + std::to_string(shard.lane.value) + " ";
+    }
+    return shape;
+  }
+  std::string Lanes() const { return Shape(*hands_.lanes_have); }
+
+  FakeHands hands_;
+  env::SimClock clock_{1'700'000'000'000};
+  Jobs jobs_{hands_, clock_};
+};
+
+// Goal:   each kind of job ends in the map that was asked for, on the lanes as in the topology.
+TEST_F(JobsTest, EndInTheMapThatWasAskedFor) {
+  ASSERT_TRUE(jobs_.Start(Split(2, "n")).has_value());
+  Run();
+  EXPECT_EQ(Lanes(), "-k@0 k-n@1 n-u@1 u-@0 ");
+  EXPECT_EQ(Latest().made, (std::vector{model::ShardId(4), model::ShardId(5)}));
+  ASSERT_TRUE(jobs_.Start(Split(1)).has_value()) << "at the load's median";
+  Run();
+  EXPECT_EQ(Latest().state, JobState::kFailed) << "the median lies elsewhere";
+  hands_.median = "c";
+  ASSERT_TRUE(jobs_.Start(Split(1)).has_value());
+  Run();
+  EXPECT_EQ(Lanes(), "-c@0 c-k@0 k-n@1 n-u@1 u-@0 ");
+  ASSERT_TRUE(jobs_.Start(Move(4, 0)).has_value());
+  Run();
+  EXPECT_EQ(Lanes(), "-c@0 c-k@0 k-n@0 n-u@1 u-@0 ");
+  ASSERT_TRUE(jobs_.Start(Merge(3, 5)).has_value()) << "of two lanes: the other is moved first";
+  Run();
+  EXPECT_EQ(Lanes(), "-c@0 c-k@0 k-n@0 n-@0 ");
+  EXPECT_EQ(Latest().state, JobState::kDone);
+  EXPECT_EQ(Shape(*hands_.now->map), Lanes());
+  EXPECT_EQ(hands_.now->map->retired().size(), 4u);
+}
+
+// Goal:   what cannot be is refused at once, says why, and changes nothing.
+TEST_F(JobsTest, RefuseWhatCannotBe) {
+  const auto refused = [this](const JobOrder& order) {
+    const auto started = jobs_.Start(order);
+    EXPECT_FALSE(started.has_value());
+    return started.has_value() ? std::string() : started.error().message;
+  };
+  EXPECT_THAT(refused(Split(9)), HasSubstr("there is no shard 9"));
+  EXPECT_THAT(refused(Split(2, "a")), HasSubstr("not within the shard"));
+  EXPECT_THAT(refused(Split(2, "k")), HasSubstr("one part would be empty"));
+  EXPECT_THAT(refused(Merge(1, 3)), HasSubstr("are no neighbours"));
+  EXPECT_THAT(refused(Merge(1, 1)), HasSubstr("are no neighbours"));
+  EXPECT_THAT(refused(Move(1, 0)), HasSubstr("lane 0 owns shard 1 already"));
+  EXPECT_THAT(refused(Move(1, 7)), HasSubstr("there is no lane 7; they are 0 to 1"));
+  ASSERT_TRUE(jobs_.Start(Split(2, "n")).has_value());
+  EXPECT_THAT(refused(Move(2, 0)), HasSubstr("job 1 is about that shard"));
+  EXPECT_THAT(refused(Merge(3, 2)), HasSubstr("job 1 is about that shard"));
+  Run();
+  EXPECT_THAT(refused(Split(2)), HasSubstr("shard 2 has been split or merged"));
+  EXPECT_EQ(hands_.commits, 1u);
+  EXPECT_EQ(jobs_.Pause(5).error().code, Code::kNotFound);
+  EXPECT_EQ(jobs_.Abort(1).error().code, Code::kConflict);
+}
+
+// Goal:   one key is never answered with a split.
+TEST_F(JobsTest, DoNotSplitOneKey) {
+  hands_.median.clear();
+  ASSERT_TRUE(jobs_.Start(Split(2)).has_value());
+  Run();
+  EXPECT_EQ(Latest().state, JobState::kFailed);
+  EXPECT_EQ(Latest().error, "one key takes it all");
+  EXPECT_EQ(hands_.commits, 0u);
+}
+
+// Goal:   a job that is paused or aborted in any phase, or whose commit fails, leaves the map as it
+//         was or as it was asked for, and the lanes agree with the topology.
+// Method: each kind of job, disturbed in each way after each number of steps.
+TEST_F(JobsTest, AreAllOrNothingWhateverHappens) {
+  const JobOrder orders[] = {Split(2, "n"), Move(2, 0), Merge(1, 2)};
+  const std::string wanted[] = {"-k@0 k-n@1 n-u@1 u-@0 ", "-k@0 k-u@0 u-@0 ", "-u@0 u-@0 "};
+  const std::string moved = wanted[1];  // a merge of two lanes that was aborted half way
+  enum Disturbance { kAbort, kPause, kRefuse, kBusy };
+  size_t aborted = 0, done = 0;
+  for (size_t kind = 0; kind < 3; ++kind) {
+    for (const Disturbance how : {kAbort, kPause, kRefuse, kBusy}) {
+      for (uint64_t after = 0; after < 12; ++after) {
+        FakeHands hands;
+        env::SimClock clock(1'700'000'000'000);
+        Jobs jobs(hands, clock);
+        const auto step = [&] {
+          jobs.Step();
+          for (size_t i = 0; i < 2; ++i) hands.stored[i] += std::exchange(hands.asked[i], false);
+          clock.Advance(kRetryUs);
+        };
+        const std::string before = Shape(*hands.now->map);
+        const uint64_t id = *jobs.Start(orders[kind]);
+        for (uint64_t i = 0; i < after; ++i) step();
+        const bool was_over = jobs.under_way() == 0;
+        if (how == kAbort) (void)jobs.Abort(id);
+        if (how == kPause) (void)jobs.Pause(id);
+        if (how == kRefuse) hands.refuse = Code::kNoSpace;
+        hands.busy = how == kBusy;
+        for (int i = 0; i < 2000 && jobs.under_way() > 0; ++i) step();
+        if (how == kPause && !was_over) {
+          EXPECT_EQ(jobs.List().front().state, JobState::kPaused);
+          const std::string paused = Shape(*hands.now->map);
+          for (int i = 0; i < 20; ++i) step();
+          EXPECT_EQ(Shape(*hands.now->map), paused) << "a paused job goes on";
+          EXPECT_TRUE(jobs.Resume(id).ok());
+          for (int i = 0; i < 2000 && jobs.under_way() > 0; ++i) step();
+        }
+        const JobReport job = jobs.List().front();
+        ASSERT_TRUE(job.ended()) << kind << " " << how << " " << after;
+        const std::string shape = Shape(*hands.now->map);
+        if (job.state == JobState::kDone) {
+          ++done;
+          EXPECT_EQ(shape, wanted[kind]);
+        } else {
+          ++aborted;
+          EXPECT_TRUE(shape == before || (kind == 2 && shape == moved)) << shape;
+        }
+        hands.busy = false;
+        EXPECT_EQ(Shape(*hands.lanes_have), shape) << kind << " " << how << " " << after;
+      }
+    }
+  }
+  EXPECT_GT(aborted, 20u);
+  EXPECT_GT(done, 40u);
+}
+
+// Goal:   a node under load holds a job up, and says so; nothing fails for it.
+TEST_F(JobsTest, AreThrottledUnderLoad) {
+  hands_.throttled = true;
+  ASSERT_TRUE(jobs_.Start(Split(2, "n")).has_value());
+  Run(20);
+  EXPECT_EQ(Latest().state, JobState::kThrottled);
+  EXPECT_EQ(Latest().waits_for, "the load to go down");
+  hands_.throttled = false;
+  Run();
+  EXPECT_EQ(Latest().state, JobState::kDone);
+}
+
+// Goal:   what waits is bounded, and what has ended is forgotten in time.
+TEST_F(JobsTest, AreBounded) {
+  for (size_t i = 0; i < kEndedMax + 20; ++i) {
+    ASSERT_TRUE(jobs_.Start(Move(2, static_cast<uint16_t>(i % 2))).has_value());
+    Run();
+    ASSERT_EQ(Latest().state, JobState::kDone);
+  }
+  EXPECT_LE(jobs_.List().size(), kEndedMax + 1);
+  EXPECT_EQ(Latest().id, kEndedMax + 20);
+}
+
+}  // namespace
+}  // namespace sluice::rebalance

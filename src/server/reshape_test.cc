@@ -1,0 +1,159 @@
+// Shards that change hands, seen by clients.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "base/prng.h"
+#include "resp/decoder.h"
+#include "server/node_fixture.h"
+
+namespace sluice::server {
+namespace {
+
+constexpr const char* kConfig = "[keyspace.likes]\nkey = \"likes:{post}\"\nshards = 2\n";
+
+// A node whose shards can be changed between two commands.
+class Changing {
+ public:
+  Changing() : node_({.config = kConfig, .lanes = 2}), connection_(node_.Connect()) {}
+
+  std::string Ask(const std::vector<std::string>& words) {
+    std::string bytes = fmt::format("*{}\r\n", words.size());
+    for (const std::string& word : words) {
+      bytes += fmt::format("${}\r\n{}\r\n", word.size(), word);
+    }
+    return node_.Ask(connection_, bytes);
+  }
+  const model::ShardMap& map() { return node_.node().router->map(); }
+  // Orders a job and does it; false: it was refused.
+  bool Do(const rebalance::JobOrder& order) {
+    if (!node_.map_jobs().Start(order).has_value()) return false;
+    for (int i = 0; i < 1000 && node_.map_jobs().under_way() > 0; ++i) {
+      node_.map_jobs().Step();
+      node_.Settle();
+      node_.Sync();
+      node_.RunJobs();
+    }
+    return node_.map_jobs().List().front().state == rebalance::JobState::kDone;
+  }
+  bool Split(size_t shard, std::string token) {
+    rebalance::JobOrder order;
+    order.kind = rebalance::JobKind::kSplit;
+    order.shard = map().shards()[shard].id;
+    order.at_token = std::move(token);
+    return Do(order);
+  }
+  bool Merge(size_t shard) {
+    rebalance::JobOrder order;
+    order.kind = rebalance::JobKind::kMerge;
+    order.shard = map().shards()[shard].id;
+    order.with = map().shards()[shard + 1].id;
+    return Do(order);
+  }
+  bool Move(size_t shard, uint16_t lane) {
+    rebalance::JobOrder order;
+    order.kind = rebalance::JobKind::kMove;
+    order.shard = map().shards()[shard].id;
+    order.to = model::LaneId(lane);
+    return Do(order);
+  }
+  // The token of a post.
+  std::string TokenOf(const std::string& key) {
+    std::string token;
+    SLUICE_CHECK(node_.node().router->Place(key, &token).has_value());
+    return token;
+  }
+  NodeFixture& node() { return node_; }
+  void Reconnect() { connection_ = node_.Connect(); }
+
+ private:
+  NodeFixture node_;
+  uint64_t connection_;
+};
+
+// Does one of the changes that there are, at random.
+void ChangeSomething(Changing& node, Prng& prng, size_t* done) {
+  const size_t shards = node.map().shards().size();
+  const size_t i = prng.Below(shards);
+  bool changed = false;
+  switch (prng.Below(3)) {
+    case 0:
+      changed = shards < 30 && node.Split(i, node.TokenOf(fmt::format("likes:{}", prng.Below(200))));
+      break;
+    case 1:
+      changed = i + 1 < shards && node.Merge(i);
+      break;
+    default:
+      changed = node.Move(i, static_cast<uint16_t>(prng.Below(2)));
+  }
+  *done += changed ? 1 : 0;
+}
+
+// Goal:   a producer's number that was used is known whatever was split, merged or moved since, and
+//         one that was not is new; the same for a token; also after a crash.
+// Method: numbered and tokened increments of random keys with changes between them; each is sent
+//         again later, and answered as at first.
+TEST(OnceOverShards, NumbersAndTokensAreKnownWhereverTheirKeysGo) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    Prng prng(seed);
+    Changing node;
+    std::map<std::vector<std::string>, std::string> first;
+    std::map<std::string, uint64_t> counts;
+    size_t changes = 0;
+    for (uint64_t n = 1; n <= 300; ++n) {
+      if (prng.OneIn(4)) ChangeSomething(node, prng, &changes);
+      if (n % 100 == 0) {
+        node.node().Sync();
+        node.node().Restart();
+        node.Reconnect();
+      }
+      const std::string key = fmt::format("likes:{}", prng.Below(200));
+      std::vector<std::string> words = {"SLUICE", "ONCE"};
+      if (prng.OneIn(2)) {
+        words.insert(words.end(), {"@loader", std::to_string(n)});
+      } else {
+        words.push_back(fmt::format("token-{}", n));
+      }
+      words.insert(words.end(), {"INCRBY", key, "1"});
+      const std::string reply = node.Ask(words);
+      ASSERT_EQ(reply, fmt::format(":{}\r\n", ++counts[key])) << seed << " " << n;
+      first[words] = reply;
+      const auto again = std::next(first.begin(), static_cast<ptrdiff_t>(prng.Below(first.size())));
+      ASSERT_EQ(node.Ask(again->first), again->second) << again->first[2] << " seed " << seed << " at " << n;
+    }
+    EXPECT_GT(changes, 20u);
+    for (const auto& [key, count] : counts) {
+      EXPECT_EQ(node.Ask({"GET", key}), fmt::format("${}\r\n{}\r\n", std::to_string(count).size(),
+                                                    count));
+    }
+  }
+}
+
+// Goal:   a SCAN that goes on while shards change shows every key that was there all the time.
+// Method: keys, then a walk with a change between any two calls.
+TEST(ScanOverShards, ShowsWhatWasThereAllTheTime) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    Prng prng(seed);
+    Changing node;
+    for (int i = 0; i < 500; ++i) node.Ask({"SET", fmt::format("likes:{}", i), "x"});
+    std::string cursor = "0";
+    std::map<std::string, int> seen;
+    size_t changes = 0;
+    do {
+      const std::string reply = node.Ask({"SCAN", cursor, "COUNT", "40"});
+      size_t used = 0;
+      resp::Value value;
+      ASSERT_EQ(resp::Decoder().Next(reply, &used, &value), resp::Decoder::Got::kReply);
+      cursor = value.items[0].text;
+      for (const resp::Value& key : value.items[1].items) ++seen[key.text];
+      ChangeSomething(node, prng, &changes);
+    } while (cursor != "0");
+    EXPECT_EQ(seen.size(), 500u) << seed;
+    EXPECT_GT(changes, 3u);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::server
