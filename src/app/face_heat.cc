@@ -1,4 +1,4 @@
-// What HTTP shows of the heat.
+// What HTTP shows of the heat, and of the jobs that follow from it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -98,6 +98,42 @@ Result<std::string> Face::HotKeysJson() {
                     {"action", router.policy(key.hot.keyspace).folds ? "fold" : "none"}});
   }
   return nlohmann::json{{"hotkeys", keys}}.dump();
+}
+
+Result<std::string> Face::JobsJson() {
+  NodeProcess* process = Serving();
+  if (process == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
+  const auto numbers = [](const std::vector<model::ShardId>& shards) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const model::ShardId shard : shards) list.push_back(shard.value);
+    return list;
+  };
+  nlohmann::json jobs = nlohmann::json::array();
+  for (const rebalance::JobReport& job : process->jobs().List()) {
+    std::vector<model::ShardId> shards = {job.order.shard};
+    if (job.order.kind == rebalance::JobKind::kMerge) shards.push_back(job.order.with);
+    nlohmann::json to, eta_ms, took_ms;
+    if (job.order.kind == rebalance::JobKind::kMove) to = job.order.to.value;
+    if (job.eta_ms) eta_ms = *job.eta_ms;
+    if (job.ended()) took_ms = job.ended_ms - job.asked_ms;
+    jobs.push_back({{"job", job.id},
+                    {"kind", rebalance::NameOf(job.order.kind)},
+                    {"shards", numbers(shards)},
+                    {"to", to},
+                    {"cut", Hex(job.order.at_token.value_or(""))},
+                    {"state", rebalance::NameOf(job.state)},
+                    {"phase", rebalance::NameOf(job.phase)},
+                    {"percent", job.percent},
+                    {"eta_ms", eta_ms},
+                    {"waits_for", job.waits_for},
+                    {"error", job.error},
+                    {"made", numbers(job.made)},
+                    {"reason", job.order.reason},
+                    {"took_ms", took_ms}});
+  }
+  // A reason may quote what a client said.
+  return nlohmann::json{{"jobs", jobs}}.dump(-1, ' ', false,
+                                             nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace sluice::app

@@ -121,6 +121,7 @@ constexpr Page kPages[] = {
     {"/api/v1/shards", [](Source& source, std::string_view) { return Json(source.ShardsJson()); }},
     {"/api/v1/keyspaces",
      [](Source& source, std::string_view) { return Json(source.KeyspacesJson()); }},
+    {"/api/v1/jobs", [](Source& source, std::string_view) { return Json(source.JobsJson()); }},
     {"/api/v1/projections",
      [](Source& source, std::string_view) { return Json(source.ProjectionsJson()); }},
     {"/api/v1/hotkeys", [](Source& source, std::string_view) { return Json(source.HotKeysJson()); },

@@ -18,6 +18,7 @@ class FixedSource final : public Source {
   Result<std::string> KeyspacesJson() override { return "secret"; }
   Result<std::string> HotKeysJson() override { return "secret"; }
   Result<std::string> HeatmapJson(const HeatmapQuery&) override { return "secret"; }
+  Result<std::string> JobsJson() override { return "secret"; }
   Result<std::string> ProjectionsJson() override { return "{}"; }
   Result<std::string> ConfigJson() override { return "secret"; }
 };

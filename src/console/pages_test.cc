@@ -24,6 +24,7 @@ class FakeSource final : public Source {
     asked = query;
     return R"({"keyspace":"likes"})";
   }
+  Result<std::string> JobsJson() override { return R"({"jobs":[]})"; }
   Result<std::string> ProjectionsJson() override { return R"({"projections":[]})"; }
   Result<std::string> ConfigJson() override { return R"({"server":{}})"; }
 

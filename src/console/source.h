@@ -39,6 +39,7 @@ class Source {
   virtual Result<std::string> HotKeysJson() = 0;
   //   kNotFound  no keyspace of that name.   kInvalid  no such resolution, or no buckets.
   virtual Result<std::string> HeatmapJson(const HeatmapQuery& query) = 0;
+  virtual Result<std::string> JobsJson() = 0;
   virtual Result<std::string> ProjectionsJson() = 0;
   virtual Result<std::string> ConfigJson() = 0;
 };

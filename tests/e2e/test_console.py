@@ -220,3 +220,24 @@ def test_shards_are_listed_and_drawn(server, hot_shard, tmp_path):
                           (("heat", "--svg", "/no/such/place", *web), 1), (("ls", "none", *at), 1),
                           (("heat", "--json", "--http-port", str(server.port)), 1)):
         assert run(server, *words).returncode == status, words
+
+
+def test_jobs_are_followed_and_seen(server, hot_shard, tmp_path):
+    """Goal: a job that the command line starts and follows is listed there, and seen on the page.
+    Method: a shard is split where its load halves.
+    """
+    at = ["--port", str(server.port)]
+    lines = run(server, "ls", "orders", "--json", *at).stdout.splitlines()
+    shard = json.loads(lines[0])["shard"]
+    split = run(server, "split", str(shard), "--wait", *at)
+    assert split.returncode == 0, split.stderr
+    assert f"split of shard {shard} · done" in split.stdout
+    assert f"split of shard {shard} · done" in run(server, "jobs", *at).stdout
+    (job,) = server.api("jobs")["jobs"]
+    assert job["state"] == "done" and len(job["made"]) == 2
+    document, complaints = browse(server, tmp_path, "/#keyspace=orders")
+    assert complaints == []
+    (jobs,) = texts(document, "table id=\"jobs\"")
+    assert f"split {shard}" in " ".join(jobs.split())
+    assert run(server, "split", str(shard), *at).returncode == 1  # it is no more
+    assert run(server, "pause", "999", *at).returncode == 1

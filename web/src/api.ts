@@ -35,6 +35,22 @@ export interface HotKey {
   action: string;
 }
 
+export interface Job {
+  job: number;
+  kind: string;
+  shards: number[];
+  to: number | null;
+  state: string;
+  phase: string;
+  percent: number;
+  eta_ms: number | null;
+  waits_for: string;
+  error: string;
+  made: number[];
+  reason: string;
+  took_ms: number | null;
+}
+
 export interface Heatmap {
   keyspace: string;
   resolution: string;
@@ -69,6 +85,7 @@ export async function ready(): Promise<{ ready: boolean; text: string }> {
 export const keyspaces = () =>
   get<{ keyspaces: Keyspace[] }>("/api/v1/keyspaces").then((all) => all.keyspaces);
 export const shards = () => get<{ shards: Shard[] }>("/api/v1/shards").then((all) => all.shards);
+export const jobs = () => get<{ jobs: Job[] }>("/api/v1/jobs").then((all) => all.jobs);
 export const hotKeys = () =>
   get<{ hotkeys: HotKey[] }>("/api/v1/hotkeys").then((all) => all.hotkeys);
 export const heatmap = (keyspace: string, resolution: string, buckets: number) =>

@@ -4,7 +4,7 @@ import * as api from "./api";
 import * as heatmap from "./heatmap";
 import * as live from "./live";
 import { at, choice, made, short } from "./page";
-import { showKeys, showShards } from "./tables";
+import { showJobs, showKeys, showShards } from "./tables";
 
 const REFRESH_MS = 2_000;
 const HEATMAP_EVERY = 5; // refreshes
@@ -70,10 +70,11 @@ async function showHeat(shards: api.Shard[], hottest: number | null): Promise<vo
 }
 
 async function refreshAll(): Promise<void> {
-  const [state, keyspaces, shards] = await Promise.all([
+  const [state, keyspaces, shards, jobs] = await Promise.all([
     api.ready(),
     api.keyspaces(),
     api.shards(),
+    api.jobs(),
   ]);
   say(state.text, state.ready ? "yes" : "no");
   if (!keyspaces.some((one) => one.keyspace === keyspace())) {
@@ -87,6 +88,7 @@ async function refreshAll(): Promise<void> {
   showKeyspaces(keyspaces, shards);
   warn(keyspaces);
   showShards(own, hottest);
+  showJobs(jobs);
   live.add(Date.now() / 1000, own);
   try {
     const keys = await api.hotKeys();

@@ -1,5 +1,5 @@
 // The tables: shards with their load, and the hot keys.
-import type { HotKey, Shard } from "./api";
+import type { HotKey, Job, Shard } from "./api";
 import { at, made, short, time } from "./page";
 
 interface Column<Row> {
@@ -76,6 +76,33 @@ export function showShards(shards: Shard[], hottest: number | null): void {
     { title: "state", cell: (s) => s.state },
   ];
   fill(at("#shards"), columns, sorted, (s) => s.shard === hottest, "No shards.");
+}
+
+const span = (ms: number | null) => time(ms === null ? null : 1000 * ms);
+
+function outcome(job: Job): string {
+  const made = job.made.length > 0 ? `made ${job.made.join(", ")}` : "";
+  const waits = job.waits_for && `waits for ${job.waits_for}`;
+  return [waits, made, job.error].filter(Boolean).join("; ");
+}
+
+// The latest first, as the node lists them; without any, there is nothing to see.
+export function showJobs(jobs: Job[]): void {
+  at("#jobs-part").hidden = jobs.length === 0;
+  const columns: Column<Job>[] = [
+    { title: "job", number: true, cell: (j) => String(j.job) },
+    {
+      title: "does",
+      cell: (j) => `${j.kind} ${j.shards.join(", ")}${j.to === null ? "" : ` to lane ${j.to}`}`,
+    },
+    { title: "state", cell: (j) => j.state },
+    { title: "phase", cell: (j) => (j.took_ms === null ? `${j.phase} · ${j.percent} %` : "") },
+    { title: "left", number: true, cell: (j) => span(j.eta_ms) },
+    { title: "took", number: true, cell: (j) => span(j.took_ms) },
+    { title: "", cell: outcome },
+    { title: "why", cell: (j) => j.reason },
+  ];
+  fill(at("#jobs"), columns, jobs.slice(0, 12), (j) => j.state === "failed", "No jobs.");
 }
 
 export function showKeys(keys: HotKey[], note = "No key is written to now."): void {
