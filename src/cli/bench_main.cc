@@ -95,6 +95,10 @@ void DescribeLoad(CLI::App& app, BenchOptions& bench) {
   app.add_option("--sample-ms", bench.sample_ms, "a line, and a point of the chart, each so often")
       ->check(CLI::Range(100, 60'000))
       ->capture_default_str();
+  app.add_option("--drain", bench.drain_seconds,
+                 "seconds after the run in which what is still due goes out; as long as the run, "
+                 "and at most 10, unless said")
+      ->check(CLI::Range(uint64_t{0}, kBenchSecondsMax));
 }
 
 void Describe(CLI::App& app, Options& options) {

@@ -101,6 +101,8 @@ Result<BenchPlan> MakeBenchPlan(const BenchOptions& options) {
                  .pipeline = options.pipeline,
                  .seed = options.seed,
                  .sample_ms = options.sample_ms,
+                 .drain_us = kSecondUs * options.drain_seconds.value_or(
+                                             std::min(options.seconds, kBenchDrainSeconds)),
                  .counts = options.commands.empty()};
   SLUICE_TRY(Check(options, plan, scenario.bursts));
   for (const BenchStreamSpec& spec : scenario.streams) {

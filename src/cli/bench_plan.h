@@ -23,6 +23,7 @@ inline constexpr size_t kBenchConnectionsMax = 10'000;
 inline constexpr size_t kBenchPipelineMax = 1'024;
 inline constexpr size_t kBenchStepsMax = 100;
 inline constexpr double kBenchScaleMax = 1'000;
+inline constexpr uint64_t kBenchDrainSeconds = 10;  // at most, unless said
 
 struct BenchStream {
   std::string name;
@@ -44,7 +45,8 @@ struct BenchPlan {
   size_t pipeline = 1;  // commands under way on one connection at most
   uint64_t seed = 1;
   uint64_t sample_ms = 1'000;
-  bool counts = false;  // its counters are read before and after
+  uint64_t drain_us = 0;  // after the run, for what is due and did not go out yet
+  bool counts = false;    // its counters are read before and after
 };
 
 // The words of the command line.
@@ -61,6 +63,7 @@ struct BenchOptions {
   std::optional<size_t> value_bytes = {};
   uint64_t seed = 1;
   uint64_t sample_ms = 1'000;
+  std::optional<uint64_t> drain_seconds = {};
 };
 
 //   kInvalid  there is no such plan; the message says why.

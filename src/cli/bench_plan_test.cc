@@ -92,6 +92,13 @@ TEST(BenchPlan, MakesPhases) {
   EXPECT_EQ(RateAt(bursts.streams[0], 1), 10'000);
 }
 
+// Goal:   what is still due goes out for as long as the run took, up to a bound, or as said.
+TEST(BenchPlan, Drains) {
+  EXPECT_EQ(Plan({.scenario = "set", .seconds = 3}).drain_us, 3'000'000u);
+  EXPECT_EQ(Plan({.scenario = "set", .seconds = 60}).drain_us, kBenchDrainSeconds * 1'000'000);
+  EXPECT_EQ(Plan({.scenario = "set", .seconds = 60, .drain_seconds = 0}).drain_us, 0u);
+}
+
 // Goal:   counters are found where they can be read again, and only there.
 // Method: all scenarios; commands of one's own are never counted.
 TEST(BenchPlan, CountsWhatItIncrements) {

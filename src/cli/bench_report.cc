@@ -198,7 +198,7 @@ BenchApplied Acknowledged(const BenchPlan& plan, const BenchRun& run) {
     }
     if (!any) continue;
     const auto in_doubt = tally.errors_by_name().find("INDOUBT");
-    found.unknown += tally.unanswered();
+    found.unknown += run.lost(i);
     if (in_doubt != tally.errors_by_name().end()) found.unknown += in_doubt->second;
   }
   return found;

@@ -82,18 +82,20 @@ Status BenchRun::Run(const std::function<void(const BenchMoment&)>& each_moment)
     streams_[i].schedule = BenchSchedule(started_us_, plan_.streams[i].phases);
   }
   const uint64_t run_us = plan_.seconds * kSecondUs;
-  const uint64_t give_up_us = started_us_ + run_us + std::min(run_us, kBenchDrainUs);
+  sends_until_us_ = started_us_ + run_us + plan_.drain_us;
+  give_up_us_ = sends_until_us_ + std::min(run_us, kBenchAwaitUs);
   const uint64_t used_us = ProcessorUs();
   const uint64_t sample_us = plan_.sample_ms * 1'000;
   uint64_t sample_end_us = started_us_ + sample_us;
   Status status = Ok();
   while (status.ok() && *stop_ == 0) {
-    status = Turn(give_up_us);
+    status = Turn();
     ended_us_ = Now();
     for (; ended_us_ >= sample_end_us; sample_end_us += sample_us) {
       each_moment(TakeMoment(sample_end_us));
     }
-    if ((Done() && ended_us_ >= started_us_ + run_us) || ended_us_ >= give_up_us) break;
+    const bool done = under_way_ == 0 && !SendsMore() && ended_us_ >= started_us_ + run_us;
+    if (done || ended_us_ >= give_up_us_) break;
   }
   GiveUp();
   ended_us_ = std::max(ended_us_, started_us_);
@@ -102,10 +104,10 @@ Status BenchRun::Run(const std::function<void(const BenchMoment&)>& each_moment)
   return status;
 }
 
-bool BenchRun::Done() const {
-  return under_way_ == 0 && std::all_of(streams_.begin(), streams_.end(), [](const Stream& each) {
-           return each.next == each.schedule.total();
-         });
+bool BenchRun::SendsMore() const {
+  return ended_us_ < sends_until_us_ &&
+         std::any_of(streams_.begin(), streams_.end(),
+                     [](const Stream& each) { return each.next < each.schedule.total(); });
 }
 
 BenchMoment BenchRun::TakeMoment(uint64_t at_us) {
@@ -116,12 +118,13 @@ BenchMoment BenchRun::TakeMoment(uint64_t at_us) {
   return moment;
 }
 
-Status BenchRun::Turn(uint64_t give_up_us) {
+Status BenchRun::Turn() {
   const uint64_t now_us = Now();
-  uint64_t until_us = std::min(now_us + kSleepUsMax, give_up_us);
+  const bool sends = now_us < sends_until_us_;
+  uint64_t until_us = std::min(now_us + kSleepUsMax, give_up_us_);
   for (Stream& stream : streams_) {
     stream.was_free = !stream.free.empty();
-    if (stream.was_free && stream.next < stream.schedule.total()) {
+    if (sends && stream.was_free && stream.next < stream.schedule.total()) {
       until_us = std::min(until_us, stream.schedule.DueUs(stream.next));
     }
   }
@@ -135,7 +138,7 @@ Status BenchRun::Turn(uint64_t give_up_us) {
       streams_[line.stream].free.push_back(ready.tag);
     }
   }
-  for (size_t i = 0; i < streams_.size(); ++i) SLUICE_TRY(Dispatch(i));
+  for (size_t i = 0; i < streams_.size() && sends; ++i) SLUICE_TRY(Dispatch(i));
   return Ok();
 }
 
@@ -209,6 +212,7 @@ Status BenchRun::Flush(size_t index) {
 // Every command that was due and has no reply counts with the age that it has reached.
 void BenchRun::GiveUp() {
   for (const Line& line : lines_) {
+    streams_[line.stream].lost += line.sent.size();
     for (const Sent& sent : line.sent) {
       streams_[line.stream].tally.OnUnanswered(sent.due_us, ended_us_);
     }

@@ -8,8 +8,9 @@
 // Owns:     the connections. Borrows the plan and the clock.
 // Threads:  none.
 // Failure:  a connection that breaks ends the run; what was measured until then stays.
-// Bounds:   what waits here is a number, not a queue. Replies still missing as long after the last
-//           command was due as the run was long, and at most kBenchDrainUs, are given up. A run
+// Bounds:   what waits here is a number, not a queue. After the last command was due, what waits
+//           goes out for the plan's drain. Then the replies to what is under way are awaited for as
+//           long as the run was, and at most kBenchAwaitUs; what is missing is given up. A run
 //           lasts as long as its plan at least.
 #pragma once
 
@@ -31,7 +32,7 @@
 
 namespace sluice::cli {
 
-inline constexpr uint64_t kBenchDrainUs = 10'000'000;
+inline constexpr uint64_t kBenchAwaitUs = 10'000'000;
 
 // What one sample of the run brought: of each stream.
 struct BenchMoment {
@@ -56,6 +57,8 @@ class BenchRun {
   // How late commands went out of this program itself, a connection being free: what it adds to
   // the latencies.
   meter::Distribution lateness(size_t stream) const { return streams_[stream].lateness.Read(); }
+  // Commands that went out and were not answered: they may have been done.
+  uint64_t lost(size_t stream) const { return streams_[stream].lost; }
   uint64_t due(size_t stream) const { return streams_[stream].schedule.DueBy(ended_us_); }
   uint64_t elapsed_us() const { return ended_us_ - started_us_; }
   // The share of one core that this program used, its pauses included.
@@ -85,19 +88,20 @@ class BenchRun {
     std::deque<size_t> free;  // lines, that which was freed first at the front
     uint64_t weights = 0;     // of its commands
     uint64_t next = 0;        // the command that goes out next
-    bool was_free = false;    // when this turn began
+    uint64_t lost = 0;
+    bool was_free = false;  // when this turn began
   };
 
   uint64_t Now() { return clock_.MonotonicUs(); }
   Status TellPriority(Client& client, const std::string& priority);
-  Status Turn(uint64_t give_up_us);
+  Status Turn();
   Status Receive(Line& line);
   Status Dispatch(size_t index);
   Status Flush(size_t line);
   void Fill(size_t index, Line& line, uint64_t due, uint64_t now_us);
   size_t Draw(size_t stream);
   BenchMoment TakeMoment(uint64_t at_us);
-  bool Done() const;
+  bool SendsMore() const;
   void GiveUp();
 
   const BenchPlan& plan_;
@@ -110,6 +114,7 @@ class BenchRun {
   std::vector<Line> lines_;
   uint64_t under_way_ = 0;
   uint64_t started_us_ = 0, ended_us_ = 0;
+  uint64_t sends_until_us_ = 0, give_up_us_ = 0;
   double cores_ = 0;
   std::string priority_refused_;
   resp::Value reply_;

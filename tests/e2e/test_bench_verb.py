@@ -94,6 +94,21 @@ def test_a_stall_is_seen_by_all_that_was_due_meanwhile(sluice_bin):
 
 
 @pytest.mark.release_only
+def test_what_did_not_go_out_in_time_stays(sluice_bin):
+    """Goal: with --drain 0 nothing goes out after the run, and all that did is awaited. Method: a
+    server that stalls over the end of the run. Tried: with a drain of 1 s, all went out."""
+    server = StallingServer(len(b"*1\r\n$4\r\nPING\r\n"), stall_at=0.7, stall_seconds=0.8)
+    try:
+        found = result(sluice_bin, "--do", "PING", "--rate", 1000, "--seconds", 1, "--drain", 0,
+                       "--connections", 8, "--port", server.port, status=1)
+    finally:
+        server.close()
+    assert found["due"] == 1000
+    assert found["answered"] == server.commands == 1000 - found["unanswered"]
+    assert 100 < found["unanswered"] < 400
+
+
+@pytest.mark.release_only
 def test_a_server_that_never_answers_is_not_a_fast_one(sluice_bin):
     """Goal: what was never answered counts. Method: a listener that reads nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
