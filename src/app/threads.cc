@@ -14,8 +14,10 @@ constexpr std::chrono::milliseconds kStallLook{20};     // while compaction is b
 constexpr std::chrono::milliseconds kLearnRest{3};      // between parts of the stored keys
 constexpr std::chrono::milliseconds kPrepareLook{50};   // at spare segments, and compaction
 constexpr std::chrono::milliseconds kDurableLook{5};    // whether a run's records are durable
-// The log's thread works for moments, also when a lane that never sleeps has its processor.
 constexpr std::chrono::microseconds kLogSlice{100};
+// Each break of the thread that stores runs (store::Breaks) costs it a slice: so it has a part of
+// a processor that a lane could use all of.
+constexpr std::chrono::microseconds kStoreSlice{500};
 
 // As sched_setattr(2) has it; the header that declares it cannot be included beside <sched.h>.
 struct SchedulingAttributes {
@@ -30,6 +32,11 @@ struct SchedulingAttributes {
 
 void NameThread(const char* name) {
   pthread_setname_np(pthread_self(), name);
+}
+
+void GoFirst() {
+  const sched_param least{.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+  if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &least) != 0) AskForSlices(kLogSlice);
 }
 
 void AskForSlices(std::chrono::microseconds slice) {
@@ -91,6 +98,7 @@ void Threads::ReadLoop(ReadMeters& meters) {
 
 void Threads::StoreLoop() {
   NameThread("store");
+  AskForSlices(kStoreSlice);
   while (true) {
     StoreJob job;
     {
@@ -169,7 +177,7 @@ void Threads::StartLog(log::FileLog& log, log::Committer& committer,
 
 void Threads::LogLoop() {
   NameThread("log");
-  AskForSlices(kLogSlice);
+  GoFirst();
   model::Lsn trimmed;
   while (!committer_->closed()) {
     const uint64_t next = committer_->Pump();

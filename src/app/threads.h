@@ -51,9 +51,12 @@ inline constexpr size_t kReadThreads = 4;
 
 // What `top -H`, perf and debuggers call the calling thread. At most 15 bytes.
 void NameThread(const char* name);
+// The calling thread works for moments, and many wait for it: from now on it gets its processor as
+// soon as it wakes, before all threads that are not real-time. Where the process may not ask for
+// that (CAP_SYS_NICE, RLIMIT_RTPRIO), it asks for short slices, which is less.
+void GoFirst();
 // For how long the calling thread wants to run at a time when others want its processor too. From
-// Linux 6.12 on, one that asks for less gets the processor as soon as it wakes, with the same share
-// of it in all; before, this is without effect.
+// Linux 6.12 on; before, this is without effect.
 void AskForSlices(std::chrono::microseconds slice);
 
 class Threads final : public ingest::Background {

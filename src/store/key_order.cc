@@ -38,7 +38,7 @@ constexpr size_t kPartItems = 32;
 constexpr int kPartBitsMax = 14;  // of the number of parts: a table of them stays in the cache
 
 // `spare` is as long.
-void Sort(std::span<Item> items, std::span<Item> spare) {
+void Sort(std::span<Item> items, std::span<Item> spare, Breaks& breaks) {
   uint64_t least = ~uint64_t{0}, most = 0;
   for (const Item& item : items) {
     least = std::min(least, item.head);
@@ -56,28 +56,35 @@ void Sort(std::span<Item> items, std::span<Item> spare) {
   for (const Item& item : items) ++ends[part(item)];
   std::partial_sum(ends.begin(), ends.end(), ends.begin());
   std::vector<uint32_t> next = ends;
-  for (const Item& item : items) spare[--next[part(item)]] = item;
+  for (const Item& item : items) {
+    spare[--next[part(item)]] = item;
+    breaks.DidRow(0);
+  }
   std::copy(spare.begin(), spare.end(), items.begin());
   for (size_t i = 0; i < ends.size(); ++i) {
     const size_t begin = i == 0 ? 0 : ends[i - 1], size = ends[i] - begin;
-    if (size > 1) Sort(items.subspan(begin, size), spare.subspan(begin, size));
+    if (size > 1) Sort(items.subspan(begin, size), spare.subspan(begin, size), breaks);
   }
 }
 
 }  // namespace
 
-void SortByKey(std::vector<Buffer::Place>& places) {
+void SortByKey(std::vector<Buffer::Place>& places, Breaks& breaks) {
   std::vector<Item> items, spare(places.size());
   items.reserve(places.size());
-  for (const Buffer::Place place : places) items.push_back({HeadOf(Buffer::KeyAt(place)), place});
-  Sort(items, spare);
+  for (const Buffer::Place place : places) {
+    items.push_back({HeadOf(Buffer::KeyAt(place)), place});
+    breaks.DidRow(0);
+  }
+  Sort(items, spare, breaks);
   for (size_t i = 0; i < items.size(); ++i) places[i] = items[i].place;
 }
 
 void KeyOrder::Add(std::vector<Buffer::Place> places, Buffer::Mark mark) {
   mark_ = std::move(mark);
   if (places.empty()) return;
-  SortByKey(places);
+  Breaks breaks;
+  SortByKey(places, breaks);
   auto added = std::make_shared<Run>(std::move(places));
   while (!runs_.empty() && runs_.back()->size() < kRunRatio * added->size()) {
     auto merged = std::make_shared<Run>();

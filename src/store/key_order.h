@@ -17,12 +17,13 @@
 #include <string_view>
 #include <vector>
 
+#include "store/breaks.h"
 #include "store/buffer.h"
 
 namespace sluice::store {
 
 // Sorts them by key.
-void SortByKey(std::vector<Buffer::Place>& places);
+void SortByKey(std::vector<Buffer::Place>& places, Breaks& breaks);
 
 class KeyOrder {
  public:

@@ -56,7 +56,8 @@ TEST(KeyOrder, SortsWhateverTheHeads) {
     Buffer::Mark mark;
     while (buffer.ReadOn(mark, &places)) {
     }
-    SortByKey(places);
+    Breaks breaks;
+    SortByKey(places, breaks);
     ASSERT_EQ(places.size(), wanted.size());
     for (size_t i = 0; i < places.size(); ++i) ASSERT_EQ(Buffer::KeyAt(places[i]), wanted[i]);
   }

@@ -82,7 +82,8 @@ std::unique_ptr<Cursor> MemoryStore::NewCursor() {
 }
 
 Status MemoryStore::Apply(const Run& run) {
-  SLUICE_ASSIGN(RunRows rows, RunRows::Of(run));
+  Breaks breaks;
+  SLUICE_ASSIGN(RunRows rows, RunRows::Of(run, breaks));
   const Fate fate = options_.fate ? options_.fate(run) : Fate::kApplied;
   const std::lock_guard lock(shared_->mutex);
   if (shared_->cut) return Fail(Code::kIo, "the power is off");

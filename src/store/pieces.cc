@@ -1,5 +1,6 @@
 #include "store/pieces.h"
 
+#include <thread>
 #include <utility>
 
 namespace sluice::store {
@@ -40,6 +41,9 @@ void Pieces::Feed() {
       ready_.push_back(page.data() + at);
     }
     pages_.push_back(std::move(page));
+    lock.unlock();
+    std::this_thread::yield();  // as Breaks
+    lock.lock();
   }
 }
 

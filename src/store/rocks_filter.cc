@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "model/row.h"
 #include "model/stored_key.h"
+#include "store/breaks.h"
 
 namespace sluice::store {
 namespace {
@@ -16,8 +17,9 @@ class GenerationFilter : public rocksdb::CompactionFilter {
 
   const char* Name() const override { return "sluice.generations"; }
 
-  Decision FilterV2(int, const rocksdb::Slice& slice, ValueType type, const rocksdb::Slice&,
+  Decision FilterV2(int, const rocksdb::Slice& slice, ValueType type, const rocksdb::Slice& row,
                     std::string*, std::string*) const override {
+    breaks_.DidRow(slice.size() + row.size());
     const std::string_view key = slice.ToStringView();
     if (key.size() < 3 || model::KindOf(key) != model::Kind::kField || type != ValueType::kValue) {
       return Decision::kKeep;
@@ -60,6 +62,7 @@ class GenerationFilter : public rocksdb::CompactionFilter {
   mutable std::string prefix_, value_key_;
   mutable rocksdb::PinnableSlice head_;
   mutable bool stale_ = false;
+  mutable Breaks breaks_;
 };
 
 }  // namespace

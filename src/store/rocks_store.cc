@@ -308,7 +308,8 @@ std::unique_ptr<Cursor> RocksStore::NewCursor() {
 }
 
 Status RocksStore::WriteTable(const Run& run, const std::string& path) {
-  SLUICE_ASSIGN(RunRows rows, RunRows::Of(run));
+  Breaks breaks;
+  SLUICE_ASSIGN(RunRows rows, RunRows::Of(run, breaks));
   // The pages stay in the page cache: the next compaction reads them.
   rocksdb::SstFileWriter writer(rocksdb::EnvOptions(rocks_->setup.tables), rocks_->setup.tables,
                                 nullptr, /*invalidate_page_cache=*/false);
@@ -328,6 +329,7 @@ Status RocksStore::WriteTable(const Run& run, const std::string& path) {
     rocks_->filter.Prefetch(hash);
     status = rows.deleted() ? writer.Delete(SliceOf(rows.key()))
                             : writer.Put(SliceOf(rows.key()), SliceOf(rows.row()));
+    breaks.DidRow(rows.key().size() + rows.row().size());
   }
   for (size_t i = 0; i < std::min(row, hashes.size()); ++i) rocks_->filter.Add(hashes[i]);
   if (status.ok()) status = writer.Finish();

@@ -26,10 +26,10 @@ void Prefetch(Buffer::Place place) {
 
 }  // namespace
 
-Result<RunRows> RunRows::Of(const Run& run) {
+Result<RunRows> RunRows::Of(const Run& run, Breaks& breaks) {
   RunRows rows;
   rows.buffer_ = run.buffer.get();
-  if (run.buffer) SLUICE_TRY(rows.TakeRows(*run.buffer));
+  if (run.buffer) SLUICE_TRY(rows.TakeRows(*run.buffer, breaks));
   std::string key, row;
   model::FormatKey(key);
   EncodeFormat(row);
@@ -44,19 +44,20 @@ Result<RunRows> RunRows::Of(const Run& run) {
   return rows;
 }
 
-Status RunRows::TakeRows(const Buffer& buffer) {
+Status RunRows::TakeRows(const Buffer& buffer, Breaks& breaks) {
   places_.reserve(buffer.entries());
   Buffer::Mark mark;
   std::vector<Buffer::Place> read;
   for (; buffer.ReadOn(mark, &read); read.clear()) {  // in the order they lie in memory
     for (const Buffer::Place place : read) {
+      breaks.DidRow(0);
       const Buffer::Hit hit = buffer.Read(place);
       if (hit.state == Buffer::Hit::State::kMiss) continue;
       places_.push_back(place);
       if (hit.state == Buffer::Hit::State::kRow) SLUICE_TRY(NoteEnding(place, hit.row));
     }
   }
-  SortByKey(places_);
+  SortByKey(places_, breaks);
   std::sort(endings_.begin(), endings_.end(), [](const Ending& a, const Ending& b) {
     return std::tie(a.keyspace, a.at_ms, a.key) < std::tie(b.keyspace, b.at_ms, b.key);
   });

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "store/breaks.h"
 #include "store/buffer.h"
 #include "store/store.h"
 
@@ -27,7 +28,7 @@ inline constexpr uint32_t kStoreFormat = 1;
 class RunRows {
  public:
   // kCorrupt: a value's row does not decode; the message shows its key.
-  static Result<RunRows> Of(const Run& run);
+  static Result<RunRows> Of(const Run& run, Breaks& breaks);
 
   // To the next row, keys strictly ascending; false at the end.
   bool Next();
@@ -43,7 +44,7 @@ class RunRows {
     std::string_view key;
   };
 
-  Status TakeRows(const Buffer& buffer);
+  Status TakeRows(const Buffer& buffer, Breaks& breaks);
   Status NoteEnding(Buffer::Place place, std::string_view row);
   void DeriveNext();
 

@@ -1,11 +1,13 @@
 """Overload: more comes than the node can carry.
 
-Goal:   at three times what the node carries it goes on carrying nearly all that it can, no critical
-        write is refused, memory stays under its bound, and what was acknowledged is what was
-        applied. How long critical clients wait is printed; `./dev bench S12` holds it to its bar.
+Goal:   at three times what the node carries, critical work is answered in full and low work waits
+        first, no critical write is refused, memory stays under its bound, and what was acknowledged
+        is what was applied. Over two minutes also: critical clients wait as BARS S12 says, and the
+        node goes on carrying nearly all that it can.
 Method: the server on one core, `sluice bench mixed` on the other: open-loop counters of each class
-        on connections of their own; at the end the counters are added up.
-Tried:  with a refused write that runs all the same (mutation admit-refused-and-run).
+        on connections of their own; at the end nothing is under way, and the counters are added up.
+Tried:  with a refused write that runs all the same (mutation admit-refused-and-run); with one line
+        for all classes (mutation turn-one-line).
 """
 
 import json
@@ -26,15 +28,17 @@ TOO_MUCH = 2_000_000  # commands a second, which nobody carries
 
 
 def bench(sluice_bin, server, rate, seconds):
+    """What is due and was not sent when the run ends is never sent; what was is answered."""
     done = subprocess.run(
         [sluice_bin, "bench", "mixed", "--port", str(server.port), "--rate", str(int(rate)),
-         "--seconds", str(seconds), "--connections", "1000", "--pipeline", "16", "--cpu", "1",
-         "--json"],
+         "--seconds", str(seconds), "--drain", "0", "--connections", "1000", "--pipeline", "16",
+         "--cpu", "1", "--json"],
         capture_output=True, text=True, check=False,
     )
     assert done.stdout, done.stderr
     found = json.loads(done.stdout)
-    assert found["acknowledged"] <= found["applied"] <= found["acknowledged"] + found["unknown"]
+    assert found["unknown"] == 0 and found["errors"] == {}
+    assert found["applied"] == found["acknowledged"]
     return found
 
 
@@ -45,39 +49,71 @@ def carried(found):
     return sum(answers) / found["seconds"]
 
 
+def critical_p99_ms(found):
+    return found["streams"]["critical"]["latency_us"]["p99"] / 1000
+
+
 def peak_mib(server):
     status = Path(f"/proc/{server.pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def overload(start_sluice, sluice_bin, seconds, warm):
-    """The server at three times its load; returns its goodput, as a share of its peak."""
+def start(start_sluice, sluice_bin):
     keyspaces = subprocess.run([sluice_bin, "bench", "mixed", "--print-config"],
                                capture_output=True, text=True, check=True).stdout
-    server = start_sluice(f'[server]\nmemory = "{MEMORY_MIB}MiB"\nlanes = 1\n{keyspaces}',
-                          wrapper=("taskset", "-c", "0"))
+    return start_sluice(f'[server]\nmemory = "{MEMORY_MIB}MiB"\nlanes = 1\n{keyspaces}',
+                        wrapper=("taskset", "-c", "0"))
 
-    def p99_ms(found):
-        return found["streams"]["critical"]["latency_us"]["p99"] / 1000
 
-    peak = carried(bench(sluice_bin, server, TOO_MUCH, warm))
-    alone = p99_ms(bench(sluice_bin, server, peak * 0.1, warm))
+def overload(sluice_bin, server, peak, seconds):
+    """Three times the peak."""
     over = bench(sluice_bin, server, peak * 3, seconds)
-    assert over["streams"]["critical"]["refused"] == 0, "critical writes are refused last"
-    assert peak_mib(server) < MEMORY_MIB
-    goodput = carried(over) / peak
-    classes = {name: int(of["answered_per_second"]) for name, of in over["streams"].items()}
-    print(f"peak {peak:.0f}/s; critical p99 {p99_ms(over):.2f} ms, unloaded {alone:.2f} ms; "
-          f"goodput {goodput:.2f}; {classes}; resident {peak_mib(server):.0f} MiB; generator "
+    share = {name: of["answered"] / of["due"] for name, of in over["streams"].items()}
+    print(f"peak {peak:.0f}/s, goodput {carried(over) / peak:.2f}; answered {share}; critical p99 "
+          f"{critical_p99_ms(over):.2f} ms; resident {peak_mib(server):.0f} MiB; generator "
           f"{over['generator_cores']:.2f} of a core, its own p99 {over['generator_us']['p99']} us")
-    return goodput
+    assert over["streams"]["critical"]["refused"] == 0, "critical writes are refused last"
+    assert share["critical"] > 0.95, "it is a tenth of what the node carries"
+    assert share["low"] < 0.6 * share["normal"] < 0.6, "low work waits first"
+    assert peak_mib(server) < MEMORY_MIB
+    return over
 
 
 def test_three_times_the_load(start_sluice, sluice_bin):
-    overload(start_sluice, sluice_bin, seconds=8, warm=2)
+    server = start(start_sluice, sluice_bin)
+    peak = carried(bench(sluice_bin, server, TOO_MUCH, 2))
+    overload(sluice_bin, server, peak, seconds=4)
+
+
+def may_be_real_time():
+    child = os.fork()
+    if child == 0:
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        except PermissionError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def test_the_log_goes_first(start_sluice):
+    """Goal: no lane keeps a sync waiting for a processor. Method: the scheduling of a node's
+    threads. Tried: without GoFirst in Threads::LogLoop."""
+    server = start_sluice()
+    policies = {}
+    for thread in Path(f"/proc/{server.pid}/task").iterdir():
+        policies[(thread / "comm").read_text().strip()] = os.sched_getscheduler(int(thread.name))
+    assert policies["log"] == (os.SCHED_FIFO if may_be_real_time() else os.SCHED_OTHER)
+    assert {policies[name] for name in ("lane", "store", "pages", "read")} == {os.SCHED_OTHER}
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_three_times_the_load_for_two_minutes(start_sluice, sluice_bin):
-    assert overload(start_sluice, sluice_bin, seconds=120, warm=10) >= 0.8
+    server = start(start_sluice, sluice_bin)
+    bench(sluice_bin, server, TOO_MUCH, 10)  # a new node stores and merges nothing yet
+    peak = carried(bench(sluice_bin, server, TOO_MUCH, 10))
+    alone_ms = critical_p99_ms(bench(sluice_bin, server, peak * 0.1, 10))
+    over = overload(sluice_bin, server, peak, seconds=120)
+    assert carried(over) >= 0.9 * peak
+    assert critical_p99_ms(over) <= max(2 * alone_ms, alone_ms + 5), f"unloaded {alone_ms:.2f} ms"
