@@ -18,7 +18,8 @@ MEMORY_MIB = 512
 CONNECTIONS, PIPELINE = 1_000, 16
 FIRST_RATE = 200_000
 RAMP = 1.3  # from one rate to the next
-KEPT_UP = 0.9  # below that share of what was due, the peak is passed
+KEPT_UP = 0.9  # below that share of what was due, the node is left behind
+PASSED = 3  # so often, and the peak is passed
 UNLOADED = 0.1  # of the peak
 TIMES = 3
 SECONDS, QUICK_SECONDS = 600, 20
@@ -50,7 +51,7 @@ def measure(bench):
 
 def load(bench, server, per_second, seconds, **options):
     found = open_loop(bench.log, server, [SCENARIO], per_second, seconds, connections=CONNECTIONS,
-                      pipeline=PIPELINE, cpu=GENERATOR_CPU, may_leave=True, **options)
+                      pipeline=PIPELINE, cpu=GENERATOR_CPU, drain=0, may_leave=True, **options)
     bench.say(f"  {rate(per_second)}/s due: {rate(carried(found))}/s answered, "
               f"{found['refused']} refused, critical p99 {critical_p99(found):.3g} ms, generator "
               f"{found['generator_cores']:.2f} of a core")
@@ -69,10 +70,10 @@ def critical_p99(found):
 
 
 def find_peak(bench, section, server):
-    """The most answers a second, at any rate: rates rise until the node is left behind twice."""
+    """The most answers a second, at any rate: rates rise until the node was left behind thrice."""
     bench.say("S12 the peak")
     rows, peak, behind, per_second = [], 0, 0, FIRST_RATE
-    while behind < 2:
+    while behind < PASSED:
         found = load(bench, server, per_second, bench.seconds)
         rows.append([rate(per_second), rate(carried(found)), found["refused"],
                      f"{critical_p99(found):.3g}"])
@@ -113,5 +114,4 @@ def bars(section, peak, unloaded, over, resident):
     section.at_most("peak resident memory", resident / MIB, MEMORY_MIB, " MiB")
     section.bar("increments applied and acknowledged",
                 f"{over['applied']} and {over['acknowledged']}",
-                "no fewer, and no more than the unanswered",
-                over["acknowledged"] <= over["applied"] <= over["acknowledged"] + over["unknown"])
+                "equal", over["acknowledged"] == over["applied"])
