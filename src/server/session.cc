@@ -195,7 +195,9 @@ std::span<ingest::Ahead> Session::LookAhead(std::string_view bytes, resp::Parser
       *skipped = next.bytes;
       break;
     }
-    next.spec = command::FindCommand(next.args[0]);
+    // A pipeline is mostly one command over and over.
+    const bool again = count > 0 && next.args[0] == ahead[count - 1].args[0];
+    next.spec = again ? ahead[count - 1].spec : command::FindCommand(next.args[0]);
     next.placed = nullptr;
     bytes.remove_prefix(next.bytes);
     ++count;
@@ -276,18 +278,14 @@ void Session::Execute(const ingest::Ahead& command) {
   resp::Reply reply(to, client_.version);
   if (client_.replies == Replies::kSkipNext) client_.replies = Replies::kSkipThis;
   const command::Spec* spec = command::Resolve(command.spec, args, reply);
-  Answer answer;
   if (users_version_ != context_.users.version()) MeetNewUsers();
   const bool runs = spec != nullptr && Permits(*spec, args, reply);
   if (runs) {
     client_.last = spec;
     client_.last_sub = {};
-    if (refused_) {
-      Shed(reply);
-    } else {
-      answer = Dispatch(command, to);
-    }
+    if (refused_) Shed(reply);
   }
+  Answer answer = runs && !refused_ ? Dispatch(command, to) : Answer();
   const bool failed = answer.now && to.size() > begin && to[begin] == '-';
   if (failed) {
     const std::string_view error = std::string_view(to).substr(begin);
