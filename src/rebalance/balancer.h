@@ -6,8 +6,8 @@
 //              is too large to be given;
 //   cold       neighbours that have next to nothing are merged, after one moved to the other.
 //
-// Nothing is proposed that does not pay: a move must lower the greater of two loads by a margin, a
-// split must leave neither part with nearly all of it, and merged shards stay far below what would
+// Nothing is proposed that does not pay: after a move the taker has less than the giver had, by a
+// margin, a split leaves neither part with nearly all, and merged shards stay far below what would
 // split them. So a load that holds still leads to a state that is left alone. A shard that changed
 // has the cooldown before it changes again; where a shard or an owner melts, it only has to have
 // settled. An owner takes part in one move at a time, and in none while a shard of its settles,

@@ -105,7 +105,7 @@ struct World {
     uint64_t takes_us = kSecondUs;
     if (proposal.kind == Kind::kMove) {
       shard.told.moving_to = proposal.to;
-      takes_us += (shard.told.bytes >> 20) * 10'000;
+      takes_us += (shard.told.bytes >> 20) * 100'000;
     } else if (proposal.kind == Kind::kMerge) {
       Find(proposal.with).told.busy = true;
     }

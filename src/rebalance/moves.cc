@@ -16,30 +16,28 @@ using plan::Percent;
 
 constexpr double kBusyLeast = 0.5;    // an owner below this is left alone, however idle others are
 constexpr double kAboveMean = 0.1;    // and one that is not so far above the mean
-constexpr double kPays = 0.05;        // by which the greater of two loads must fall
+constexpr double kMargin = 0.05;      // below what the giver had, the taker must stay
+constexpr double kPays = 0.01;        // of an owner: a smaller shard is not worth a move
 constexpr double kNearlyBest = 0.7;   // of gains that are so near the best, the fewest bytes win
 constexpr double kGreatShare = 0.25;  // of an owner: a shard that is split so that it can be given
 
 struct Option {
-  double gain = 0;
+  double gain = 0;  // by which the greater of both loads falls
   size_t shard = 0, to = 0;
 };
 
-// What the greater of both owners' loads falls by when `part` of the shard moves.
-double Gain(const Draft& draft, size_t at, size_t to, double part) {
-  const size_t from = draft.shard(at).owner;
-  const double left = draft.used(from) - part * draft.Share(at, from);
-  return draft.used(from) - std::max(left, draft.used(to) + part * draft.Share(at, to));
-}
-
-// The owner for which moving the shard pays most. `any`: whether or not it can move now.
+// The owner for which moving `part` of the shard pays most. `any`: whether or not it can move now.
 std::optional<Option> BestTarget(const Draft& draft, size_t at, double part, bool any) {
   std::optional<Option> best;
+  const size_t from = draft.shard(at).owner;
+  const double had = draft.used(from), left = had - part * draft.Share(at, from);
   for (size_t to = 0; to < draft.survey().owners.size(); ++to) {
-    if (to == draft.shard(at).owner || !draft.MayOwn(to, at)) continue;
+    if (to == from || !draft.MayOwn(to, at)) continue;
     if (!any && !draft.CanTake(to)) continue;
-    const double gain = Gain(draft, at, to, part);
-    if (gain >= kPays && (!best || gain > best->gain)) best = Option{gain, at, to};
+    const double has = draft.used(to) + part * draft.Share(at, to);
+    const double gain = had - std::max(left, has);
+    if (gain < kPays || has > had - kMargin) continue;
+    if (!best || gain > best->gain) best = Option{gain, at, to};
   }
   return best;
 }

@@ -33,6 +33,10 @@ World Draw(uint64_t seed) {
   double carried = 0;
   for (const SurveyedOwner& each : world.owners) carried += each.capacity;
   const double wanted = carried * (0.2 + 0.05 * double(prng.Below(9)));
+  // In some worlds owners could carry far more: only the shards' own capacity counts.
+  if (prng.OneIn(3)) {
+    for (SurveyedOwner& each : world.owners) each.capacity *= 10;
+  }
   const double skew = 0.3 * double(prng.Below(4));  // of Zipf
   world.cells.resize(kCells);
   for (double& cell : world.cells) cell = std::pow(1.0 + double(prng.Below(kCells)), -skew);
@@ -61,6 +65,10 @@ void CheckDecision(const World& world, const Survey& survey, const Decision& dec
   const Decision same = Decide(survey, world.settings);
   ASSERT_EQ(same.proposals.size(), decision.proposals.size());
   std::vector<model::ShardId> touched;
+  std::vector<size_t> moving;  // owners
+  for (const SurveyedShard& each : survey.shards) {
+    if (each.moving_to) moving.insert(moving.end(), {each.owner, *each.moving_to});
+  }
   for (size_t i = 0; i < decision.proposals.size(); ++i) {
     const Proposal& it = decision.proposals[i];
     ASSERT_EQ(same.proposals[i].shard, it.shard);
@@ -92,6 +100,7 @@ void CheckDecision(const World& world, const Survey& survey, const Decision& dec
       ASSERT_TRUE(shard->end.empty() || it.token < shard->end);
     } else if (it.kind == Kind::kMove) {
       ASSERT_NE(it.to, shard->owner);
+      moving.insert(moving.end(), {shard->owner, it.to});
       if (!shard->region.empty()) {
         ASSERT_EQ(survey.owners[it.to].tags[0], shard->region == "IN" ? "in" : "eu") << it.reason;
       }
@@ -99,6 +108,8 @@ void CheckDecision(const World& world, const Survey& survey, const Decision& dec
   }
   std::sort(touched.begin(), touched.end());
   ASSERT_EQ(std::adjacent_find(touched.begin(), touched.end()), touched.end()) << "twice";
+  std::sort(moving.begin(), moving.end());
+  ASSERT_EQ(std::adjacent_find(moving.begin(), moving.end()), moving.end()) << "two moves at once";
 }
 
 // Goal:   a load that holds still leads, within two hours, to a state that is left alone for good,
