@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "app/balance_watch.h"
 #include "app/face.h"
 #include "app/live_config.h"
 #include "app/meters.h"
@@ -88,6 +89,7 @@ class Server {
   std::unique_ptr<NodeProcess> node_;
   std::unique_ptr<Projections> projections_;
   std::unique_ptr<Meters> meters_;
+  std::unique_ptr<BalanceWatch> balance_;
   std::unique_ptr<server::Context> context_;
   std::vector<std::unique_ptr<server::LaneServer>> lanes_;
   std::string address_;
@@ -202,6 +204,15 @@ Status Server::OpenLanes() {
   meters_ = std::make_unique<Meters>(*node_, lanes_, context_->overload, registry_);
   projections_->AddMeters(registry_);
   node_->rebalancer().AddMeters(registry_);
+  balance_ = std::make_unique<BalanceWatch>(
+      node_->node(), node_->heat(),
+      JobDesk{.under_way = [] { return std::vector<JobUnderWay>(); },
+              .start =
+                  [](const rebalance::Proposal&) {
+                    return Fail(Code::kUnavailable, "jobs come with a later version");
+                  }},
+      clock_);
+  registry_.Add(balance_->meters());
   return Ok();
 }
 
@@ -247,6 +258,7 @@ int Server::ServeUntilStopped(env::Signals& signals) {
     const int signal = signals.Wait(100);
     node_->disk().Look();
     node_->heat().Look();
+    if (balance_->due()) balance_->Look(settings_.Now());
     if (signal == SIGHUP) Reload();
     if (signal == SIGTERM || signal == SIGINT) {
       LogInfo("serve", "stopping", {{"signal", signal}});

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "config/day_window.h"
 #include "config/key_template.h"
 #include "config/rate.h"
 #include "config/shard_spec.h"
@@ -57,6 +58,19 @@ struct LogConfig {
   std::string keep;           // as written: "25%" or a size
   uint64_t keep_percent = 0;  // the same, taken apart; 0: keep_bytes
   uint64_t keep_bytes = 0;
+};
+
+// What the balancer may do.
+enum class BalanceMode : uint8_t { kOff, kPreview };
+
+struct RebalanceConfig {
+  std::string mode, window;  // as written
+  uint64_t cooldown_ms = 0;
+  uint64_t jobs = 0;
+
+  // What these mean.
+  BalanceMode acts = BalanceMode::kPreview;
+  std::optional<DayWindow> within;  // none: at any time
 };
 
 enum class Ack : uint8_t { kMemory, kDurable };
@@ -107,12 +121,15 @@ struct KeyspaceConfig {
   std::string hot_key;                                    // as written
   std::string priority, limit, client_limit, limit_mode;  // as written
   LimitByConfig limit_by;
+  std::string capacity, split_at;  // as written
 
   // What these mean.
   HotKey hot_keys = HotKey::kFold;
   Priority priority_class = Priority::kNormal;
   Rate rate, client_rate;
   LimitMode limit_acts = LimitMode::kEnforce;
+  double shard_capacity = 0;  // writes a second; 0: not said
+  double split_share = 0;     // of it
 };
 
 struct UserConfig {
@@ -161,6 +178,7 @@ struct ProjectionConfig {
 struct Config {
   ServerConfig server;
   LogConfig log;
+  RebalanceConfig rebalance;
   std::vector<KeyspaceConfig> keyspaces;      // in the order of the file
   std::vector<ProjectionConfig> projections;  // in the order of the file
   std::vector<UserConfig> users;              // in the order of the file

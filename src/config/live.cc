@@ -68,6 +68,7 @@ std::vector<Item> Items(const Config& config) {
   std::vector<Item> items;
   ListSection("server", ServerSettings(), config.server, items);
   ListSection("log", LogSettings(), config.log, items);
+  ListSection("rebalance", RebalanceSettings(), config.rebalance, items);
   for (const KeyspaceConfig& keyspace : WithDefault(config).keyspaces) {
     ListSection("keyspace." + keyspace.name, KeyspaceSettings(), keyspace, items);
   }
@@ -95,6 +96,7 @@ Result<Config> Adopt(const Config& now, const Config& wanted) {
   const Config from = WithDefault(wanted);
   CopyLive(ServerSettings(), from.server, next.server);
   CopyLive(LogSettings(), from.log, next.log);
+  CopyLive(RebalanceSettings(), from.rebalance, next.rebalance);
   for (KeyspaceConfig& keyspace : next.keyspaces) {
     const KeyspaceConfig* found = Find(from, keyspace.name);
     if (found != nullptr) CopyLive(KeyspaceSettings(), *found, keyspace);

@@ -66,7 +66,7 @@ TEST(Live, ExactlyLiveSettingsChange) {
     expected[item.name] = value.value;
     EXPECT_EQ(ValuesOf(*next), expected) << item.name;
   }
-  EXPECT_EQ(changed, 4 + 3 * 9u) << "four of server and log, nine of each keyspace";
+  EXPECT_EQ(changed, 8 + 3 * 11u) << "eight of server, log and rebalance, eleven of each keyspace";
 }
 
 // Goal:   a value that is none, a combination that is none and a name that is none are refused.

@@ -163,6 +163,9 @@ std::string ValueOf(const Setting<ServerConfig>& setting, const ServerConfig& fr
 std::string ValueOf(const Setting<LogConfig>& setting, const LogConfig& from) {
   return ValueIn(setting, from);
 }
+std::string ValueOf(const Setting<RebalanceConfig>& setting, const RebalanceConfig& from) {
+  return ValueIn(setting, from);
+}
 std::string ValueOf(const Setting<KeyspaceConfig>& setting, const KeyspaceConfig& from) {
   return ValueIn(setting, AsWritten(from));
 }
@@ -174,9 +177,10 @@ std::string ValueOf(const Setting<ProjectionConfig>& setting, const ProjectionCo
 }
 
 std::string ToToml(const Config& config) {
-  std::string text =
-      fmt::format("[server]\n{}\n\n[log]\n{}\n", Assignments(ServerSettings(), config.server, "\n"),
-                  Assignments(LogSettings(), config.log, "\n"));
+  std::string text = fmt::format("[server]\n{}\n\n[log]\n{}\n\n[rebalance]\n{}\n",
+                                 Assignments(ServerSettings(), config.server, "\n"),
+                                 Assignments(LogSettings(), config.log, "\n"),
+                                 Assignments(RebalanceSettings(), config.rebalance, "\n"));
   for (const KeyspaceConfig& keyspace : config.keyspaces) {
     text += fmt::format("\n[keyspace.{}]\n{}\n{}\n", keyspace.name, Explain(keyspace),
                         Assignments(KeyspaceSettings(), AsWritten(keyspace), "\n"));

@@ -15,6 +15,7 @@ std::string ToToml(const Config& config);
 // One setting's value as TOML; empty when there is nothing to say.
 std::string ValueOf(const Setting<ServerConfig>& setting, const ServerConfig& from);
 std::string ValueOf(const Setting<LogConfig>& setting, const LogConfig& from);
+std::string ValueOf(const Setting<RebalanceConfig>& setting, const RebalanceConfig& from);
 std::string ValueOf(const Setting<KeyspaceConfig>& setting, const KeyspaceConfig& from);
 // Without the password that `to` may hold.
 std::string ValueOf(const Setting<ProjectionConfig>& setting, const ProjectionConfig& from);

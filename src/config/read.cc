@@ -195,6 +195,10 @@ class SettingReader {
                                       "one server, like \"postgresql://app@127.0.0.1/app\"",
                                       path));
     }
+    if (setting.name == "split_at" && node.is_number()) {
+      to = fmt::format("{}", *node.value<double>());
+      return;
+    }
     if (!node.is_string()) return Expected(node, path, "a string");
     to = node.as_string()->get();
   }
@@ -351,7 +355,8 @@ void ReadNamed(const toml::table& table, const std::string& section, std::string
 
 void ReadSections(const toml::table& root, Problems& problems, Config& config) {
   SettingReader reader(problems);
-  constexpr std::string_view kSections[] = {"server", "log", "keyspace", "projection", "user"};
+  constexpr std::string_view kSections[] = {"server",   "log",        "rebalance",
+                                            "keyspace", "projection", "user"};
   for (const auto& [key, node] : InFileOrder(root)) {
     const std::string name(key->str());
     if (std::find(std::begin(kSections), std::end(kSections), name) == std::end(kSections)) {
@@ -363,6 +368,9 @@ void ReadSections(const toml::table& root, Problems& problems, Config& config) {
     const toml::table& table = *node->as_table();
     if (name == "server") reader.ReadTable(table, name, name, ServerSettings(), config.server);
     if (name == "log") reader.ReadTable(table, name, name, LogSettings(), config.log);
+    if (name == "rebalance") {
+      reader.ReadTable(table, name, name, RebalanceSettings(), config.rebalance);
+    }
     if (name == "keyspace") {
       ReadNamed(table, name, "_-", KeyspaceSettings(), kKeyspacesMax, reader, problems,
                 config.keyspaces);
@@ -429,6 +437,7 @@ Config Read(std::string_view text, const Overrides& overrides, Problems& problem
   Config config;
   config.server = SettingReader::Usual(ServerSettings());
   config.log = SettingReader::Usual(LogSettings());
+  config.rebalance = SettingReader::Usual(RebalanceSettings());
   toml::parse_result parsed = toml::parse(text);
   if (!parsed.succeeded()) {
     problems.At(PlaceOf(parsed.error().source()), parsed.error().description());

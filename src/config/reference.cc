@@ -57,6 +57,10 @@ An unknown setting is an error, and so is one that comes with a later version.
 This page is printed from the table that reads the file.
 )";
 
+constexpr std::string_view kRebalanceIntro =
+    R"(The balancer: which shards it would split, merge or move, and when. What it goes by and what its warnings mean:
+[rebalance](../operating/rebalance.md).)";
+
 constexpr std::string_view kKeyspaceIntro =
     R"(A keyspace is a named family of keys with one template and one write policy. A template is literals and segments,
 `order:{customer_id}:{order_id}`. A segment ends where the literal behind it first occurs, holds at least one byte, and the last
@@ -104,6 +108,7 @@ std::string ReferenceText() {
   std::string text(kIntro);
   text += Table("[server]", "The process, and what it listens on.", ServerSettings());
   text += Table("[log]", "How writes become durable.", LogSettings());
+  text += Table("[rebalance]", kRebalanceIntro, RebalanceSettings());
   text += Table("[keyspace.NAME]", kKeyspaceIntro, KeyspaceSettings());
   text += Table("keyspace.NAME.regions", kRegionIntro, RegionSettings());
   text += Table("keyspace.NAME.limit_by", kLimitByIntro, LimitBySettings());

@@ -14,7 +14,8 @@ namespace sluice::config {
 namespace {
 
 constexpr size_t kPatternBytesMax = 512;  // of a user's key pattern; bounds the work of a match
-constexpr size_t kPasswordDigits = 64;    // SHA-256 in hex
+constexpr std::string_view kAlways = "always";
+constexpr size_t kPasswordDigits = 64;  // SHA-256 in hex
 
 // One keyspace: what its settings mean together.
 class KeyspaceResolver {
@@ -268,10 +269,32 @@ void CheckServer(const Config& config, Problems& problems) {
   }
 }
 
+void ResolveRebalance(RebalanceConfig& rebalance, Problems& problems) {
+  constexpr std::string_view kModes[] = {"off", "preview"};  // as in BalanceMode
+  const auto* const mode = std::find(std::begin(kModes), std::end(kModes), rebalance.mode);
+  if (mode != std::end(kModes)) {
+    rebalance.acts = static_cast<BalanceMode>(mode - kModes);
+  } else if (rebalance.mode == "on") {
+    problems.At("rebalance.mode", "rebalance.mode = \"on\" is not available yet in this version");
+  } else {
+    problems.At("rebalance.mode", fmt::format("rebalance.mode: there is no \"{}\"; {}",
+                                              rebalance.mode, Suggest(rebalance.mode, kModes)));
+  }
+  rebalance.within.reset();
+  if (rebalance.window == kAlways) return;
+  if (const auto window = ParseDayWindow(rebalance.window)) {
+    rebalance.within = *window;
+  } else {
+    problems.At("rebalance.window",
+                fmt::format("rebalance.window: {}, nor \"{}\"", window.error().message, kAlways));
+  }
+}
+
 }  // namespace
 
 void Resolve(Config& config, Problems& problems) {
   CheckServer(config, problems);
+  ResolveRebalance(config.rebalance, problems);
   for (UserConfig& user : config.users) ResolveUser(user, problems);
   for (KeyspaceConfig& keyspace : config.keyspaces) {
     KeyspaceResolver(keyspace, problems).Resolve();

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "config/nearest.h"
 
 namespace sluice::config {
 namespace {
+
+constexpr double kSplitShareLeast = 0.1;
 
 class LimitResolver {
  public:
@@ -25,6 +28,7 @@ class LimitResolver {
     Read("limit", keyspace_.limit, keyspace_.rate);
     Read("client_limit", keyspace_.client_limit, keyspace_.client_rate);
     ResolveSegment();
+    ResolveCapacity();
   }
 
  private:
@@ -75,6 +79,34 @@ class LimitResolver {
       Problem("limit_by.segment", fmt::format("key \"{}\" has no segment \"{}\"; {}", keyspace_.key,
                                               by.segment, Suggest(by.segment, names)));
     }
+  }
+
+  void ResolveCapacity() {
+    Rate capacity;
+    Read("capacity", keyspace_.capacity, capacity);
+    keyspace_.shard_capacity = PerSecond(capacity);
+    const std::string& text = keyspace_.split_at;
+    if (text.ends_with("/s") || text.ends_with("/m") || text.ends_with("/h")) {
+      Rate rate;
+      Read("split_at", text, rate);
+      if (rate.writes == 0) return;
+      if (keyspace_.shard_capacity == 0) return Problem("split_at", "a rate needs a `capacity`");
+      keyspace_.split_share = PerSecond(rate) / keyspace_.shard_capacity;
+    } else {
+      const auto [end, error] =
+          std::from_chars(text.data(), text.data() + text.size(), keyspace_.split_share);
+      if (error != std::errc{} || end != text.data() + text.size()) {
+        keyspace_.split_share = 0;
+      }
+    }
+    if (keyspace_.split_share >= kSplitShareLeast && keyspace_.split_share <= 1) return;
+    Problem("split_at", fmt::format("must be a share of `capacity` from {} to 1, or a rate within "
+                                    "these, and is \"{}\"",
+                                    kSplitShareLeast, text));
+  }
+
+  static double PerSecond(const Rate& rate) {
+    return static_cast<double>(rate.writes) / static_cast<double>(rate.period_s);
   }
 
   KeyspaceConfig& keyspace_;

@@ -1,4 +1,4 @@
-// What a keyspace's hot_key, priority and limits mean.
+// What a keyspace's hot_key, priority, limits and capacity mean.
 #pragma once
 
 #include "config/config.h"

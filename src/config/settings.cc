@@ -90,6 +90,25 @@ constexpr Setting<L> kLog[] = {
      &L::keep},
 };
 
+using W = RebalanceConfig;
+constexpr Setting<W> kRebalance[] = {
+    {{"mode", Type::kText, R"("preview")", 0, 0, Change::kLive,
+      "What the balancer does: `preview`, says what it would start, and what no job would cure; "
+      "`off`, says the second only."},
+     &W::mode},
+    {{"cooldown", Type::kMillis, R"("5m")", 60 * kSecondMs, kDayMs, Change::kLive,
+      "How long a shard that was split, merged or moved is left alone. Where a shard or a lane has "
+      "nearly all that it carries, a minute is enough."},
+     &W::cooldown_ms},
+    {{"window", Type::kText, R"("always")", 0, 0, Change::kLive,
+      "The part of each day in which the balancer may start jobs: `02:00-05:00`, UTC; over "
+      "midnight when it ends before it begins."},
+     &W::window},
+    {{"jobs", Type::kCount, "1", 1, 64, Change::kLive,
+      "Jobs under way at which the balancer starts no more, whoever began them."},
+     &W::jobs},
+};
+
 using K = KeyspaceConfig;
 constexpr Setting<K> kKeyspace[] = {
     {{"key", Type::kText, "", 0, 0, Change::kNever,
@@ -143,6 +162,13 @@ constexpr Setting<K> kKeyspace[] = {
     {{"limit_mode", Type::kText, R"("enforce")", 0, 0, Change::kLive,
       "`enforce`: writes past a limit are refused. `observe`: they are only counted."},
      &K::limit_mode},
+    {{"capacity", Type::kText, R"("none")", 0, 0, Change::kLive,
+      "Writes that one shard carries, `12000/s`: what the balancer goes by. `none`: it splits only "
+      "what is too large to be moved."},
+     &K::capacity},
+    {{"split_at", Type::kText, R"("0.66")", 0, 0, Change::kLive,
+      "From where on a shard is split: a share of `capacity`, or a rate, `8000/s`."},
+     &K::split_at},
 };
 
 using Y = LimitByConfig;
@@ -249,9 +275,8 @@ constexpr Setting<U> kUser[] = {
 };
 
 constexpr Later kLater[] = {
-    {"keyspace", "capacity"}, {"keyspace", "split_at"}, {"keyspace", "history"},
-    {"projection", "set"},    {"projection", "where"},  {"projection", "every"},
-    {"projection", "route"},
+    {"keyspace", "history"}, {"projection", "set"},   {"projection", "where"},
+    {"projection", "every"}, {"projection", "route"},
 };
 
 }  // namespace
@@ -261,6 +286,9 @@ std::span<const Setting<ServerConfig>> ServerSettings() {
 }
 std::span<const Setting<LogConfig>> LogSettings() {
   return kLog;
+}
+std::span<const Setting<RebalanceConfig>> RebalanceSettings() {
+  return kRebalance;
 }
 std::span<const Setting<KeyspaceConfig>> KeyspaceSettings() {
   return kKeyspace;

@@ -65,6 +65,7 @@ struct Setting : SettingFacts {
 
 std::span<const Setting<ServerConfig>> ServerSettings();
 std::span<const Setting<LogConfig>> LogSettings();
+std::span<const Setting<RebalanceConfig>> RebalanceSettings();
 std::span<const Setting<KeyspaceConfig>> KeyspaceSettings();
 std::span<const Setting<RegionConfig>> RegionSettings();    // in keyspace.NAME.regions.REGION
 std::span<const Setting<LimitByConfig>> LimitBySettings();  // in keyspace.NAME.limit_by
