@@ -33,6 +33,7 @@ class Face final : public console::Source {
   Result<std::string> HotKeysJson() override;
   Result<std::string> HeatmapJson(const console::HeatmapQuery& query) override;
   Result<std::string> JobsJson() override;
+  Result<std::string> SamplesJson() override;
   Result<std::string> ProjectionsJson() override;
   Result<std::string> ConfigJson() override;
 

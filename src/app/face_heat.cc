@@ -136,4 +136,19 @@ Result<std::string> Face::JobsJson() {
                                              nlohmann::json::error_handler_t::replace);
 }
 
+Result<std::string> Face::SamplesJson() {
+  NodeProcess* process = Serving();
+  if (process == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
+  const HeatWatch::Sampled sampled = process->heat().LastSampled();
+  nlohmann::json keyspaces = nlohmann::json::array();
+  for (const auto& [id, keys] : sampled.keys) {
+    const model::Keyspace& keyspace = process->node().layout().router->keyspace(id);
+    nlohmann::json shown = nlohmann::json::array();
+    for (const std::string& key : keys) shown.push_back(cli::Shown(key));
+    keyspaces.push_back(
+        {{"keyspace", keyspace.name}, {"key", keyspace.key.text}, {"samples", std::move(shown)}});
+  }
+  return nlohmann::json{{"second", sampled.second}, {"keyspaces", std::move(keyspaces)}}.dump();
+}
+
 }  // namespace sluice::app

@@ -106,6 +106,16 @@ void HeatWatch::Gather(uint64_t now_us) {
   for (ingest::HeatReport& report : reports) last_[report.lane] = std::move(report);
   recent_.EndSecond(now_us / kEveryUs, node_.layout().router->map(), samples);
   for (auto& [id, watched] : watched_) Remember(id, watched, by_keyspace[id]);
+  if (samples.empty()) return;
+  last_samples_ = std::move(samples);
+  last_samples_s_ = now_us / kEveryUs;
+}
+
+HeatWatch::Sampled HeatWatch::LastSampled() const {
+  const std::lock_guard lock(mutex_);
+  Sampled sampled{.second = last_samples_s_, .keys = {}};
+  for (const heat::Sample& each : last_samples_) sampled.keys[each.keyspace].push_back(each.key);
+  return sampled;
 }
 
 void HeatWatch::Remember(model::KeyspaceId keyspace, Watched& watched,

@@ -4,7 +4,8 @@
 //
 // What it tells of keys and tokens is of writes that are durable.
 //
-// Owns:     the histories: some 2 MB for each keyspace that was written to. Borrows the node.
+// Owns:     the histories: some 2 MB for each keyspace that was written to; the samples of the last
+//           second. Borrows the node.
 // Threads:  Look and Save from one; the rest from any.
 #pragma once
 
@@ -54,6 +55,12 @@ class HeatWatch {
   std::map<model::ShardId, heat::ShardHeat> Shards() const;
   // The hottest first.
   std::vector<ingest::HeatReport::Key> HotKeys() const;
+  // What was sampled of a keyspace's writes in the last second that told any: their keys, cut.
+  struct Sampled {
+    uint64_t second = 0;  // tells one from the next
+    std::map<model::KeyspaceId, std::vector<std::string>> keys;
+  };
+  Sampled LastSampled() const;
 
  private:
   struct Watched {
@@ -79,6 +86,8 @@ class HeatWatch {
   std::map<model::KeyspaceId, Watched> watched_;
   heat::Recent recent_;
   std::map<model::LaneId, ingest::HeatReport> last_;  // of each lane, without its samples
+  std::vector<heat::Sample> last_samples_;
+  uint64_t last_samples_s_ = 0;
 };
 
 }  // namespace sluice::app

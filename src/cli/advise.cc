@@ -7,12 +7,16 @@
 #include <memory>
 #include <string>
 
+#include "cli/advise_live.h"
+#include "cli/http_get.h"
 #include "cli/object_rows.h"
+#include "env/linux/clock.h"
 
 namespace sluice::cli {
 namespace {
 
 constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2, kDamaged = 3;
+constexpr unsigned kLiveSecondsMost = 600;
 constexpr size_t kRowsFew = 1'000;  // with fewer, the figures are guesses
 
 int StatusOf(const Error& error) {
@@ -36,12 +40,26 @@ Status CheckNames(const std::vector<std::string>& names) {
 }
 
 struct Said {
-  std::string file, format;
+  std::string file, format, live, keyspace;
+  unsigned seconds = LiveOptions().seconds;
   AdviceOptions advice;
   bool json = false;
 };
 
+// "host:port", or "http://user:password@host:port".
+Result<Advice> RunLive(const Said& said) {
+  constexpr std::string_view kHttp = "http://";
+  const bool url = said.live.starts_with(kHttp);
+  const std::string place = said.live.substr(url ? kHttp.size() : 0);
+  LiveOptions options{
+      .http = {}, .keyspace = said.keyspace, .seconds = said.seconds, .advice = said.advice};
+  SLUICE_ASSIGN(options.http, ParseUrl("redis://" + place, kHttpPort));
+  env::LinuxClock clock;
+  return AdviseLive(options, clock);
+}
+
 Result<Advice> Run(const Said& said) {
+  if (!said.live.empty()) return RunLive(said);
   Format format = Format::kCsv;
   if (!said.format.empty()) {
     format = said.format == "csv"   ? Format::kCsv
@@ -107,8 +125,18 @@ int AdviseMain(int argc, const char* const* argv) {
   Said said;
   CLI::App app("Grades the columns of real rows as shard keys, best first, with the figures why.",
                "sluice advise");
-  app.add_option("FILE", said.file, "a file (.csv .tsv .ndjson, also .gz .zst .bz2), or -")
-      ->required();
+  CLI::Option* file =
+      app.add_option("FILE", said.file, "a file (.csv .tsv .ndjson, also .gz .zst .bz2), or -");
+  CLI::Option* live = app.add_option("--live", said.live,
+                                     "instead of a file, the writes of a running node: its HTTP "
+                                     "address, host:port or http://user:password@host:port");
+  file->excludes(live);
+  app.add_option("--keyspace", said.keyspace, "whose writes; else of the one with the most")
+      ->needs(live);
+  app.add_option("--seconds", said.seconds, "how long it looks")
+      ->needs(live)
+      ->check(CLI::Range(1u, kLiveSecondsMost))
+      ->capture_default_str();
   app.add_option("--format", said.format, "if the name does not say")
       ->check(CLI::IsMember({"csv", "tsv", "ndjson"}));
   app.add_option("--shards", said.advice.shards, "of the maps that are simulated")
@@ -122,6 +150,7 @@ int AdviseMain(int argc, const char* const* argv) {
   app.footer("Exit status: 0 done, 1 no row could be used, 2 wrong usage, 3 a damaged archive.");
   try {
     app.parse(argc, argv);
+    if (said.file.empty() && said.live.empty()) throw CLI::RequiredError("FILE or --live");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kWrongUsage;
   }

@@ -8,13 +8,12 @@
 #include <map>
 #include <memory>
 
-#include "env/linux/socket.h"
+#include "cli/http_get.h"
 
 namespace sluice::cli {
 namespace {
 
 constexpr int kAnswerMs = 5'000;
-constexpr size_t kPageMost = 16 << 20;  // of /metrics; more is refused
 constexpr int kMomentMs = 1'000;
 
 double NumberIn(std::string_view text) {
@@ -38,38 +37,6 @@ void ForEach(std::string_view metrics, std::string_view name, Each each) {
   }
 }
 
-// GET /metrics, without the headers.
-Result<std::string> FetchMetrics(const std::string& address, env::Clock& clock) {
-  SLUICE_ASSIGN(const env::Fd socket, env::Connect(address, kAnswerMs));
-  const std::string_view request = "GET /metrics HTTP/1.0\r\n\r\n";
-  if (env::WriteSome(socket.get(), request).bytes != request.size()) {
-    return Fail(Code::kIo, address + " takes no request");
-  }
-  std::string page;
-  std::vector<char> buffer(64 << 10);
-  const uint64_t until_us = clock.MonotonicUs() + uint64_t{kAnswerMs} * 1'000;
-  for (;;) {
-    const env::Transfer got = env::ReadSome(socket.get(), buffer.data(), buffer.size());
-    if (got.result == env::IoResult::kClosed) break;
-    if (got.result == env::IoResult::kFailed || page.size() > kPageMost) {
-      return Fail(Code::kIo, address + ": the answer broke off");
-    }
-    if (got.result == env::IoResult::kDone) {
-      page.append(buffer.data(), got.bytes);
-      continue;
-    }
-    if (clock.MonotonicUs() > until_us) return Fail(Code::kIo, address + " does not answer");
-    pollfd waiting{.fd = socket.get(), .events = POLLIN, .revents = 0};
-    poll(&waiting, 1, kAnswerMs);
-  }
-  const size_t body = page.find("\r\n\r\n");
-  const std::string_view status = std::string_view(page).substr(0, page.find("\r\n"));
-  if (body == std::string::npos || status.find(" 200 ") == std::string_view::npos) {
-    return Fail(Code::kInvalid, fmt::format("{}/metrics answers \"{}\"", address, status));
-  }
-  return page.substr(body + 4);
-}
-
 // What the node has counted by now.
 struct Reading {
   std::string metrics;
@@ -77,7 +44,7 @@ struct Reading {
   uint64_t at_us = 0;
 };
 
-Result<Reading> Read(Client& client, const std::string& http, env::Clock& clock) {
+Result<Reading> Read(Client& client, const Address& http, env::Clock& clock) {
   Reading reading;
   SLUICE_ASSIGN(const resp::Value info, client.Call({"INFO"}, kAnswerMs));
   if (info.is_error()) return Fail(Code::kInvalid, info.text);
@@ -89,7 +56,7 @@ Result<Reading> Read(Client& client, const std::string& http, env::Clock& clock)
   reading.lanes = field("lanes");
   if (reading.lanes < 1) return Fail(Code::kInvalid, "that is no Sluice");
   reading.cpu_seconds = field("used_cpu_sys") + field("used_cpu_user");
-  SLUICE_ASSIGN(reading.metrics, FetchMetrics(http, clock));
+  SLUICE_ASSIGN(reading.metrics, HttpGet(http, "/metrics", clock, kAnswerMs));
   reading.at_us = clock.MonotonicUs();
   return reading;
 }
@@ -155,7 +122,8 @@ double P99Between(std::string_view before, std::string_view after, std::string_v
 Result<LiveFigures> WatchNode(const Address& address, uint16_t http_port, unsigned seconds,
                               env::Clock& clock) {
   SLUICE_ASSIGN(const std::unique_ptr<Client> client, Client::Connect(address, clock, kAnswerMs));
-  const std::string http = fmt::format("{}:{}", address.host, http_port);
+  Address http = address;
+  http.port = http_port;
   SLUICE_ASSIGN(const Reading first, Read(*client, http, clock));
   std::vector<LiveMoment> curve;
   Reading last = first;

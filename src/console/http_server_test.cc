@@ -38,6 +38,7 @@ class FakeSource final : public Source {
   Result<std::string> HotKeysJson() override { return "{}"; }
   Result<std::string> HeatmapJson(const HeatmapQuery&) override { return "{}"; }
   Result<std::string> JobsJson() override { return R"({"jobs":[]})"; }
+  Result<std::string> SamplesJson() override { return "{}"; }
   Result<std::string> ProjectionsJson() override { return "{}"; }
   Result<std::string> ConfigJson() override { return "{}"; }
 

@@ -127,6 +127,8 @@ constexpr Page kPages[] = {
     {"/api/v1/hotkeys", [](Source& source, std::string_view) { return Json(source.HotKeysJson()); },
      &Access::all_keys},
     {"/api/v1/heatmap", Heatmap, &Access::all_keys},
+    {"/api/v1/samples", [](Source& source, std::string_view) { return Json(source.SamplesJson()); },
+     &Access::all_keys},
     {"/api/v1/config", [](Source& source, std::string_view) { return Json(source.ConfigJson()); },
      &Access::admin},
 };

@@ -19,6 +19,7 @@ class FixedSource final : public Source {
   Result<std::string> HotKeysJson() override { return "secret"; }
   Result<std::string> HeatmapJson(const HeatmapQuery&) override { return "secret"; }
   Result<std::string> JobsJson() override { return "secret"; }
+  Result<std::string> SamplesJson() override { return "secret"; }
   Result<std::string> ProjectionsJson() override { return "{}"; }
   Result<std::string> ConfigJson() override { return "secret"; }
 };

@@ -25,6 +25,7 @@ class FakeSource final : public Source {
     return R"({"keyspace":"likes"})";
   }
   Result<std::string> JobsJson() override { return R"({"jobs":[]})"; }
+  Result<std::string> SamplesJson() override { return R"({"keyspaces":[]})"; }
   Result<std::string> ProjectionsJson() override { return R"({"projections":[]})"; }
   Result<std::string> ConfigJson() override { return R"({"server":{}})"; }
 
@@ -33,9 +34,17 @@ class FakeSource final : public Source {
   Result<std::string> shards = R"({"shards":[{"id":1}]})";
 };
 
-const char* const kPaths[] = {
-    "/",        "/console.js",    "/console.css",      "/healthz",        "/readyz",
-    "/metrics", "/api/v1/shards", "/api/v1/keyspaces", "/api/v1/hotkeys", "/api/v1/config"};
+const char* const kPaths[] = {"/",
+                              "/console.js",
+                              "/console.css",
+                              "/healthz",
+                              "/readyz",
+                              "/metrics",
+                              "/api/v1/shards",
+                              "/api/v1/keyspaces",
+                              "/api/v1/hotkeys",
+                              "/api/v1/samples",
+                              "/api/v1/config"};
 
 // Goal:   every path answers GET and HEAD, whatever its query, and refuses what would change it.
 TEST(Pages, AnswersEachPath) {
@@ -101,7 +110,7 @@ TEST(Pages, AsksForTheUser) {
   for (const bool all_keys : {false, true}) {
     access = {.known = true, .all_keys = all_keys};
     for (const std::string path : kPaths) {
-      const bool names_keys = path == "/api/v1/hotkeys";
+      const bool names_keys = path == "/api/v1/hotkeys" || path == "/api/v1/samples";
       const bool shown = path != "/api/v1/config" && (all_keys || !names_keys);
       EXPECT_EQ(pages.Answer({"GET", path, right}).status, shown ? 200 : 403) << path;
     }

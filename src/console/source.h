@@ -40,6 +40,7 @@ class Source {
   //   kNotFound  no keyspace of that name.   kInvalid  no such resolution, or no buckets.
   virtual Result<std::string> HeatmapJson(const HeatmapQuery& query) = 0;
   virtual Result<std::string> JobsJson() = 0;
+  virtual Result<std::string> SamplesJson() = 0;
   virtual Result<std::string> ProjectionsJson() = 0;
   virtual Result<std::string> ConfigJson() = 0;
 };

@@ -1,7 +1,9 @@
 """`sluice advise` and `sluice plan`, as people run them."""
 
 import bz2
+import contextlib
 import gzip
+import hashlib
 import json
 import random
 import re
@@ -167,10 +169,9 @@ def test_plan_refuses(sluice_bin, words):
     assert run(sluice_bin, "plan", *words, status=2).stderr
 
 
-def test_plan_measures_a_running_node(sluice):
-    """Goal: figures of the node itself, under a load that is known. Method: a client that writes as
-    it can while the plan watches; syncs, bytes and rate must be there, and agree roughly."""
-    client = sluice.client()
+@contextlib.contextmanager
+def writing(client, key):
+    """SETs of key(i), for as long as the block runs."""
     stop = threading.Event()
 
     def load():
@@ -178,18 +179,25 @@ def test_plan_measures_a_running_node(sluice):
         while not stop.is_set():
             pipe = client.pipeline(transaction=False)
             for _ in range(50):
-                pipe.set(f"key:{i}", "x" * 100)
+                pipe.set(key(i), "x" * 100)
                 i += 1
             pipe.execute()
 
     thread = threading.Thread(target=load)
     thread.start()
     try:
-        done = run(sluice.binary, "plan", "--live", "--port", sluice.port, "--http-port",
-                   sluice.http_port, "--seconds", 2, "--p99", "1s", "--json")
+        yield
     finally:
         stop.set()
         thread.join()
+
+
+def test_plan_measures_a_running_node(sluice):
+    """Goal: figures of the node itself, under a load that is known. Method: a client that writes as
+    it can while the plan watches; syncs, bytes and rate must be there, and agree roughly."""
+    with writing(sluice.client(), "key:{}".format):
+        done = run(sluice.binary, "plan", "--live", "--port", sluice.port, "--http-port",
+                   sluice.http_port, "--seconds", 2, "--p99", "1s", "--json")
     found = json.loads(done.stdout)
     assert found["live"]["writes_at_p99"] > 0
     assert found["given"]["writes"] > 0
@@ -198,3 +206,68 @@ def test_plan_measures_a_running_node(sluice):
     done = run(sluice.binary, "plan", "--live", "--port", sluice.port, "--http-port",
                sluice.http_port, "--seconds", 1, status=1)
     assert b"took no write" in done.stderr
+
+
+USERS = """
+[keyspace.order]
+key = "order:{customer}:{state}:{order}"
+shard = "hash(customer)"
+
+[user.admin]
+password_sha256 = "%s"
+commands = ["read", "write", "admin"]
+
+[user.one]
+password_sha256 = "%s"
+keys = ["order:1:*"]
+""" % ((hashlib.sha256(b"secret").hexdigest(),) * 2)
+
+
+def test_a_running_node_with_users(start_sluice):
+    """Goal: plan and advise read a node as the user they are given: its figures, and the keys of
+    its writes, by whose segments they are graded; who may not see all keys is refused. Method:
+    orders of many customers in three states."""
+    node = start_sluice(USERS, username="admin", password="secret")
+    url = f"admin:secret@127.0.0.1:{node.http_port}"
+
+    def order(i):
+        return f"order:{i * 7919 % 499}:{('new', 'paid', 'sent')[i % 3]}:{i}"
+
+    with writing(node.client(), order):
+        done = run(node.binary, "plan", "--live", "--url",
+                   f"redis://admin:secret@127.0.0.1:{node.port}", "--http-port", node.http_port,
+                   "--seconds", 1, "--json")
+        assert json.loads(done.stdout)["given"]["writes"] > 0
+        found = advise(node.binary, "--live", f"http://{url}", "--seconds", 3)
+        keys = {key["key"]: key for key in found["keys"]}
+        assert found["rows"] > 1_000
+        assert keys["customer"]["grade"] == "good", found
+        assert keys["state"]["grade"] == "bad"
+        assert {f["code"] for f in keys["state"]["findings"]} >= {"few_values"}
+        for user, why in (("one:secret", b"403"), ("admin:wrong", b"401"), ("", b"401")):
+            place = f"http://{user}@127.0.0.1:{node.http_port}" if user else \
+                f"127.0.0.1:{node.http_port}"
+            refused = run(node.binary, "advise", "--live", place, "--seconds", 1, status=2)
+            assert refused.stderr, why
+        idle = run(node.binary, "advise", "--live", f"http://{url}", "--seconds", 1, "--keyspace",
+                   "default", status=1)
+        assert b"took no write of keyspace default" in idle.stderr
+
+
+def test_advise_takes_keys_without_a_template_apart(sluice):
+    """Goal: keys of `default` have what stands between colons as columns. Method: a clock in
+    front."""
+    with writing(sluice.client(), lambda i: f"2024-05-{1 + i // 40_000:02}:user{i * 31 % 499}"):
+        found = advise(sluice.binary, "--live", f"127.0.0.1:{sluice.http_port}", "--seconds", 3)
+    keys = {key["key"]: key for key in found["keys"]}
+    assert keys["part2"]["grade"] == "good", found
+    assert keys["part1"]["grade"] == "bad"
+
+
+@pytest.mark.parametrize("words", [
+    ["--live", "127.0.0.1:1"], ["--live", "127.0.0.1:7380", "a.csv"], [], ["--keyspace", "a", "-"],
+    ["--live", "no port:x"], ["--live", "127.0.0.1:7380", "--seconds", "0"],
+])
+def test_advise_live_refuses(sluice_bin, words):
+    status = 1 if words == ["--live", "127.0.0.1:1"] else 2
+    assert run(sluice_bin, "advise", *words, status=status).stderr
