@@ -17,23 +17,49 @@ std::string ShardsOf(const rebalance::Proposal& proposal) {
   return fmt::format("{} {}", proposal.shard.value, proposal.with.value);
 }
 
+rebalance::JobOrder OrderOf(const rebalance::Proposal& proposal) {
+  constexpr std::array kKinds = {rebalance::JobKind::kSplit, rebalance::JobKind::kMerge,
+                                 rebalance::JobKind::kMove};
+  rebalance::JobOrder order{.kind = kKinds[static_cast<size_t>(proposal.kind)],
+                            .shard = proposal.shard,
+                            .with = proposal.with,
+                            .to = model::LaneId(static_cast<uint16_t>(proposal.to)),
+                            .reason = "balancer: " + proposal.reason};
+  if (proposal.kind == Kind::kSplit) order.at_token = proposal.token;
+  return order;
+}
+
+std::vector<JobUnderWay> UnderWay(const rebalance::Jobs& jobs) {
+  std::vector<JobUnderWay> under_way;
+  for (const rebalance::JobReport& job : jobs.List()) {
+    if (job.ended()) continue;
+    JobUnderWay told{.shard = job.order.shard};
+    if (job.order.kind == rebalance::JobKind::kMerge) told.with = job.order.with;
+    if (job.order.kind == rebalance::JobKind::kMove) told.to = job.order.to;
+    under_way.push_back(told);
+  }
+  return under_way;
+}
+
 }  // namespace
 
 void BalanceWatch::Look(const config::Config& config) {
   next_us_ = clock_.MonotonicUs() + kLookUs;
-  const route::Router& router = *node_.router;
+  const auto router = node_.layout().router;
+  std::vector<model::LaneId> owners;
+  for (const model::Shard& each : router->map().shards()) owners.push_back(each.lane);
   const rebalance::Survey survey =
-      surveyor_.Look({.map = router.map(),
-                      .keyspaces = router.keyspaces(),
+      surveyor_.Look({.map = router->map(),
+                      .keyspaces = router->keyspaces(),
                       .config = config,
                       .lanes = node_.lanes.size(),
-                      .owners = node_.owners,
+                      .owners = std::move(owners),
                       .heat = heat_.Shards(),
                       .cut =
                           [this](const model::Shard& shard) {
                             return heat_.CutOf(shard.keyspace, shard.begin, shard.end);
                           },
-                      .jobs = desk_.under_way()},
+                      .jobs = UnderWay(jobs_)},
                      clock_.WallMs() * 1'000);
   const rebalance::Decision decision = rebalance::Decide(survey, SettingsOf(config.rebalance));
   Tell(decision);
@@ -75,19 +101,20 @@ bool BalanceWatch::IsNews(const std::string& what) {
 }
 
 void BalanceWatch::Begin(const rebalance::Proposal& proposal) {
-  const Status begun = desk_.start(proposal);
+  const Result<uint64_t> job = jobs_.Start(OrderOf(proposal));
   const uint64_t now_us = clock_.WallMs() * 1'000;
   surveyor_.Touch(proposal.shard, now_us);
   if (proposal.kind == Kind::kMerge) surveyor_.Touch(proposal.with, now_us);
   const std::string shards = ShardsOf(proposal);
-  if (!begun.ok()) {
+  if (!job.has_value()) {
     return LogWarning(
         "rebalance", "a job of the balancer does not begin",
-        {{"kind", NameOf(proposal.kind)}, {"shard", shards}, {"error", begun.error().message}});
+        {{"kind", NameOf(proposal.kind)}, {"shard", shards}, {"error", job.error().message}});
   }
   meters_.started[proposal.kind].Add();
   LogInfo("rebalance", "the balancer started a job",
-          {{"kind", NameOf(proposal.kind)},
+          {{"job", *job},
+           {"kind", NameOf(proposal.kind)},
            {"shard", shards},
            {"why", proposal.reason},
            {"then", proposal.effect}});

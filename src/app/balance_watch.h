@@ -6,25 +6,18 @@
 // Failure:  none; a job that does not begin is said, and its shard left alone for the cooldown.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "app/balance_survey.h"
 #include "app/heat_watch.h"
-#include "base/status.h"
 #include "env/env.h"
 #include "ingest/lane.h"
 #include "meter/meter.h"
+#include "rebalance/jobs.h"
 
 namespace sluice::app {
-
-// Where the balancer's jobs are done.
-struct JobDesk {
-  std::function<std::vector<JobUnderWay>()> under_way;
-  std::function<Status(const rebalance::Proposal&)> start;
-};
 
 inline constexpr meter::Label<rebalance::Kind, 3> kProposalKinds{"kind",
                                                                  {"split", "merge", "move"}};
@@ -48,8 +41,9 @@ class BalanceWatch {
   static constexpr uint64_t kTellAgainUs =
       600'000'000;  // what still holds is told again after this
 
-  BalanceWatch(const ingest::Node& node, const HeatWatch& heat, JobDesk desk, env::Clock& clock)
-      : node_(node), heat_(heat), desk_(std::move(desk)), clock_(clock) {}
+  BalanceWatch(const ingest::Node& node, const HeatWatch& heat, rebalance::Jobs& jobs,
+               env::Clock& clock)
+      : node_(node), heat_(heat), jobs_(jobs), clock_(clock) {}
 
   bool due() const { return clock_.MonotonicUs() >= next_us_; }
   void Look(const config::Config& config);
@@ -64,7 +58,7 @@ class BalanceWatch {
 
   const ingest::Node& node_;
   const HeatWatch& heat_;
-  const JobDesk desk_;
+  rebalance::Jobs& jobs_;
   env::Clock& clock_;
   Surveyor surveyor_;
   BalanceMeters meters_;

@@ -140,9 +140,10 @@ Result<std::string> Face::SamplesJson() {
   NodeProcess* process = Serving();
   if (process == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
   const HeatWatch::Sampled sampled = process->heat().LastSampled();
+  const std::shared_ptr<const route::Router> router = process->node().layout().router;
   nlohmann::json keyspaces = nlohmann::json::array();
   for (const auto& [id, keys] : sampled.keys) {
-    const model::Keyspace& keyspace = process->node().layout().router->keyspace(id);
+    const model::Keyspace& keyspace = router->keyspace(id);
     nlohmann::json shown = nlohmann::json::array();
     for (const std::string& key : keys) shown.push_back(cli::Shown(key));
     keyspaces.push_back(

@@ -204,14 +204,7 @@ Status Server::OpenLanes() {
   meters_ = std::make_unique<Meters>(*node_, lanes_, context_->overload, registry_);
   projections_->AddMeters(registry_);
   node_->rebalancer().AddMeters(registry_);
-  balance_ = std::make_unique<BalanceWatch>(
-      node_->node(), node_->heat(),
-      JobDesk{.under_way = [] { return std::vector<JobUnderWay>(); },
-              .start =
-                  [](const rebalance::Proposal&) {
-                    return Fail(Code::kUnavailable, "jobs come with a later version");
-                  }},
-      clock_);
+  balance_ = std::make_unique<BalanceWatch>(node_->node(), node_->heat(), node_->jobs(), clock_);
   registry_.Add(balance_->meters());
   return Ok();
 }

@@ -61,7 +61,7 @@ struct LogConfig {
 };
 
 // What the balancer may do.
-enum class BalanceMode : uint8_t { kOff, kPreview };
+enum class BalanceMode : uint8_t { kOff, kPreview, kOn };
 
 struct RebalanceConfig {
   std::string mode, window;  // as written

@@ -37,10 +37,10 @@ TEST(Rebalance, ReadsEverySetting) {
   EXPECT_EQ(usual.keyspaces[0].shard_capacity, 0);
   EXPECT_EQ(usual.keyspaces[0].split_share, 0.66);
   const Config said =
-      Good("[rebalance]\nmode = \"off\"\ncooldown = \"2m\"\nwindow = \"23:30-01:05\"\njobs = 4\n" +
+      Good("[rebalance]\nmode = \"on\"\ncooldown = \"2m\"\nwindow = \"23:30-01:05\"\njobs = 4\n" +
            kLikes + "capacity = \"12000/s\"\nsplit_at = 0.5\n");
   for (const Config& config : {said, Good(ToToml(said))}) {
-    EXPECT_EQ(config.rebalance.acts, BalanceMode::kOff);
+    EXPECT_EQ(config.rebalance.acts, BalanceMode::kOn);
     EXPECT_EQ(config.rebalance.cooldown_ms, 120'000u);
     EXPECT_EQ(config.rebalance.jobs, 4u);
     EXPECT_EQ(config.rebalance.within, (DayWindow{23 * 60 + 30, 65}));
@@ -56,7 +56,6 @@ TEST(Rebalance, NamesMistakes) {
   for (const auto& [text, said] : {
            std::pair{head + "mode = \"auto\"", "there is no \"auto\""},
            {head + "mode = \"prevew\"", "preview"},
-           {head + "mode = \"on\"", "not available yet"},
            {head + "cooldown = \"59s\"", "rebalance.cooldown must be from 1m to 1d"},
            {head + "jobs = 0", "rebalance.jobs must be from 1 to 64"},
            {head + "window = \"2-5\"", "\"2-5\" is no part of a day like \"02:00-05:00\""},

@@ -270,12 +270,10 @@ void CheckServer(const Config& config, Problems& problems) {
 }
 
 void ResolveRebalance(RebalanceConfig& rebalance, Problems& problems) {
-  constexpr std::string_view kModes[] = {"off", "preview"};  // as in BalanceMode
+  constexpr std::string_view kModes[] = {"off", "preview", "on"};  // as in BalanceMode
   const auto* const mode = std::find(std::begin(kModes), std::end(kModes), rebalance.mode);
   if (mode != std::end(kModes)) {
     rebalance.acts = static_cast<BalanceMode>(mode - kModes);
-  } else if (rebalance.mode == "on") {
-    problems.At("rebalance.mode", "rebalance.mode = \"on\" is not available yet in this version");
   } else {
     problems.At("rebalance.mode", fmt::format("rebalance.mode: there is no \"{}\"; {}",
                                               rebalance.mode, Suggest(rebalance.mode, kModes)));

@@ -93,8 +93,8 @@ constexpr Setting<L> kLog[] = {
 using W = RebalanceConfig;
 constexpr Setting<W> kRebalance[] = {
     {{"mode", Type::kText, R"("preview")", 0, 0, Change::kLive,
-      "What the balancer does: `preview`, says what it would start, and what no job would cure; "
-      "`off`, says the second only."},
+      "What the balancer does: `on`, starts jobs; `preview`, says what it would start, and what no "
+      "job would cure; `off`, says the second only."},
      &W::mode},
     {{"cooldown", Type::kMillis, R"("5m")", 60 * kSecondMs, kDayMs, Change::kLive,
       "How long a shard that was split, merged or moved is left alone. Where a shard or a lane has "

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from servers import wait_for
-from wire import Wire
+from wire import Wire, mapped
 
 CONFIG = """
 [server]
@@ -74,6 +74,12 @@ def meter(server, name, **labels):
     return None
 
 
+def writes(shards, wanted):
+    """Of one shard, a second."""
+    return next(max(1, int(each["writes_per_second"])) for each in shards
+                if each["shard"] == wanted["shard"])
+
+
 def test_it_says_what_it_would_do_and_what_no_job_cures(server, load):
     """Goal: a shard of many keys that is too hot is proposed to be split, with figures; one that is
     one key is named instead, and neither begins by itself. Method: such a load, the log, meters."""
@@ -94,6 +100,24 @@ def test_it_says_what_it_would_do_and_what_no_job_cures(server, load):
     assert meter(server, "warnings", trouble="hot_key") >= 1, "warnings stay"
 
 
+def test_it_splits_what_is_too_hot_and_leaves_one_key_whole(server, load):
+    """Goal: switched on, it starts the split that it proposed, and the shard's load is on two from
+    then on; the shard of one key stays. Method: the same load; the map, meters, the log."""
+    client = server.client()
+
+    def shards(keyspace):
+        return [mapped(each) for each in client.execute_command("SLUICE", "SHARDS", keyspace)]
+
+    client.config_set("rebalance.mode", "on")
+    wait_for(lambda: len(shards("log")) > 4, WAIT_S, "a split")
+    assert said(server, kind="split", message="the balancer started a job")
+    assert meter(server, "started_total", kind="split") >= 1
+    first, second = sorted(shards("log"), key=lambda shard: shard["range"])[:2]
+    wait_for(lambda: 0.5 < writes(shards("log"), first) / writes(shards("log"), second) < 2,
+             WAIT_S, "an even load")
+    assert len(shards("likes")) == 4
+
+
 def test_settings_change_while_it_runs(server):
     client = server.client()
     for name, value in (("rebalance.window", "02:00-05:00"), ("rebalance.cooldown", "1h"),
@@ -102,6 +126,6 @@ def test_settings_change_while_it_runs(server):
         client.config_set(name, value)
         assert client.config_get(name) == {name: value}
     for name, value in (("rebalance.window", "noon"), ("rebalance.jobs", "0"),
-                        ("rebalance.mode", "on"), ("keyspace.log.split_at", "2")):
+                        ("rebalance.mode", "auto"), ("keyspace.log.split_at", "2")):
         with pytest.raises(redis.ResponseError):
             client.config_set(name, value)
