@@ -80,7 +80,8 @@ void ChangeSomething(Changing& node, Prng& prng, size_t* done) {
   bool changed = false;
   switch (prng.Below(3)) {
     case 0:
-      changed = shards < 30 && node.Split(i, node.TokenOf(fmt::format("likes:{}", prng.Below(200))));
+      changed =
+          shards < 30 && node.Split(i, node.TokenOf(fmt::format("likes:{}", prng.Below(200))));
       break;
     case 1:
       changed = i + 1 < shards && node.Merge(i);
@@ -121,12 +122,13 @@ TEST(OnceOverShards, NumbersAndTokensAreKnownWhereverTheirKeysGo) {
       ASSERT_EQ(reply, fmt::format(":{}\r\n", ++counts[key])) << seed << " " << n;
       first[words] = reply;
       const auto again = std::next(first.begin(), static_cast<ptrdiff_t>(prng.Below(first.size())));
-      ASSERT_EQ(node.Ask(again->first), again->second) << again->first[2] << " seed " << seed << " at " << n;
+      ASSERT_EQ(node.Ask(again->first), again->second)
+          << again->first[2] << " seed " << seed << " at " << n;
     }
     EXPECT_GT(changes, 20u);
     for (const auto& [key, count] : counts) {
-      EXPECT_EQ(node.Ask({"GET", key}), fmt::format("${}\r\n{}\r\n", std::to_string(count).size(),
-                                                    count));
+      EXPECT_EQ(node.Ask({"GET", key}),
+                fmt::format("${}\r\n{}\r\n", std::to_string(count).size(), count));
     }
   }
 }
