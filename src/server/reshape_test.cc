@@ -17,7 +17,7 @@ constexpr const char* kConfig = "[keyspace.likes]\nkey = \"likes:{post}\"\nshard
 // A node whose shards can be changed between two commands.
 class Changing {
  public:
-  Changing() : node_({.config = kConfig, .lanes = 2}), connection_(node_.Connect()) {}
+  Changing() : node_({.lanes = 2, .config = kConfig}), connection_(node_.Connect()) {}
 
   std::string Ask(const std::vector<std::string>& words) {
     std::string bytes = fmt::format("*{}\r\n", words.size());
