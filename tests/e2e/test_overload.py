@@ -61,7 +61,9 @@ def peak_mib(server):
 def start(start_sluice, sluice_bin):
     keyspaces = subprocess.run([sluice_bin, "bench", "mixed", "--print-config"],
                                capture_output=True, text=True, check=True).stdout
-    return start_sluice(f'[server]\nmemory = "{MEMORY_MIB}MiB"\nlanes = 1\n{keyspaces}',
+    # The log's segments as they are outside of tests: a new one costs a sync.
+    return start_sluice(f'[server]\nmemory = "{MEMORY_MIB}MiB"\nlanes = 1\n'
+                        f'[log]\nsegment = "128MiB"\n{keyspaces}',
                         wrapper=("taskset", "-c", "0"))
 
 
