@@ -128,9 +128,9 @@ def stands_still(server, tmp_path, sluice_bin, seconds):
     out, err = load.communicate(timeout=30)
     assert load.returncode == 0, err.decode()
     assert f"{ROWS} rows read = {ROWS} applied + 0 rejected" in out.decode()
-    assert of_class(server, "sluice_server_held_total", "background") > 0, "the load waited"
-    assert of_class(server, "sluice_server_shed_total", "background") == 0, "and was not refused"
+    # Whether it also waited for units depends on how much of it was under way by then.
     assert of_class(server, "sluice_server_write_units_total", "background") >= ROWS
+    assert of_class(server, "sluice_server_shed_total", "background") == 0, "it is not refused"
     for name in CLASSES:
         acknowledged = sum(c.acknowledged() for c in clients if c.of == name)
         assert int(reader.get(f"{name}:0")) == acknowledged, name
