@@ -141,5 +141,5 @@ def test_ack_levels(wire):
 
 
 def test_what_comes_later_says_so(wire):
-    for words in (("SPLIT", 1), ("JOBS",), ("MERGE", 1, 2)):
+    for words in (("RESHARD", "likes", "hash(a)"), ("TXN", "LIST"), ("JOB", "UNDO", 1)):
         assert b"not available yet" in wire.call("SLUICE", *words)

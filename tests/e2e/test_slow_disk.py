@@ -136,6 +136,7 @@ def stands_still(server, tmp_path, sluice_bin, seconds):
         assert int(reader.get(f"{name}:0")) == acknowledged, name
 
 
+@pytest.mark.long
 def test_a_sync_that_takes_seconds(sluice_bin, tmp_path):
     with with_a_slow_sync(sluice_bin, tmp_path, 3).start() as server:
         stands_still(server, tmp_path, sluice_bin, 3)
