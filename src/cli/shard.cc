@@ -29,6 +29,7 @@ struct Said {
   Address address;
   uint16_t http_port = kHttpPort;
   std::string url, keyspace, resolution, svg, at;
+  uint32_t shard = 0;  // of a split or a move
   std::vector<uint32_t> shards;
   uint32_t lane = 0;
   uint64_t job = 0;
@@ -182,6 +183,7 @@ class Verbs {
 // The verbs that start a job, as commands of the node.
 std::vector<std::string> StartWords(const Said& said, const std::string& verb) {
   std::vector<std::string> words = {"SLUICE", verb};
+  if (said.shards.empty()) words.push_back(std::to_string(said.shard));
   for (const uint32_t shard : said.shards) words.push_back(std::to_string(shard));
   if (verb == "MOVE") words.push_back(std::to_string(said.lane));
   if (!said.at.empty()) words.insert(words.end(), {"AT", said.at});
@@ -196,11 +198,11 @@ struct Parser {
         ->check(CLI::IsMember({"1m", "10m", "1h"}));
     heat->add_option("--http-port", said.http_port, "the node's HTTP port")->capture_default_str();
     for (CLI::App* verb : {ls, heat}) verb->add_option("KEYSPACE", said.keyspace, "only this one");
-    split->add_option("SHARD", said.shards, "its id")->required()->expected(1);
+    split->add_option("SHARD", said.shard, "its id")->required();
     split->add_option("--at", said.at,
                       "the first key of the upper part; else where the load halves");
     merge->add_option("SHARD", said.shards, "two neighbours")->required()->expected(2);
-    move->add_option("SHARD", said.shards, "its id")->required()->expected(1);
+    move->add_option("SHARD", said.shard, "its id")->required();
     move->add_option("LANE", said.lane, "its new owner")->required();
     for (CLI::App* verb : {split, merge, move}) {
       verb->add_flag("--wait", said.wait, "until the job has ended; then the status is its own");

@@ -8,6 +8,8 @@ Tried:  serving the moved shard without the buffers of its old lane loses reads 
         retired shards into the lanes of today loses writes after a few kills.
 """
 
+import json
+import subprocess
 import threading
 import time
 
@@ -186,3 +188,25 @@ def test_writers_hardly_notice_a_move(wire):
     assert longest[0] < 5
     total = sum(int(wire.call("GET", f"likes:{n}")) for n in range(1000, 1100))
     assert total % 100 == 0
+
+
+def test_the_command_line_splits_moves_and_merges(wire, sluice_bin):
+    """Goal: each verb of `sluice shard` does on a node what it says. Method: one shard through all,
+    each waited for; what cannot be ends with 1."""
+    for post in range(1000, 2000, 100):
+        wire.call("SET", f"likes:{post}", post)
+
+    def shard(*words, status=0):
+        done = subprocess.run([sluice_bin, "shard", *map(str, words), "--wait", "--json", "--port",
+                               str(wire.server.port)], capture_output=True, text=True, timeout=30)
+        assert done.returncode == status, (words, done.stdout, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    whole = shard_of(wire, "likes:1000")
+    low, high = shard("split", whole["shard"], "--at", "likes:1500")[-1]["made"]
+    other = 1 - whole["lane"]
+    assert shard("move", high, other)[-1]["state"] == "done"
+    assert shard_of(wire, "likes:1500")["lane"] == other
+    assert shard("merge", low, high)[-1]["state"] == "done"
+    assert shard_of(wire, "likes:1000")["shard"] == shard_of(wire, "likes:1500")["shard"]
+    shard("move", 99, 0, status=1)
