@@ -5,7 +5,7 @@ import subprocess
 import threading
 
 from measure import SET, open_loop, redis_benchmark
-from report import Section, figures, shown
+from report import Section, figures, ms, shown
 from scenarios.peers import DURABLE, sluice, take_turns
 
 PIPELINE = 16
@@ -89,9 +89,9 @@ def measure(bench):
             for key in ("rps", "changes", "errors", "dips", "longest", "rest", "halt")}
     section.table(["", "median and runs"], [
         ["writes/s, open loop", shown(each["rps"])],
-        ["splits, moves and merges", shown(each["changes"])],
-        ["sockets rested, ms in all", shown(each["rest"])],
-        ["lanes stood still, ms in all", shown(each["halt"])],
+        ["splits, moves and merges", ", ".join(map(str, each["changes"]))],
+        ["sockets rested, ms in all", ms(each["rest"])],
+        ["lanes stood still, ms in all", ms(each["halt"])],
     ])
     section.at_most("errors and refusals, every run", max(each["errors"]), 0)
     section.at_most("seconds below 0.9x for each change, every run",
