@@ -114,7 +114,16 @@ void HeatWatch::Gather(uint64_t now_us) {
 HeatWatch::Sampled HeatWatch::LastSampled() const {
   const std::lock_guard lock(mutex_);
   Sampled sampled{.second = last_samples_s_, .keys = {}};
-  for (const heat::Sample& each : last_samples_) sampled.keys[each.keyspace].push_back(each.key);
+  // Lanes sample at rates of their own. A key is shown each time that those since the last one
+  // stand for as many writes as the heaviest does, so that all that are shown stand for the same.
+  double most = 0, since = 0;
+  for (const heat::Sample& each : last_samples_) most = std::max(most, each.weight);
+  for (const heat::Sample& each : last_samples_) {
+    since += each.weight;
+    if (since < most) continue;
+    since -= most;
+    sampled.keys[each.keyspace].push_back(each.key);
+  }
   return sampled;
 }
 

@@ -231,7 +231,7 @@ def test_a_running_node_with_users(start_sluice):
     url = f"admin:secret@127.0.0.1:{node.http_port}"
 
     def order(i):
-        return f"order:{i * 7919 % 4999}:{('new', 'paid', 'sent')[i % 3]}:{i}"
+        return f"order:{i * 7919 % 499}:{('new', 'paid', 'sent')[i % 3]}:{i}"
 
     with writing(node.client(), order):
         done = run(node.binary, "plan", "--live", "--url",
@@ -241,7 +241,7 @@ def test_a_running_node_with_users(start_sluice):
         found = advise(node.binary, "--live", f"http://{url}", "--seconds", 3)
         keys = {key["key"]: key for key in found["keys"]}
         assert found["rows"] > 1_000
-        assert keys["customer"]["grade"] != "bad", keys["customer"]["findings"]
+        assert keys["customer"]["grade"] == "good", keys["customer"]["findings"]
         assert keys["state"]["grade"] == "bad"
         assert {f["code"] for f in keys["state"]["findings"]} >= {"few_values"}
         for user, why in (("one:secret", b"403"), ("admin:wrong", b"401"), ("", b"401")):
