@@ -9,6 +9,7 @@ namespace {
 
 constexpr model::KeyspaceId kLikes(3);
 constexpr std::string_view kPath = "data/heat/3.heat";
+constexpr std::string_view kAside = "data/heat/3.heat.unreadable";
 
 heat::History Known(double rate) {
   heat::History history({}, heat::History::Cuts::kFixed, 1);
@@ -50,9 +51,8 @@ TEST(HeatFiles, SetAsideWhatCannotBeRead) {
     Disk disk;
     disk.Write(bytes);
     EXPECT_FALSE(disk.Read().has_value());
-    const std::string path(kPath);
-    EXPECT_EQ(*env::ReadFile(disk.files, path + ".unreadable", 1 << 24), bytes);
-    EXPECT_FALSE(*disk.files.Exists(path));
+    EXPECT_EQ(*env::ReadFile(disk.files, std::string(kAside), 1 << 24), bytes);
+    EXPECT_FALSE(*disk.files.Exists(std::string(kPath)));
     disk.Write(sound);
     EXPECT_TRUE(disk.Read().has_value());
   }
