@@ -189,7 +189,7 @@ def judge(mutation):
 def judge_all(mutations):
     assert (ROOT / MARK).exists(), "only a copy may be broken"
     status, output = run(["cmake", "--preset", "release", "--log-level=WARNING"], 300)
-    if status != 0 or not build():
+    if status != 0:
         print(output)
         return 1
     print("| mutation | what it breaks | noticed by | s |\n|---|---|---|---|", flush=True)
