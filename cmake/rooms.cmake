@@ -17,8 +17,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(sluice_flags INTERFACE -fpch-preprocess)
 endif()
 if(SLUICE_SANITIZE)
+  # The code of tests is not checked for undefined behaviour: they would take twice as long to
+  # compile. What they test is.
+  set(in_test $<BOOL:$<TARGET_PROPERTY:SLUICE_IS_TEST>>)
   target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE}
-    -fno-sanitize-recover=all)
+    -fno-sanitize-recover=all $<${in_test}:-fno-sanitize=undefined>)
   target_link_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
   # What the sanitizers do not see: an index past a view's end and within the buffer.
   target_compile_definitions(sluice_flags INTERFACE _GLIBCXX_ASSERTIONS)
@@ -35,6 +38,7 @@ foreach(pch IN ITEMS pch pch_test)
   target_link_libraries(sluice_${pch} PRIVATE sluice_flags)
   target_precompile_headers(sluice_${pch} PRIVATE ${CMAKE_SOURCE_DIR}/src/base/${pch}.h)
 endforeach()
+set_target_properties(sluice_pch_test PROPERTIES SLUICE_IS_TEST ON)
 
 # The program made of a room's main.cc: `sluice` from app, `sluice-sim` from sim.
 function(sluice_program room main)
@@ -127,6 +131,7 @@ function(sluice_room name deps)
   elseif(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${target} gtest gtest_main gmock Threads::Threads)
+    set_target_properties(${name}_test PROPERTIES SLUICE_IS_TEST ON)
     target_precompile_headers(${name}_test REUSE_FROM sluice_pch_test)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
