@@ -57,7 +57,11 @@ void AddJobs(const NodeSeen& seen, rebalance::SurveyedShard& told) {
 }  // namespace
 
 rebalance::Survey Surveyor::Look(const NodeSeen& seen, uint64_t now_us) {
-  rebalance::Survey survey{.now_us = now_us, .keyspaces = {}, .owners = {}, .shards = {}};
+  rebalance::Survey survey{.now_us = now_us,
+                           .since_us = first_us_.value_or(now_us),
+                           .keyspaces = {},
+                           .owners = {},
+                           .shards = {}};
   for (const model::Keyspace& each : seen.keyspaces) {
     survey.keyspaces.push_back(KeyspaceOf(each, seen.config));
   }
@@ -67,7 +71,7 @@ rebalance::Survey Surveyor::Look(const NodeSeen& seen, uint64_t now_us) {
   std::map<model::ShardId, Place> places;
   for (size_t i = 0; i < seen.map.shards().size(); ++i) {
     const model::Shard& each = seen.map.shards()[i];
-    Place place{each.begin, each.end, seen.owners[i], looked_ ? now_us : 0};
+    Place place{each.begin, each.end, seen.owners[i], first_us_ ? now_us : 0};
     const auto before = places_.find(each.id);
     if (before != places_.end() && before->second.IsSame(place)) {
       place.since_us = before->second.since_us;
@@ -89,7 +93,7 @@ rebalance::Survey Surveyor::Look(const NodeSeen& seen, uint64_t now_us) {
   }
   survey.jobs = seen.jobs.size();
   places_ = std::move(places);
-  looked_ = true;
+  first_us_ = survey.since_us;
   return survey;
 }
 

@@ -59,7 +59,7 @@ class Surveyor {
   };
 
   std::map<model::ShardId, Place> places_;
-  bool looked_ = false;
+  std::optional<uint64_t> first_us_;  // when it looked first
 };
 
 // The settings that hold now, as the balancer takes them.

@@ -130,6 +130,14 @@ TEST(Surveyor, RemembersWhenAShardChanged) {
   EXPECT_EQ(survey.shards[2].changed_us, kNowUs + 7);
 }
 
+TEST(Surveyor, TellsSinceWhenItLooks) {
+  Node node;
+  Surveyor surveyor;
+  for (const uint64_t later : {0, 5, 600}) {
+    EXPECT_EQ(node.Look(surveyor, kNowUs + later).since_us, kNowUs);
+  }
+}
+
 TEST(Surveyor, TakesOverTheSettings) {
   config::RebalanceConfig config;
   config.acts = config::BalanceMode::kOff;

@@ -70,6 +70,7 @@ void MergePair(Draft& draft, size_t at) {
 }  // namespace
 
 void MergeCold(Draft& draft) {
+  if (draft.survey().now_us - draft.survey().since_us < kLongUs) return;
   const auto& shards = draft.survey().shards;
   std::map<std::pair<model::KeyspaceId, std::string>, uint32_t> counts;
   // What a job works on may become fewer.

@@ -175,6 +175,34 @@ TEST(Balancer, MergesWhatIsColdAndNotBelowTheLeast) {
   }
 }
 
+// Goal:   a node that has just begun takes no shard for cold: what was split for a load is still
+//         there when the load comes back after a restart.
+// Method: a world without load, looked at from each minute on after a start.
+TEST(Balancer, MergesNothingBeforeItKnowsTenMinutes) {
+  World world = Draw(1);
+  std::fill(world.cells.begin(), world.cells.end(), 0.0);
+  const size_t many = world.shards.size() + 4;
+  for (size_t i = world.shards.size(); i < many; ++i) {
+    World::Shard& last = world.shards.back();
+    const size_t end = last.last, cut = (last.first + end) / 2;
+    last.last = cut;
+    last.told.end = World::Token(cut);
+    world.AddShard(cut, end, last.told.owner, last.told.region);
+  }
+  Survey survey = world.Look();
+  const auto merges = [&] {
+    const Decision decision = Decide(survey, world.settings);
+    return std::count_if(decision.proposals.begin(), decision.proposals.end(),
+                         [](const Proposal& each) { return each.kind == Kind::kMerge; });
+  };
+  for (uint64_t minute = 0; minute < 10; ++minute) {
+    survey.since_us = survey.now_us - minute * 60 * kSecondUs;
+    EXPECT_EQ(merges(), 0) << minute;
+  }
+  survey.since_us = survey.now_us - 600 * kSecondUs;
+  EXPECT_GT(merges(), 0);
+}
+
 // Goal:   a load that swings or trembles does not make shards wander.
 // Method: worlds drawn from seeds, converged; then each cell's load is 0.9 to 1.1 times its own at
 //         every look, for six hours.

@@ -74,7 +74,8 @@ struct SurveyedShard {
 
 // Requires: indexes are within owners, and each shard's keyspace and region are listed.
 struct Survey {
-  uint64_t now_us = 0;  // since 1970, UTC
+  uint64_t now_us = 0;    // since 1970, UTC
+  uint64_t since_us = 0;  // from when on loads are known: a node that has just begun knows none
   std::vector<SurveyedKeyspace> keyspaces;
   std::vector<SurveyedOwner> owners;
   std::vector<SurveyedShard> shards;  // by keyspace, then begin
