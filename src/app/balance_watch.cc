@@ -84,7 +84,10 @@ void BalanceWatch::Tell(const rebalance::Decision& decision) {
   }
   for (const rebalance::Warning& each : decision.warnings) {
     ++warnings[static_cast<size_t>(each.trouble)];
-    if (!IsNews(fmt::format("{} {}", NameOf(each.trouble), each.shard.value))) continue;
+    // A key that has passed what its shard carries wants more than it did before.
+    if (!IsNews(fmt::format("{} {} {}", NameOf(each.trouble), each.shard.value, each.over))) {
+      continue;
+    }
     LogWarning("rebalance", each.text,
                {{"trouble", NameOf(each.trouble)}, {"shard", each.shard.value}});
   }

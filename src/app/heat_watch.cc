@@ -37,18 +37,6 @@ heat::History NewHistory(const model::Keyspace& keyspace, const model::ShardMap&
   return heat::History(cuts, heat::History::Cuts::kLearned, seed);
 }
 
-// No split helps against one key.
-std::string WhatHelps(const std::optional<heat::LoadCut>& cut) {
-  if (!cut) return "SLUICE HOTKEYS names the keys that are written most";
-  if (!cut->one_key()) {
-    return fmt::format("its load can be parted at {} %", std::lround(100 * cut->below));
-  }
-  return fmt::format(
-      "one key takes {} % of it, which no split parts: SLUICE HOTKEYS names it, folding its writes "
-      "or spreading it over several keys helps",
-      std::lround(100 * cut->share));
-}
-
 }  // namespace
 
 HeatWatch::HeatWatch(ingest::Node& node, env::Env env, const std::string& data_dir)
@@ -90,7 +78,7 @@ void HeatWatch::LookAt(const model::Keyspace& keyspace, Watched& watched) {
               {"shard", shard.id.value},
               {"writes_per_second", static_cast<uint64_t>(skew->writes)},
               {"times_the_mean", fmt::format("{:.1f}", skew->times)},
-              {"what_helps", WhatHelps(CutOf(keyspace.id, shard.begin, shard.end))}});
+              {"what_helps", heat::WhatHelps(CutOf(keyspace.id, shard.begin, shard.end))}});
 }
 
 void HeatWatch::Gather(uint64_t now_us) {

@@ -1,5 +1,7 @@
 #include "heat/recent.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -69,6 +71,21 @@ LoadCut CutAmong(std::span<const Weighed> sorted, double all) {
 }
 
 }  // namespace
+
+std::string WhatHelps(const std::optional<LoadCut>& cut) {
+  if (!cut) return "SLUICE HOTKEYS names the keys that are written most";
+  if (cut->one_key()) {
+    return fmt::format(
+        "one key takes {} % of it, which no split parts: SLUICE HOTKEYS names it, folding its "
+        "writes or spreading it over several keys helps",
+        std::lround(100 * cut->share));
+  }
+  if (cut->rising >= kRisingShare) {
+    return "its keys grow with time, and the last part of any split has them all again: something "
+           "that spreads in front of the time helps";
+  }
+  return fmt::format("its load can be parted at {} %", std::lround(100 * cut->below));
+}
 
 void Recent::EndSecond(uint64_t now_s, const model::ShardMap& map,
                        std::span<const Sample> samples) {

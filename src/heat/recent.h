@@ -35,6 +35,7 @@ inline constexpr uint64_t kRecentSeconds = 600;  // older ones are forgotten
 inline constexpr size_t kCutSamplesLeast = 32;   // fewer say nothing
 inline constexpr double kOneKeyShare = 0.5;
 inline constexpr uint64_t kRisingSeconds = 30;
+inline constexpr double kRisingShare = 0.5;  // from here on keys grow with time
 
 // How the load of a range of tokens could be parted.
 struct LoadCut {
@@ -56,6 +57,9 @@ struct LoadCut {
   // One key, or keys of one token, are the load: more shards do not help.
   bool one_key() const { return share >= kOneKeyShare; }
 };
+
+// Against a shard that has too much: no split parts one key, and none that time goes on with lasts.
+std::string WhatHelps(const std::optional<LoadCut>& cut);
 
 class Recent {
  public:

@@ -1,6 +1,7 @@
 #include "heat/recent.h"
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,6 +9,8 @@
 
 namespace sluice::heat {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr model::KeyspaceId kOrders(1);
 constexpr uint64_t kStartS = 9'000;
@@ -149,6 +152,23 @@ TEST(Recent, TellsRisingTokens) {
     Writers steady;
     steady.Run(load, 120);
     EXPECT_LT(steady.Cut()->rising, 0.15);
+  }
+}
+
+// Goal:   what is said to help does: no cut is praised that parts one key or that time outruns.
+// Method: every part of the load on one key, every part above what was; the cut is an even one.
+TEST(Recent, SayWhatHelps) {
+  EXPECT_THAT(WhatHelps(std::nullopt), HasSubstr("SLUICE HOTKEYS"));
+  for (int percent = 0; percent <= 100; percent += 5) {
+    LoadCut key;
+    key.at = "m";
+    key.below = 0.5;
+    LoadCut tail = key;
+    key.share = tail.rising = percent / 100.0;
+    const bool parted = percent < 50;
+    EXPECT_THAT(WhatHelps(key), HasSubstr(parted ? "can be parted at 50 %" : "one key takes"));
+    EXPECT_THAT(WhatHelps(tail),
+                HasSubstr(parted ? "can be parted at 50 %" : "keys grow with time"));
   }
 }
 

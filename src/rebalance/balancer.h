@@ -75,6 +75,7 @@ struct Warning {
   Trouble trouble;
   model::ShardId shard = {};  // that it is about, if it is about one
   std::string text;           // what, with figures, and what would help
+  bool over = false;          // of a key: it has more than a shard carries, and not only most of it
 };
 
 struct Decision {

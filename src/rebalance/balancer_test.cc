@@ -1,6 +1,7 @@
 // What the balancer says in single situations, the worked examples among them.
 #include "rebalance/balancer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -120,6 +121,31 @@ TEST(WorkedExamples, GOneKeyAt30000WantsThreeSubKeysOrFolding) {
   ASSERT_NE(key, nullptr);
   EXPECT_THAT(key->text, AllOf(HasSubstr("30,000 / 12,000 = 2.50: 3 sub-keys of 10,000 do"),
                                HasSubstr("folding 2.5 writes into each record")));
+  EXPECT_TRUE(key->over);
+}
+
+// Goal:   what is said of a shard of which one key is much is true of that key: no split makes its
+//         part smaller, and whether it fits a shard is known.
+// Method: the key's writes from none to all of the shard's, around the even part and the capacity.
+TEST(Balancer, PromisesNoSplitOfAKey) {
+  for (int percent = 0; percent <= 80; percent += 5) {
+    World world = Even(256, 20'000, 1, 1, 1e6);
+    world.settings.jobs = 1;
+    Survey survey = world.Look();
+    survey.shards[0].hottest = SurveyedHotKey{"likes:1", percent / 100.0};
+    const Decision decision = Decide(survey, world.settings);
+    ASSERT_EQ(decision.proposals.size(), 1u) << percent;
+    // Of 20,000 with 7,920 as the bound, 4 parts of 5,000.
+    EXPECT_THAT(decision.proposals[0].reason,
+                HasSubstr(percent > 25 ? fmt::format("the rest away from one key that has {},{:03}",
+                                                     percent / 5, percent * 200 % 1'000)
+                                       : "in the end into 4 of 5,000 each"))
+        << percent;
+    const Warning* key = Find(decision, Trouble::kHotKey);
+    ASSERT_EQ(key != nullptr, percent >= 50);
+    if (key == nullptr) continue;
+    EXPECT_EQ(key->over, percent > 60) << "of 12,000";
+  }
 }
 
 TEST(Balancer, NamesKeysThatGrowWithTimeAndDoesNotSplitThem) {

@@ -116,12 +116,12 @@ void Draft::Merge(size_t lower, std::string reason, std::string effect) {
                                  .effect = std::move(effect)});
 }
 
-void Draft::Warn(Trouble trouble, size_t at, std::string text) {
-  decision_.warnings.push_back({trouble, shard(at).id, std::move(text)});
+void Draft::Warn(Trouble trouble, size_t at, std::string text, bool over) {
+  decision_.warnings.push_back({trouble, shard(at).id, std::move(text), over});
 }
 
 void Draft::WarnOfAll(Trouble trouble, std::string text) {
-  decision_.warnings.push_back({trouble, {}, std::move(text)});
+  decision_.warnings.push_back({.trouble = trouble, .text = std::move(text)});
 }
 
 }  // namespace sluice::rebalance

@@ -54,7 +54,7 @@ class Draft {
   void Move(size_t at, size_t to, std::string reason, std::string effect);
   void Merge(size_t lower, std::string reason, std::string effect);  // with the next one
 
-  void Warn(Trouble trouble, size_t at, std::string text);
+  void Warn(Trouble trouble, size_t at, std::string text, bool over = false);
   void WarnOfAll(Trouble trouble, std::string text);
 
   Decision Take() { return std::move(decision_); }

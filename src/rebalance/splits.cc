@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "plan/capacity.h"
@@ -17,6 +18,17 @@ using plan::Thousands;
 // Of the load, on the lesser part: else a split is useless.
 constexpr double kPartLeast = 0.2, kPartLeastUrgent = 0.1;
 constexpr double kTail = 0.5;  // keys grow with time when more of the load than this does
+
+// What the shard becomes in the end, if every part of it is split that has too much.
+std::string EndOf(const SurveyedShard& shard, double from) {
+  const plan::SplitPlan pieces = plan::PlanSplit(shard.writes.minute, from);
+  const double key = shard.hottest ? shard.hottest->share * shard.writes.minute : 0;
+  if (key > pieces.each) {
+    return fmt::format("which takes the rest away from one key that has {}", Thousands(key));
+  }
+  return fmt::format("in the end into {} of {} each", Thousands(pieces.pieces),
+                     Thousands(pieces.each));
+}
 
 }  // namespace
 
@@ -43,12 +55,11 @@ void SplitHot(Draft& draft) {
     if (draft.full()) return;
     const SurveyedKeyspace& keyspace = draft.KeyspaceOf(at);
     const double writes = draft.shard(at).writes.minute, from = draft.SplitFrom(at);
-    const plan::SplitPlan pieces = plan::PlanSplit(writes, from);
     draft.Split(at, fmt::format("{} takes {} writes/s, {} of the {} that one shard carries; from "
-                                "{} on it is split, in the end into {} of {} each",
+                                "{} on it is split, {}",
                                 draft.NameOf(at), Thousands(writes),
                                 Percent(writes / keyspace.capacity), Thousands(keyspace.capacity),
-                                Thousands(from), Thousands(pieces.pieces), Thousands(pieces.each)));
+                                Thousands(from), EndOf(draft.shard(at), from)));
   }
 }
 

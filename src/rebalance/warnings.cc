@@ -49,7 +49,7 @@ void WarnOfKey(Draft& draft, size_t at) {
         Thousands(writes), Thousands(capacity), writes / capacity, Thousands(plan.sub_keys),
         Thousands(writes / plan.sub_keys), plan.fold_at_least);
   }
-  draft.Warn(Trouble::kHotKey, at, std::move(text));
+  draft.Warn(Trouble::kHotKey, at, std::move(text), capacity > 0 && !plan.fits);
 }
 
 void WarnOfTail(Draft& draft, size_t at) {

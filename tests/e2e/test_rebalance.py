@@ -100,6 +100,22 @@ def test_it_says_what_it_would_do_and_what_no_job_cures(server, load):
     assert meter(server, "warnings", trouble="hot_key") >= 1, "warnings stay"
 
 
+def test_a_key_that_passes_its_bound_is_named_again(server, load):
+    """Goal: a hot key that has become more than one shard carries is news, although it was named
+    before: other help is needed. Method: the capacity is lowered below what the key has."""
+    client = server.client()
+
+    def named(text):
+        return any("likes:celebrity alone takes" in line and text in line
+                   for line in server.stderr.splitlines())
+
+    client.config_set("keyspace.likes.split_at", "0.1")
+    client.config_set("keyspace.likes.capacity", "2500/s")
+    wait_for(lambda: named("near its bound, not over it"), WAIT_S, "a hot key named")
+    client.config_set("keyspace.likes.capacity", "150/s")
+    wait_for(lambda: named("sub-keys"), WAIT_S, "what helps beyond the bound")
+
+
 def test_it_splits_what_is_too_hot_and_leaves_one_key_whole(server, load):
     """Goal: switched on, it starts the split that it proposed, and the shard's load is on two from
     then on; the shard of one key stays. Method: the same load; the map, meters, the log."""
