@@ -116,6 +116,7 @@ Result<PlanReport> Make(const Said& said) {
                 "--writes says how much; or --hot-key, --loads, --shard-load, "
                 "--window or --keys what else to work out");
   }
+  if (!UsesFigures(report.inputs)) report.source.clear();
   report.sections.insert(report.sections.end(), made.begin(), made.end());
   if (said.what_if.size() > kWhatIfMost) {
     return Fail(Code::kInvalid, fmt::format("more than {} times --what-if", kWhatIfMost));

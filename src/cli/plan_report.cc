@@ -27,9 +27,14 @@ std::string Times2(double value) {
                                                     : fmt::format("{:.2f}", value);
 }
 
+// What one shard carries: at most what its lane does.
+double PerShard(const PlanInputs& in) {
+  return in.Get("per-shard", in.Get("writes-per-lane", plan::kWritesPerLane));
+}
+
 PlanSection Shards(const PlanInputs& in) {
   const double writes = in.Get("writes"), headroom = in.Get("headroom", 0);
-  const double per_shard = in.Get("per-shard", plan::kWritesPerLane);
+  const double per_shard = PerShard(in);
   const plan::ShardPlan plan = plan::PlanShards(writes, per_shard, headroom);
   PlanSection section{"shards", "Shards", {}, {}};
   const std::string limit = Figure(per_shard);
@@ -47,14 +52,16 @@ PlanSection Shards(const PlanInputs& in) {
       {"spare", plan.spare, "each has spare", Thousands(plan.spare) + "/s",
        fmt::format("{} - {}", limit, Thousands(plan.each))}};
   if (!in.Has("per-shard")) {
-    section.notes.push_back("per shard: what one lane was measured to carry (S1, SET -P 16)");
+    section.notes.push_back(in.Has("writes-per-lane")
+                                ? "per shard: what one lane carries"
+                                : "per shard: what one lane was measured to carry (S1, SET -P 16)");
   }
   return section;
 }
 
 PlanSection HotKey(const PlanInputs& in) {
   const double writes = in.Get("hot-key");
-  const double per_shard = in.Get("per-shard", plan::kWritesPerLane);
+  const double per_shard = PerShard(in);
   const plan::HotKeyPlan plan = plan::PlanHotKey(writes, per_shard);
   PlanSection section{"hot_key", "One hot key", {}, {}};
   section.lines = {
@@ -73,7 +80,7 @@ PlanSection HotKey(const PlanInputs& in) {
 }
 
 PlanSection Skew(const PlanInputs& in) {
-  const double per_shard = in.Get("per-shard", plan::kWritesPerLane);
+  const double per_shard = PerShard(in);
   const plan::SkewPlan plan = plan::PlanSkew(in.loads(), per_shard);
   PlanSection section{"skew", fmt::format("{} shards side by side", in.loads().size()), {}, {}};
   section.lines = {{"mean", plan.mean, "mean", Thousands(plan.mean) + "/s",
@@ -98,7 +105,7 @@ PlanSection Skew(const PlanInputs& in) {
 
 PlanSection Split(const PlanInputs& in) {
   const double load = in.Get("shard-load");
-  const double at = in.Get("split-at", in.Get("per-shard", plan::kWritesPerLane));
+  const double at = in.Get("split-at", PerShard(in));
   const plan::SplitPlan plan = plan::PlanSplit(load, at);
   PlanSection section{"split", "Splitting a shard", {}, {}};
   section.lines = {{"pieces", plan.pieces, "pieces", Thousands(plan.pieces),
@@ -197,14 +204,14 @@ PlanSection Costs(const PlanInputs& in) {
   PlanSection section{"costs", "What a key and a write cost", {}, {}};
   section.lines = {
       {"log_bytes", plan.log_bytes, "a write, log", Figure(plan.log_bytes) + " bytes",
-       node.log_bytes_per_write > 0 ? "given" : "key + value + 9 of its record (S8)"},
+       node.log_bytes_per_write > 0 ? "given or measured" : "key + value + 9 of its record (S8)"},
       {"disk_write_bytes", plan.disk_write_bytes, "a write, disk",
-       fmt::format("{:.0f} bytes", plan.disk_write_bytes),
-       fmt::format("{:.0f} bytes x {:.3g}, log and merging included (S5)", record,
+       Thousands(plan.disk_write_bytes) + " bytes",
+       fmt::format("{} bytes x {:.3g}, log and merging included (S5)", Thousands(record),
                    node.write_amplification)},
       {"disk_key_bytes", plan.disk_key_bytes, "a key, disk",
-       fmt::format("{:.0f} bytes", plan.disk_key_bytes),
-       fmt::format("{:.0f} bytes x {:.3g} (S5)", record, node.space_amplification)},
+       Thousands(plan.disk_key_bytes) + " bytes",
+       fmt::format("{} bytes x {:.3g} (S5)", Thousands(record), node.space_amplification)},
       {"ram_key_bytes", plan.ram_key_bytes, "a key, RAM", Figure(plan.ram_key_bytes) + " byte",
        fmt::format("its place in the filter; all else has the bound server.memory. S3: {:.0f} "
                    "MiB with {} keys",
@@ -212,12 +219,13 @@ PlanSection Costs(const PlanInputs& in) {
   if (in.Has("keys")) {
     const double keys = in.Get("keys");
     // The filter is a sixteenth of server.memory, with a byte or more for each key.
-    section.lines.push_back({"disk_bytes", keys * plan.disk_key_bytes, "all keys, disk",
-                             fmt::format("{:.4g} GB", keys * plan.disk_key_bytes / 1e9),
-                             fmt::format("{} x {:.0f} bytes", Figure(keys), plan.disk_key_bytes)});
+    section.lines.push_back(
+        {"disk_bytes", keys * plan.disk_key_bytes, "all keys, disk",
+         Figure(keys * plan.disk_key_bytes / 1e9) + " GB",
+         fmt::format("{} x {} bytes", Figure(keys), Thousands(plan.disk_key_bytes))});
     section.lines.push_back(
         {"memory_bytes", 16 * keys * plan.ram_key_bytes, "server.memory",
-         fmt::format("{:.4g} GB", 16 * keys * plan.ram_key_bytes / 1e9),
+         Figure(16 * keys * plan.ram_key_bytes / 1e9) + " GB",
          fmt::format("{} x 1 byte is a sixteenth of it; with less, missing keys cost a look at "
                      "the disk's tables",
                      Figure(keys))});
@@ -226,6 +234,12 @@ PlanSection Costs(const PlanInputs& in) {
 }
 
 }  // namespace
+
+bool UsesFigures(const PlanInputs& in) {
+  if (in.Has("writes") || in.Has("keys")) return true;
+  if (in.Has("per-shard")) return false;
+  return in.Has("hot-key") || in.Has("loads") || (in.Has("shard-load") && !in.Has("split-at"));
+}
 
 std::vector<PlanSection> MakePlan(const PlanInputs& in) {
   std::vector<PlanSection> sections;

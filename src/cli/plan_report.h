@@ -27,6 +27,9 @@ struct PlanReport {
   std::string source;  // of the figures that were not given
 };
 
+// True when the plan rests on figures that were not given.
+bool UsesFigures(const PlanInputs& inputs);
+
 // The sections that the inputs have numbers for.
 std::vector<PlanSection> MakePlan(const PlanInputs& inputs);
 

@@ -76,6 +76,37 @@ TEST(Plan, RefusesWhatIsNoNumber) {
   EXPECT_EQ(inputs.Get("window"), 2'000);
 }
 
+// Goal:   a shard carries no more than its lane: what is known of the lane, measured or said, goes
+//         before what this program was built with, and is not called a measurement of ours.
+// Method: a lane of 100,000, with and without a limit of the shard's own.
+TEST(Plan, TakesAShardsLimitFromItsLane) {
+  const auto of_lane = PlanText(ReportOf({{"writes", "250000"}, {"writes-per-lane", "100000"}}));
+  EXPECT_THAT(of_lane, HasSubstr("250,000 / 100,000 = 2.50, rounded up"));
+  EXPECT_THAT(of_lane, HasSubstr("=> per shard: what one lane carries\n"));
+  EXPECT_THAT(PlanText(ReportOf(
+                  {{"writes", "250000"}, {"writes-per-lane", "100000"}, {"per-shard", "50000"}})),
+              HasSubstr("250,000 / 50,000 = 5, rounded up"));
+  EXPECT_THAT(PlanText(ReportOf({{"hot-key", "150000"}, {"writes-per-lane", "100000"}})),
+              HasSubstr("150,000 / 100,000 = 1.50"));
+}
+
+// Goal:   numbers have separators wherever they stand, and a plan that rests on nothing but what
+//         was given does not say that it rests on our measurements.
+// Method: figures of four and more digits of every kind; questions with and without a gap.
+TEST(Plan, WritesNumbersAlikeAndNamesItsSourceWhereItHasOne) {
+  const std::string text = PlanText(ReportOf(
+      {{"writes", "120000"}, {"keys", "1G"}, {"value-bytes", "1000"}, {"network-bytes", "10M"}}));
+  for (const char* number : {"3,363 bytes", "1,016 bytes x 3.31", "1,057 bytes", "1,057 GB",
+                             "1,259 %", "(1,016 bytes + 33 of RESP)", "each = 3,363)"}) {
+    EXPECT_THAT(text, HasSubstr(number));
+  }
+  EXPECT_TRUE(UsesFigures(ReportOf({{"writes", "1"}, {"per-shard", "1"}}).inputs));
+  EXPECT_TRUE(UsesFigures(ReportOf({{"hot-key", "30000"}}).inputs));
+  EXPECT_FALSE(UsesFigures(ReportOf({{"hot-key", "30000"}, {"per-shard", "12000"}}).inputs));
+  EXPECT_FALSE(UsesFigures(ReportOf({{"shard-load", "24000"}, {"split-at", "8000"}}).inputs));
+  EXPECT_FALSE(UsesFigures(ReportOf({{"window", "50ms"}}).inputs));
+}
+
 // Goal:   a what-if says what becomes of each figure, as text, JSON and chart.
 // Method: twice the writes.
 TEST(Plan, SaysWhatIf) {

@@ -37,12 +37,13 @@ NodePlan PlanNode(const NodeFigures& figures, double writes, double headroom) {
           fmt::format("1 / {:.3g} ms = {} syncs/s, / {:.3g} syncs a write",
                       1'000 * figures.sync_seconds, Thousands(syncs), figures.syncs_per_write)},
       Resource{"disk", figures.disk_bytes_per_second / plan.disk_write_bytes, 0,
-               fmt::format("{} MB/s / ({:.0f} bytes x {:.3g} written for each = {:.0f})",
-                           Thousands(figures.disk_bytes_per_second / 1e6), record,
-                           figures.write_amplification, plan.disk_write_bytes)},
+               fmt::format("{} MB/s / ({} bytes x {:.3g} written for each = {})",
+                           Thousands(figures.disk_bytes_per_second / 1e6), Thousands(record),
+                           figures.write_amplification, Thousands(plan.disk_write_bytes))},
       Resource{"network", figures.network_bytes_per_second / wire, 0,
-               fmt::format("{} MB/s / ({:.0f} bytes + {:.0f} of RESP)",
-                           Thousands(figures.network_bytes_per_second / 1e6), record, kRespBytes)}};
+               fmt::format("{} MB/s / ({} bytes + {:.0f} of RESP)",
+                           Thousands(figures.network_bytes_per_second / 1e6), Thousands(record),
+                           kRespBytes)}};
   for (size_t i = 0; i < plan.resources.size(); ++i) {
     plan.resources[i].use = writes / plan.resources[i].carries;
     if (plan.resources[i].carries < plan.resources[plan.first].carries) plan.first = i;

@@ -220,6 +220,7 @@ std::string Thousands(double number) {
 
 std::string Percent(double share) {
   const double percent = 100 * share;
+  if (percent >= 1'000) return Thousands(percent) + " %";
   const int digits = percent >= 99.95 || percent == 0 ? 0
                      : percent >= 1                   ? 1
                      : percent >= 0.1                 ? 2
