@@ -65,6 +65,7 @@ const heat::Resolution* Choose(const console::HeatmapQuery& query, uint64_t now_
 Result<std::string> Face::HeatmapJson(const console::HeatmapQuery& query) {
   NodeProcess* process = Serving();
   if (process == nullptr) return Fail(Code::kUnavailable, "the node is not serving yet");
+  if (query.keyspace.empty()) return Fail(Code::kInvalid, "keyspace=NAME says of which");
   const std::shared_ptr<const route::Router> router = process->node().layout().router;
   const model::Keyspace* keyspace = router->FindKeyspace(query.keyspace);
   if (keyspace == nullptr) {

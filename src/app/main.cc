@@ -64,7 +64,8 @@ int Main(int argc, char** argv) {
   app.add_subcommand("plan", "what a load needs, with the arithmetic");
   app.add_subcommand("inspect", "read a stopped node's files");
   app.add_subcommand("projection", "list, pause, resume or rebuild a running server's projections");
-  app.add_subcommand("shard", "list a running server's shards, draw their heat");
+  app.add_subcommand("shard",
+                     "list, split, merge or move a running server's shards, draw their heat");
   app.add_subcommand("bench", "send commands at a fixed rate and say how long they took");
   try {
     app.parse(argc, argv);

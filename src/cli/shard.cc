@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -22,6 +23,7 @@ namespace sluice::cli {
 namespace {
 
 constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
+constexpr std::array<std::string_view, 2> kLater = {"reshard", "undo"};
 constexpr int kConnectMs = 5'000;
 constexpr int kReplyMs = 60'000;
 
@@ -78,7 +80,10 @@ class Verbs {
     std::ofstream file(said_.svg, std::ios::binary);
     file << HeatSvg(panels) << std::flush;
     if (!file) return Complain(fmt::format("{} cannot be written", said_.svg));
-    if (!said_.json) fmt::print("{}: the heat of {} keyspaces\n", said_.svg, panels.size());
+    if (!said_.json) {
+      fmt::print("{}: the heat of {} keyspace{}\n", said_.svg, panels.size(),
+                 panels.size() == 1 ? "" : "s");
+    }
     return kDone;
   }
 
@@ -251,6 +256,10 @@ int Run(Verbs& verbs, const Said& said, const Parser& parser) {
 }  // namespace
 
 int ShardMain(int argc, const char* const* argv) {
+  if (argc > 1 && std::find(kLater.begin(), kLater.end(), argv[1]) != kLater.end()) {
+    fmt::print(stderr, "sluice shard {}: not available yet in this version\n", argv[1]);
+    return kWrongUsage;
+  }
   Said said;
   Parser parser(said);
   try {

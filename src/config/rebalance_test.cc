@@ -65,6 +65,8 @@ TEST(Rebalance, NamesMistakes) {
            {head + "windows = \"\"", "window"},
            {kLikes + "capacity = \"fast\"", "is not a rate"},
            {kLikes + "capacity = 12000", "must be a string"},
+           {kLikes + "capacity = \"12000/s burst 5\"", "a shard carries has no burst"},
+           {capacity + "split_at = \"8000/s burst 5\"", "from 0.1 to 1"},
            {kLikes + "split_at = \"8000/s\"", "a rate needs a `capacity`"},
            {capacity + "split_at = \"13000/s\"", "from 0.1 to 1"},
            {capacity + "split_at = 0.05", "from 0.1 to 1"},

@@ -84,6 +84,10 @@ class LimitResolver {
   void ResolveCapacity() {
     Rate capacity;
     Read("capacity", keyspace_.capacity, capacity);
+    if (keyspace_.capacity.find("burst") != std::string::npos) {
+      return Problem("capacity",
+                     fmt::format("\"{}\": what a shard carries has no burst", keyspace_.capacity));
+    }
     keyspace_.shard_capacity = PerSecond(capacity);
     const std::string& text = keyspace_.split_at;
     if (text.ends_with("/s") || text.ends_with("/m") || text.ends_with("/h")) {

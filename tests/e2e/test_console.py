@@ -164,7 +164,7 @@ def test_the_heat_map_tells_where_and_when(server, hot_shard):
         assert heat["begins"][hottest] <= token
         assert hottest == 49 or token < heat["begins"][hottest + 1]
     assert server.api("heatmap?keyspace=default")["steps"] == 0
-    for query, status in (("keyspace=none", 404), ("", 404), ("keyspace=likes&buckets=0", 400),
+    for query, status in (("keyspace=none", 404), ("", 400), ("keyspace=likes&buckets=0", 400),
                           ("keyspace=likes&resolution=5m", 400), ("keyspace=likes&x=1", 400)):
         assert server.http(f"/api/v1/heatmap?{query}")[0] == status, query
 
@@ -220,6 +220,9 @@ def test_shards_are_listed_and_drawn(server, hot_shard, tmp_path):
                           (("heat", "--svg", "/no/such/place", *web), 1), (("ls", "none", *at), 1),
                           (("heat", "--json", "--http-port", str(server.port)), 1)):
         assert run(server, *words).returncode == status, words
+    for later in ("reshard", "undo"):
+        refused = run(server, later, "1")
+        assert (refused.returncode, "not available yet" in refused.stderr) == (2, True), later
 
 
 def test_jobs_are_followed_and_seen(server, hot_shard, tmp_path):
