@@ -10,8 +10,13 @@
 namespace sluice::cli {
 namespace {
 
-constexpr double kTimesWarned = 2;          // the mean, as the node warns of it
 constexpr double kWritesWarnedLeast = 100;  // a second; below, which shard they fall on is chance
+
+// Of the mean, as the node warns of it (heat/skew.h).
+double TimesWarned(size_t shards) {
+  const auto n = static_cast<double>(shards);
+  return std::min(2.0, 3 * n / (n + 2));
+}
 
 using Shard = nlohmann::ordered_json;
 
@@ -70,7 +75,8 @@ void PrintShards(const std::vector<Shard>& shards, std::ostream& out) {
     const double mean = all / static_cast<double>(own.size());
     out << keyspace << '\n' << Line(titles) << '\n';
     for (const Shard& shard : own) out << Row(shard, mean) << '\n';
-    if (own.size() > 1 && all >= kWritesWarnedLeast && WritesOf(own[0]) >= kTimesWarned * mean) {
+    if (own.size() > 1 && all >= kWritesWarnedLeast &&
+        WritesOf(own[0]) >= TimesWarned(own.size()) * mean) {
       out << fmt::format(
           "  ! shard {} takes {:.1f} times the mean: sluice shard heat, or SLUICE "
           "HOTKEYS {}, say what of it is hot\n",

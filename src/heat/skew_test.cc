@@ -41,7 +41,7 @@ TEST(Skew, IsTheHottestByTheMean) {
 //         long; one that comes and goes, or of few writes, is not.
 // Method: all three by the second.
 TEST(SkewAlarm, SoundsOncePerSkewThatHolds) {
-  const Skew strong{0, 5'000, 3}, weak{0, 5'000, 1.9}, tiny{0, 500, 8};
+  const Skew strong{0, 5'000, 3, 8}, weak{0, 5'000, 1.9, 8}, tiny{0, 500, 8, 8};
   SkewAlarm alarm;
   for (int second = 0; second < 9; ++second) EXPECT_FALSE(alarm.Look(strong));
   EXPECT_TRUE(alarm.Look(strong));
@@ -55,6 +55,23 @@ TEST(SkewAlarm, SoundsOncePerSkewThatHolds) {
   for (int second = 0; second < 100; ++second) {
     EXPECT_FALSE(other.Look(second % 9 == 0 ? weak : strong));
     EXPECT_FALSE(SkewAlarm().Look(tiny));
+  }
+}
+
+// Goal:   however few shards there are, one that has most of the load is not hidden by the mean
+//         that it makes; one that has not is not called hot.
+// Method: two to twenty shards, one of which has every multiple of what each other has.
+TEST(SkewAlarm, IsNotFooledByAMeanThatTheHotShardMakes) {
+  for (size_t shards = 2; shards <= 20; ++shards) {
+    for (int percent = 100; percent <= 1'000; percent += 10) {
+      std::vector<double> writes(shards, 2'000);
+      writes[1] *= percent / 100.0;
+      SkewAlarm alarm;
+      bool warned = false;
+      for (int second = 0; second < 10; ++second) warned = alarm.Look(SkewOf(writes));
+      if (percent >= 200 && percent <= 300) continue;
+      EXPECT_EQ(warned, percent > 300) << shards << ' ' << percent;
+    }
   }
 }
 

@@ -9,7 +9,6 @@ import { showJobs, showKeys, showShards } from "./tables";
 const REFRESH_MS = 2_000;
 const HEATMAP_EVERY = 5; // refreshes
 const BUCKETS = 100; // rows of three pixels: a hot one is seen
-const SKEW_WARNED_PERCENT = 200; // as the node warns of it
 const RANGES = [
   { value: "1m", label: "6 hours" },
   { value: "10m", label: "4 days" },
@@ -31,8 +30,10 @@ function choose(name: string, value: string): void {
   void refresh();
 }
 
+// As the node warns of it (src/heat/skew.h): of few shards, the hottest makes up much of the mean.
 function hot(one: api.Keyspace): boolean {
-  return (one.skew_percent ?? 0) >= SKEW_WARNED_PERCENT;
+  const warned = Math.min(200, (300 * one.shards) / (one.shards + 2));
+  return one.skew_percent !== null && one.skew_percent >= warned;
 }
 
 function showKeyspaces(keyspaces: api.Keyspace[], shards: api.Shard[]): void {
