@@ -29,6 +29,7 @@ class ClientMemory {
     *told = now;
   }
 
+  uint64_t most() const { return most_; }
   uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   bool Tight() const { return used() > most_ / 2; }
   bool Full() const { return used() > most_; }

@@ -1,10 +1,14 @@
 // What all clients hold together is bounded, at the expense of those that hold most.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "server/node_fixture.h"
 
 namespace sluice::server {
 namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr size_t kLimit = 4 << 20;
 constexpr size_t kClients = 60;
@@ -17,6 +21,12 @@ std::string HalfACommand(size_t bytes) {
 void Serve(NodeFixture& node, std::vector<uint64_t>* ids) {
   node.connections().EndLargest();
   std::erase_if(*ids, [&](uint64_t id) {
+    Session* const session = node.connections().Find(id);
+    const bool told = session->lingers();
+    if (told) {
+      EXPECT_THAT(node.Take(id), StartsWith("-OVERLOADED reason=clients class=normal "));
+    }
+    EXPECT_EQ(session->Finished(), told || session->dead());
     if (node.Open(id)) return false;
     node.connections().Close(id);
     return true;
@@ -52,6 +62,34 @@ TEST(ClientMemory, EndsThoseThatHoldMost) {
     EXPECT_EQ(node.connections().meters().overflows.value(), kClients - ids.size());
     for (const uint64_t id : ids) node.connections().Close(id);
     EXPECT_EQ(memory.used(), 0u);
+  }
+}
+
+// Goal:   a command that never fits is told so, at once, and one that would fit alone is told to
+//         come again; what ran before it is answered first, and nothing of it is applied.
+// Method: commands that are cut off below and above all that clients may hold, behind one that
+//         runs.
+TEST(ClientMemory, AnswersACommandThatHasNoRoom) {
+  for (const bool never : {false, true}) {
+    NodeFixture node;
+    ClientMemory& memory = node.context().client_memory;
+    memory.Limit(kLimit);
+    const uint64_t id = node.Connect();
+    uint64_t told = 0;
+    if (!never) memory.Hold(kLimit, &told);  // somebody on another lane
+    node.Turn(0, id, Request({"INCR", "n"}) + HalfACommand(never ? kLimit + (1 << 20) : 1 << 20));
+    node.connections().EndLargest();
+    const std::string replies = node.Rest(id);
+    EXPECT_THAT(replies, StartsWith(":1\r\n-"));
+    EXPECT_THAT(replies, HasSubstr(never ? "\n-ERR a command of more than 4194304 bytes"
+                                         : "\n-OVERLOADED reason=clients class=normal retry_ms="));
+    EXPECT_TRUE(node.connections().Find(id)->lingers());
+    EXPECT_FALSE(node.Open(id));
+    EXPECT_LE(memory.used(), never ? 0 : kLimit) << "what came of it is given back";
+    node.connections().Close(id);
+    memory.Hold(0, &told);
+    const uint64_t after = node.Connect();
+    EXPECT_EQ(node.Ask(after, Request({"EXISTS", "half"})), ":0\r\n");
   }
 }
 

@@ -257,6 +257,7 @@ void Connections::EndLargest() {
     freed += held;
     Place& place = places_[at];
     place.session->EndForMemory();
+    place.session->CountMemory();
     Touch(place.generation << kPlaceBits | at, place);
   }
 }

@@ -15,6 +15,9 @@ constexpr int64_t kCrowdedPauseUs = 500;   // other lanes say nothing when they 
 constexpr int64_t kAsidePauseUs = 1'000;   // connections wait for units of the budget
 constexpr uint64_t kTicksPerRelease = 10;  // looks for idle connections
 constexpr size_t kSendsPerTurn = 4;        // of one socket
+constexpr uint64_t kLingerUs = 2'000'000;
+constexpr size_t kLingeringMax = 64;              // more are closed at once
+constexpr size_t kThrownAwayBytesMax = 16 << 20;  // of all of them, a tick
 constexpr std::string_view kTooMany = "-ERR max number of clients reached\r\n";
 
 size_t PlaceOf(uint64_t connection) {
@@ -136,6 +139,7 @@ void LaneServer::MaybeTick() {
   next_tick_us_ = now_us + ingest::kTickMs * 1000;
   lane_.Tick(env::ThreadCpuUs());
   connections_.Tick();
+  ThrowAway(now_us);
   if (++ticks_ % kTicksPerRelease == 0) connections_.ReleaseIdle();
   if (accept_paused_ && listener_) {
     accept_paused_ = false;
@@ -267,7 +271,8 @@ void LaneServer::Serve(uint64_t connection) {
   Socket* socket = Find(connection);
   if (socket == nullptr) return;
   Session* session = connections_.Find(connection);
-  if (session->dead() || !Send(*socket) || session->Finished()) return Close(*socket);
+  if (session->dead() || !Send(*socket)) return Close(*socket);
+  if (session->Finished()) return session->lingers() ? Linger(*socket) : Close(*socket);
   const bool read = session->WantsInput() && !socket->rests;
   if (socket->full) {
     Watch(*socket, read ? env::Interest::kReadWrite : env::Interest::kWrite);
@@ -302,12 +307,35 @@ void LaneServer::Watch(Socket& socket, env::Interest interest) {
   socket.interest = interest;
 }
 
-void LaneServer::Close(Socket& socket) {
+env::Fd LaneServer::Forget(Socket& socket) {
   const size_t place = PlaceOf(socket.connection);
   loop_->Remove(socket.fd.get());
   connections_.Close(socket.connection);
   context_.clients.fetch_sub(1);
+  env::Fd fd = std::move(socket.fd);
   sockets_[place].reset();
+  return fd;
+}
+
+void LaneServer::Linger(Socket& socket) {
+  env::Fd fd = Forget(socket);
+  if (lingering_.size() >= kLingeringMax || draining_) return;
+  env::FinishWrites(fd.get());
+  lingering_.push_back({std::move(fd), context_.clock.MonotonicUs() + kLingerUs});
+}
+
+void LaneServer::ThrowAway(uint64_t now_us) {
+  size_t left = kThrownAwayBytesMax;
+  std::erase_if(lingering_, [&](const Lingering& one) {
+    if (now_us >= one.until_us) return true;
+    while (left > 0) {
+      const env::Transfer read = env::ReadSome(one.fd.get(), read_buffer_.get(), kReadBytesMax);
+      if (read.result == env::IoResult::kAgain) return false;
+      if (read.result != env::IoResult::kDone) return true;
+      left -= std::min(left, read.bytes);
+    }
+    return false;
+  });
 }
 
 void LaneServer::StopAccepting() {

@@ -70,6 +70,13 @@ class LaneServer {
     bool full = false;           // the kernel takes no more: wait until it is writable
   };
 
+  // A socket whose session has ended with an answer. What comes is thrown away, so that the client
+  // gets to read it: closed with bytes unread, it would be told of a reset instead.
+  struct Lingering {
+    env::Fd fd;
+    uint64_t until_us = 0;
+  };
+
   LaneServer(Context& context, Front& front, ingest::Lane& lane, std::unique_ptr<env::Loop> loop,
              std::unique_ptr<env::Listener> listener);
 
@@ -89,7 +96,12 @@ class LaneServer {
   bool Send(Socket& socket);
   void ServeHeld(std::vector<uint64_t>& held);
   void SendCritical();
-  void Close(Socket& socket);
+  void Close(Socket& socket) { Forget(socket); }
+  // Closes it when the client has, or some time later.
+  void Linger(Socket& socket);
+  void ThrowAway(uint64_t now_us);
+  // Ends the session.
+  env::Fd Forget(Socket& socket);
   void Watch(Socket& socket, env::Interest interest);
   Socket* Find(uint64_t connection);
   void BeginDrain();
@@ -110,6 +122,7 @@ class LaneServer {
   model::Lsn sent_durable_;  // what was durable when critical replies were sent last
   // Readable, but the lane was crowded, or clients' memory full.
   std::vector<uint64_t> rested_, waking_;
+  std::vector<Lingering> lingering_;
   std::unique_ptr<char[]> read_buffer_;
   size_t next_lane_ = 0;
   bool crowded_ = false;

@@ -23,9 +23,11 @@ enum class Overloaded : uint8_t {
   kOnceBytes,
   kSeed,
   kUnreadReplies,
+  kClients,
 };
-inline constexpr meter::Label<Overloaded, 7> kOverloaded{
-    "reason", {"log", "buffers", "store", "projection", "once_bytes", "seed", "unread_replies"}};
+inline constexpr meter::Label<Overloaded, 8> kOverloaded{
+    "reason",
+    {"log", "buffers", "store", "projection", "once_bytes", "seed", "unread_replies", "clients"}};
 
 struct Meters : meter::Set {
   meter::Counter opened{*this, "sluice_server_connections_total", "Connections accepted."};

@@ -1,5 +1,7 @@
 #include "server/session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "admit/refusal.h"
@@ -24,6 +26,8 @@ constexpr std::string_view kReadLost =
 
 constexpr std::string_view kUnreadReplies = "unread_replies";
 constexpr uint64_t kUnreadRetryMs = 100;
+constexpr std::string_view kClients = "clients";  // what all of them hold
+constexpr uint64_t kClientsRetryMs = 1'000;
 
 // The write that a command asks for, if it is one.
 struct Written {
@@ -265,9 +269,17 @@ void Session::EndOfCommands(resp::Parser::Got end) {
 
 void Session::ProtocolError() {
   meters_.protocol_errors.Add();
-  resp::Reply(replies_.Begin(), client_.version).Error(parser_.error());
+  EndWith(parser_.error());
+}
+
+void Session::EndWith(std::string_view error) {
+  std::string& to = replies_.Begin();
+  const size_t begin = to.size();
+  resp::Reply(to, client_.version).Error(error);
+  meters_.CountOverloaded(std::string_view(to).substr(begin));
   replies_.End({}, {.ack = model::Ack::kMemory});
   CloseAfterReplies();
+  lingers_ = true;
 }
 
 void Session::Execute(const ingest::Ahead& command) {
@@ -441,7 +453,17 @@ void Session::EndForMemory() {
               {"unfinished_bytes", in_.size()},
               {"unsent_bytes", replies_.bytes()},
               {"all_clients_bytes", context_.client_memory.used()}});
-  Kill();
+  // Who does not take its replies would not take this one.
+  const size_t unfinished = in_.size() - in_at_;
+  if (phase_ != Phase::kOpen || unfinished <= replies_.held_bytes()) return Kill();
+  const uint64_t most = context_.client_memory.most();
+  EndWith(unfinished > most
+              ? fmt::format("ERR a command of more than {} bytes is more than server.memory has "
+                            "room for; nothing of it was applied",
+                            most)
+              : admit::Overloaded(kClients, std::max(client_.priority, served_), kClientsRetryMs));
+  std::string().swap(in_);
+  in_at_ = 0;
 }
 
 void Session::Release() {

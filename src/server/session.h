@@ -91,8 +91,12 @@ class Session {
   void Kill() { phase_ = Phase::kDead; }
   // The log failed: whatever still waits says so, then the connection ends.
   void FailWaiting();
-  // Ends it, because it holds most of what all may hold.
+  // Ends it, because it holds most of what all may hold; with an answer, if what it holds is mostly
+  // a command that came in part.
   void EndForMemory();
+  // Its last reply says why it ends, and what more the client sends is no use: it may be sending
+  // still, and reads nothing before it is through.
+  bool lingers() const { return lingers_; }
   // What came and has not run, and replies.
   uint64_t held_bytes() const { return in_.size() + parser_.bytes() + replies_.held_bytes(); }
   // Tells ClientMemory. After whatever may have changed it.
@@ -170,6 +174,8 @@ class Session {
   void Count(const command::Spec& spec, command::Args args, bool failed);
   Answer Dispatch(const ingest::Ahead& command, std::string& to);
   void ProtocolError();
+  // The last reply.
+  void EndWith(std::string_view error);
   void CheckOutput();
   void Welcome();  // as whom a connection begins
   // The users have changed: who has lost the password or the name must log in again.
@@ -187,6 +193,7 @@ class Session {
   ReplyQueue replies_;
   Phase phase_ = Phase::kOpen;
   bool input_ended_ = false;
+  bool lingers_ = false;
   bool alone_ = false;  // nothing runs until all that is under way is answered
   bool more_ = false;   // `in_` may begin with a whole command
   std::string in_;      // received, from in_at_ on not taken yet

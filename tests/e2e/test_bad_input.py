@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import redis
 
 from servers import wait_for
 from wire import Closed, Wire, encode
@@ -218,6 +219,20 @@ def test_large_values_pass_and_larger_ones_are_refused(sluice):
     received, closed = exchange(sluice, b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2000000000\r\n")
     assert closed and re.match(rb"-ERR Protocol error", received), received
     healthy(sluice)
+
+
+def test_what_is_too_large_is_answered(start_sluice):
+    """Goal: a client that sends more than fits gets an answer, and not a reset while it sends.
+    Method: an ordinary client, whose writes block until all is sent; a value above the largest, and
+    a command above what all clients may hold."""
+    server = start_sluice('[server]\nmemory = "64MiB"\n')
+    client = server.client()
+    with pytest.raises(redis.ResponseError, match="Protocol error: invalid bulk length"):
+        client.set("large", bytes(17 * MIB))
+    with pytest.raises(redis.ResponseError, match="a command of more than .* bytes is more than"):
+        client.mset({f"large:{n}": bytes(10 * MIB) for n in range(4)})
+    assert client.exists("large", "large:0", "large:3") == 0
+    healthy(server)
 
 
 def test_commands_with_very_many_keys(sluice):
