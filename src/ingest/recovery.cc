@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "command/handler.h"
 #include "model/stored_key.h"
 
@@ -105,6 +107,8 @@ Status Recovery::BeginGroup(const log::GroupView& group) {
                              "older than the log. Bring back the newest topology file",
                              span.shard.value, span.epoch.value, state.epoch.value)));
     }
+    // A shard that moved while the group was filled has a second span there, of a later epoch.
+    if (std::exchange(state.group, group.first) == group.first) continue;
     state.next = span.first_seq;
     if (span.first_seq > state.seq.Next()) {
       return Fail(

@@ -57,6 +57,7 @@ class Recovery {
     model::ShardSeq seq;    // applied or stored up to here
     model::Lsn stored_lsn;  // of the position in the store
     model::ShardSeq next;   // of the group that is replayed
+    model::Lsn group;       // which one that is: where it begins
   };
   Status Replay(const log::GroupView& group);
   Status ReplayRecord(const log::GroupView& group, const std::vector<model::RecordPart>& parts,

@@ -156,6 +156,7 @@ Result<bool> Tail::NextGroup() {
 // Goes to the group's first record, or over it when none of its records is for this projection.
 Status Tail::Enter(const log::GroupView& group) {
   bool wanted = false;
+  ++groups_;
   for (const log::ShardSpan& span : group.shards) {
     const auto at = by_id_.find(span.shard);
     if (at == by_id_.end()) continue;
@@ -163,9 +164,11 @@ Status Tail::Enter(const log::GroupView& group) {
     if (span.lineage != shard.shard.lineage) {
       return Fail(Damaged("a shard has another lineage than in the map"));
     }
-    shard.next = span.first_seq;
+    // A shard that moved while the group was filled has a second span there, of a later epoch.
+    const bool first = std::exchange(shard.group, groups_) != groups_;
+    if (first) shard.next = span.first_seq;
     if (span.first_seq.value + span.records <= shard.at.value + 1) continue;
-    if (span.first_seq > shard.at.Next()) return Fail(Lost(shard, span.first_seq));
+    if (first && span.first_seq > shard.at.Next()) return Fail(Lost(shard, span.first_seq));
     wanted = true;
   }
   batch_ = 0;

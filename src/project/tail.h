@@ -91,6 +91,7 @@ class Tail {
     model::ShardSeq begun;  // where the batch begins
     bool moved = false;     // in this batch
     model::ShardSeq next;   // of the group that is read
+    uint64_t group = 0;     // which one that is, by groups_
   };
   // Where to begin reading: no record that is lacking lies before.
   Result<model::Lsn> FindStart(const std::vector<model::Lsn>& starts, model::Lsn appended) const;
@@ -125,6 +126,7 @@ class Tail {
 
   // The group that is read, up to a record in one of its batches.
   const log::GroupView* group_ = nullptr;
+  uint64_t groups_ = 0;  // entered so far
   size_t batch_ = 0;
   uint32_t records_left_ = 0;
   Reader records_{std::string_view()};
