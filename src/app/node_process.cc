@@ -52,6 +52,7 @@ NodeProcess::~NodeProcess() {
 
 Status NodeProcess::OpenTopology(const config::Config& config) {
   topology_ = std::make_unique<route::FileTopology>(files_, dir_->path());
+  SLUICE_TRY(topology_->Recover());
   SLUICE_ASSIGN(const route::TopologyContent now, topology_->Load());
   SLUICE_ASSIGN(route::CatalogueChange change,
                 route::Reconcile(now, config.keyspaces, std::string(kNodeName),

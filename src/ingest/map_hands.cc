@@ -69,19 +69,21 @@ uint64_t MapHands::Stored(model::LaneId lane) const {
 Status MapHands::Commit(const route::TopologyContent& next) {
   if (unknown_) {
     return Fail(Code::kOutcomeUnknown,
-                "what the topology holds is not known since it could not be read back; start the "
-                "node again");
+                "what the topology holds is not known since a change of it failed; start the node "
+                "again");
   }
   const uint64_t version = Now()->version;
   const Status swapped = topology_.CompareAndSwap(version, next);
   auto held = topology_.Load();
-  if (!held.has_value()) {
+  if (held.has_value() && held->version == version) {
+    return swapped.ok() ? Fail(Code::kConflict, "it was not kept") : swapped;
+  }
+  // Without its last sync a swap can be read back and yet be gone after a power cut.
+  if (!swapped.ok() || !held.has_value()) {
     unknown_ = true;
     return Fail(Code::kOutcomeUnknown,
                 swapped.ok() ? held.error().message : swapped.error().message);
   }
-  if (held->version == version)
-    return swapped.ok() ? Fail(Code::kConflict, "it was not kept") : swapped;
   SetNow(std::move(*held));
   return Ok();
 }

@@ -9,6 +9,14 @@ namespace sluice::route {
 FileTopology::FileTopology(env::FileSystem& files, std::string dir)
     : files_(files), dir_(std::move(dir)) {}
 
+Status FileTopology::Recover() {
+  const std::lock_guard lock(mutex_);
+  const std::string left = dir_ + "/" + kFileName + ".tmp";  // of env::ReplaceFile
+  SLUICE_ASSIGN(const bool there, files_.Exists(left));
+  if (there) SLUICE_TRY(files_.Remove(left));
+  return files_.SyncDir(dir_);
+}
+
 Result<TopologyContent> FileTopology::Load() {
   const std::lock_guard lock(mutex_);
   return LoadLocked();

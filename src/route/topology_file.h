@@ -18,6 +18,10 @@ class FileTopology final : public Topology {
 
   FileTopology(env::FileSystem& files, std::string dir);
 
+  // Before the first Load of a process that is to serve by it: what a crash left of a swap goes,
+  // and what Load finds is durable, also if the process ended between renaming and syncing.
+  //   kIo, kNoSpace  it may not be; another try may do.
+  Status Recover();
   Result<TopologyContent> Load() override;
   Status CompareAndSwap(uint64_t expected, const TopologyContent& content) override;
 
