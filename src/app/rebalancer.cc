@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "app/threads.h"
+#include "base/log_line.h"
 
 namespace sluice::app {
 namespace {
@@ -30,6 +31,31 @@ Result<std::string> CutOf(const HeatWatch& heat, const model::Shard& shard) {
   return cut->at;
 }
 
+// What comes later than the list of jobs: who asked for what, and what became of it.
+void Tell(const rebalance::JobReport& job) {
+  std::string shards = std::to_string(job.order.shard.value), made;
+  if (job.order.kind == rebalance::JobKind::kMerge) {
+    shards += fmt::format(" {}", job.order.with.value);
+  }
+  for (const model::ShardId shard : job.made) made += fmt::format(" {}", shard.value);
+  if (!made.empty()) made.erase(0, 1);
+  if (!job.ended()) {
+    return LogInfo("rebalance", "a job was asked for",
+                   {{"job", job.id},
+                    {"kind", NameOf(job.order.kind)},
+                    {"shards", shards},
+                    {"reason", job.order.reason}});
+  }
+  LogInfo("rebalance", "a job has ended",
+          {{"job", job.id},
+           {"kind", NameOf(job.order.kind)},
+           {"shards", shards},
+           {"state", NameOf(job.state)},
+           {"made", made},
+           {"error", job.error},
+           {"took_ms", job.ended_ms - job.asked_ms}});
+}
+
 }  // namespace
 
 Rebalancer::Rebalancer(ingest::Node& node, route::Topology& topology, route::TopologyContent now,
@@ -43,7 +69,7 @@ Rebalancer::Rebalancer(ingest::Node& node, route::Topology& topology, route::Top
               .draw = [env] { return env.entropy.Next(); },
               .sleep =
                   [](uint64_t us) { std::this_thread::sleep_for(std::chrono::microseconds(us)); }}),
-      jobs_(hands_, env.clock) {
+      jobs_(hands_, env.clock, Tell) {
   node.halt = &halt_;
 }
 

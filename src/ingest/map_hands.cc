@@ -51,9 +51,13 @@ Result<std::string> MapHands::TokenOf(const model::Shard& shard, const std::stri
 }
 
 // A job has time; while clients' writes wait for room, it does.
-bool MapHands::Throttled() const {
-  return node_.lanes_full.load() > 0 || node_.disk_low.load() || node_.committer->full() ||
-         node_.committer->no_space();
+std::string MapHands::Admit() {
+  if (node_.disk_low.load() || node_.committer->no_space()) return "room on the disk";
+  if (node_.lanes_full.load() > 0) return "room in a lane's write buffer";
+  if (node_.committer->full()) return "room in the log's queue";
+  if (node_.budget.Take(model::Priority::kBackground, 1)) return {};
+  return fmt::format("its share of the budget: {} is near its bound",
+                     admit::NameOf(node_.budget.cause()));
 }
 
 void MapHands::BeginStore(model::LaneId lane) {

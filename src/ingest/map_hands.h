@@ -57,7 +57,8 @@ class MapHands final : public rebalance::Hands {
   uint64_t Draw() override { return ways_.draw(); }
   Result<std::string> LoadMedian(model::ShardId shard) override;
   Result<std::string> TokenOf(const model::Shard& shard, const std::string& key) override;
-  bool Throttled() const override;
+  std::string Admit() override;
+  uint64_t RestUs() const override { return node_.budget.Rest(rebalance::kRestUsMost); }
   void BeginStore(model::LaneId lane) override;
   uint64_t Stored(model::LaneId lane) const override;
   Status Commit(const route::TopologyContent& next) override;

@@ -29,8 +29,11 @@ class Hands {
   virtual Result<std::string> LoadMedian(model::ShardId shard) = 0;
   // The token of a key of that shard's keyspace. kInvalid: it is not of the keyspace.
   virtual Result<std::string> TokenOf(const model::Shard& shard, const std::string& key) = 0;
-  // The node is near a bound: work that can wait does.
-  virtual bool Throttled() const = 0;
+  // Asks for a share of the node's budget, at the lowest class. Empty: the job may go on, and the
+  // share is taken. Else what it waits for: the node is near that bound.
+  virtual std::string Admit() = 0;
+  // For how long to rest after the lanes rested in vain.
+  virtual uint64_t RestUs() const = 0;
   // What the lane holds in memory is brought to the store; how many of these were, so far.
   virtual void BeginStore(model::LaneId lane) = 0;
   virtual uint64_t Stored(model::LaneId lane) const = 0;

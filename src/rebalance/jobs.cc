@@ -11,6 +11,10 @@ namespace sluice::rebalance {
 namespace {
 
 constexpr uint64_t kForever = ~uint64_t{0};
+const std::string kUnchanged = "the topology could not be changed, and nothing has: ";
+const std::string kUnknown =
+    "which map the topology holds is not known until the next start; until then the lanes serve by "
+    "the one that they have: ";
 
 constexpr uint32_t PercentOf(JobPhase phase) {
   constexpr uint32_t kPercents[] = {0, 10, 60, 70, 80, 100};
@@ -75,6 +79,10 @@ Status Jobs::Check(const JobOrder& order) const {
   }
   switch (order.kind) {
     case JobKind::kSplit: {
+      if (!order.at_key && !order.at_token) {
+        const auto cut = hands_.LoadMedian(order.shard);  // asked again when its turn comes
+        if (!cut.has_value()) return Fail(cut.error());
+      }
       if (!order.at_key) return Ok();
       SLUICE_ASSIGN(const std::string cut, hands_.TokenOf(map.shards()[at], *order.at_key));
       return route::SplitShard(*now, order.shard, cut, draw).has_value()
@@ -107,6 +115,13 @@ Status Jobs::Check(const JobOrder& order) const {
 }
 
 Result<uint64_t> Jobs::Start(const JobOrder& order) {
+  auto taken = Take(order);
+  if (!taken) return Fail(taken.error());
+  tell_(*taken);
+  return taken->id;
+}
+
+Result<JobReport> Jobs::Take(const JobOrder& order) {
   const std::lock_guard lock(mutex_);
   SLUICE_TRY(Check(order));
   const auto open =
@@ -121,7 +136,7 @@ Result<uint64_t> Jobs::Start(const JobOrder& order) {
   job.report.id = next_id_++;
   job.report.order = order;
   job.report.asked_ms = clock_.WallMs();
-  return job.report.id;
+  return job.report;
 }
 
 Jobs::Job* Jobs::Find(uint64_t id) {
@@ -146,6 +161,13 @@ Status Jobs::Pause(uint64_t id) {
   Job* const job = Find(id);
   if (job == nullptr) return Fail(NoJob(id));
   if (job->report.ended()) return Fail(HasEnded(id, job->report.state));
+  const bool committed = job->committing || job->report.phase > JobPhase::kCommit;
+  if (committed && !job->commits_again()) {
+    return Fail(Code::kConflict,
+                fmt::format("job {} has committed its change and goes on to its end, so that it "
+                            "holds no other up; JOB PAUSE is for jobs before their commit",
+                            id));
+  }
   job->paused = true;
   return Ok();
 }
@@ -178,11 +200,41 @@ Status Jobs::Abort(uint64_t id) {
 std::vector<JobReport> Jobs::List() const {
   const std::lock_guard lock(mutex_);
   std::vector<JobReport> reports;
-  for (auto job = jobs_.rbegin(); job != jobs_.rend(); ++job) {
-    reports.push_back(job->report);
-    if (job->paused && !job->report.ended()) reports.back().state = JobState::kPaused;
+  const uint64_t now_us = clock_.MonotonicUs();
+  std::optional<uint64_t> ahead_us = 0;  // until it is a job's turn
+  for (const Job& job : jobs_) {
+    JobReport& report = reports.emplace_back(job.report);
+    if (report.ended()) continue;
+    if (job.rests()) {
+      report.state = JobState::kPaused;
+      continue;
+    }
+    const auto left_us = LeftUs(job, now_us);
+    const bool known = ahead_us && left_us && report.state != JobState::kThrottled;
+    ahead_us = known ? std::optional(*ahead_us + *left_us) : std::nullopt;
+    if (ahead_us) report.eta_ms = *ahead_us / 1000;
   }
+  std::reverse(reports.begin(), reports.end());
   return reports;
+}
+
+std::optional<uint64_t> Jobs::LeftUs(const Job& job, uint64_t now_us) const {
+  const JobPhase at = job.report.phase;
+  const bool moves =
+      at == JobPhase::kPrepare ? job.report.order.kind == JobKind::kMove : !job.moved;
+  uint64_t left_us = 0;
+  for (const JobPhase phase :
+       {JobPhase::kStore, JobPhase::kCommit, JobPhase::kCutover, JobPhase::kSettle}) {
+    const bool always = phase == JobPhase::kCommit || phase == JobPhase::kCutover;
+    const uint64_t times =
+        (phase >= at && (always || moves) ? 1 : 0) + (always && job.commits_again() ? 1 : 0);
+    if (times == 0) continue;
+    const std::optional<uint64_t>& typical_us = typical_us_[static_cast<size_t>(phase)];
+    if (!typical_us) return std::nullopt;
+    left_us += times * *typical_us;
+    if (phase == at) left_us -= std::min(*typical_us, now_us - job.phase_us);
+  }
+  return left_us;
 }
 
 bool Jobs::IsBusy(model::ShardId shard) const {
@@ -201,14 +253,17 @@ size_t Jobs::under_way() const {
 // --- Steps. Only Step's thread changes a job but for `abort` and `paused`, so it reads without the
 // lock what it alone writes. ---
 
-// The one that works: what was committed comes to its end before anything else.
+// The one that works: what was committed comes to its end before anything else. What is given up
+// before its commit waits for nobody.
 Jobs::Job* Jobs::Current() {
   Job* first = nullptr;
   for (Job& job : jobs_) {
+    if (job.abort && job.report.phase <= JobPhase::kCommit) return &job;
+  }
+  for (Job& job : jobs_) {
     if (job.report.ended()) continue;
-    const bool committed = job.report.phase > JobPhase::kCommit;
-    if (committed) return job.paused && !job.abort ? nullptr : &job;
-    if (first == nullptr && (!job.paused || job.abort)) first = &job;
+    if (job.report.phase > JobPhase::kCommit) return &job;
+    if (first == nullptr && !job.rests()) first = &job;
   }
   return first;
 }
@@ -219,7 +274,7 @@ uint64_t Jobs::Step() {
     const std::lock_guard lock(mutex_);
     job = Current();
     if (job == nullptr) return kForever;
-    if (job->report.state != JobState::kRunning) job->report.state = JobState::kRunning;
+    if (job->report.state == JobState::kQueued) job->report.state = JobState::kRunning;
   }
   if (!Heeds(*job)) return 0;
   return Work(*job);
@@ -259,14 +314,13 @@ uint64_t Jobs::Work(Job& job) {
 
 uint64_t Jobs::Enter(Job& job, JobPhase phase) {
   const std::lock_guard lock(mutex_);
+  Learn(job);
+  job.committing = false;
   job.report.phase = phase;
   job.report.percent = PercentOf(phase);
   job.report.waits_for.clear();
+  job.report.state = JobState::kRunning;
   job.phase_us = clock_.MonotonicUs();
-  if (job.report.order.kind != JobKind::kSplit && last_move_us_) {
-    const uint64_t spent = job.phase_us - job.began_us;
-    job.report.eta_ms = spent < *last_move_us_ ? (*last_move_us_ - spent) / 1000 : 0;
-  }
   return 0;
 }
 
@@ -274,36 +328,51 @@ uint64_t Jobs::Wait(Job& job, JobState state, std::string what, uint64_t us) {
   const std::lock_guard lock(mutex_);
   job.report.state = state;
   job.report.waits_for = std::move(what);
-  return clock_.MonotonicUs() + us;
+  const uint64_t now_us = clock_.MonotonicUs();
+  if (state == JobState::kThrottled) job.phase_us = now_us;  // it begins anew
+  return now_us + us;
 }
 
 uint64_t Jobs::End(Job& job, JobState state, std::string error) {
+  tell_(Close(job, state, std::move(error)));
+  return 0;
+}
+
+JobReport Jobs::Close(Job& job, JobState state, std::string error) {
   const std::lock_guard lock(mutex_);
   JobReport& report = job.report;
-  const bool moved = report.phase == JobPhase::kSettle;
-  if (moved) last_move_us_ = clock_.MonotonicUs() - job.began_us;
+  if (state == JobState::kDone) Learn(job);
   report.state = state;
   report.phase = JobPhase::kEnded;
   if (state == JobState::kDone) report.percent = 100;
   report.error = std::move(error);
   report.waits_for.clear();
-  report.eta_ms.reset();
   report.ended_ms = clock_.WallMs();
   job.next = job.before = nullptr;
-  return 0;
+  return report;
+}
+
+// How long the phase took that comes to its end.
+void Jobs::Learn(const Job& job) {
+  std::optional<uint64_t>& typical_us = typical_us_[static_cast<size_t>(job.report.phase)];
+  const uint64_t took_us = clock_.MonotonicUs() - job.phase_us;
+  typical_us = typical_us ? (3 * *typical_us + took_us) / 4 : took_us;
+}
+
+std::optional<uint64_t> Jobs::Throttled(Job& job) {
+  std::string waits = hands_.Admit();
+  if (waits.empty()) return std::nullopt;
+  return Wait(job, JobState::kThrottled, std::move(waits), kRetryUs);
 }
 
 uint64_t Jobs::Prepare(Job& job) {
-  if (hands_.Throttled()) {
-    return Wait(job, JobState::kThrottled, "the load to go down", kRetryUs);
-  }
+  if (const auto next_us = Throttled(job)) return *next_us;
   JobOrder& order = job.report.order;
   const std::shared_ptr<const route::TopologyContent> now = hands_.Now();
   const model::ShardMap& map = *now->map;
   const auto at = route::FindShard(map, order.shard);
   if (!at.has_value()) return End(job, JobState::kFailed, at.error().message);
   const model::Shard& shard = map.shards()[*at];
-  job.began_us = clock_.MonotonicUs();
   if (order.kind == JobKind::kSplit && !order.at_token) {
     auto cut = order.at_key ? hands_.TokenOf(shard, *order.at_key) : hands_.LoadMedian(shard.id);
     if (!cut.has_value()) return End(job, JobState::kFailed, cut.error().message);
@@ -319,7 +388,10 @@ uint64_t Jobs::Prepare(Job& job) {
     moves = map.shards()[*with].lane != shard.lane;
     job.from = map.shards()[*with].lane;
   }
-  job.moved = !moves;
+  {
+    const std::lock_guard lock(mutex_);
+    job.moved = !moves;
+  }
   return Enter(job, moves ? JobPhase::kStore : JobPhase::kCommit);
 }
 
@@ -349,12 +421,19 @@ Result<route::TopologyContent> Jobs::NextMap(Job& job) {
 }
 
 uint64_t Jobs::Commit(Job& job) {
+  if (const auto next_us = Throttled(job)) return *next_us;
   auto next = NextMap(job);
   if (!next.has_value()) return End(job, JobState::kFailed, next.error().message);
+  {
+    const std::lock_guard lock(mutex_);
+    if (job.paused || job.abort) return 0;
+    job.committing = true;
+  }
   job.before = hands_.Now();
   if (const Status committed = hands_.Commit(*next); !committed.ok()) {
+    const bool unknown = committed.error().code == Code::kOutcomeUnknown;
     return End(job, JobState::kFailed,
-               "the topology could not be changed, and nothing has: " + committed.error().message);
+               (unknown ? kUnknown : kUnchanged) + committed.error().message);
   }
   job.next = hands_.Now();
   return Enter(job, JobPhase::kCutover);
@@ -370,7 +449,7 @@ uint64_t Jobs::Cutover(Job& job) {
                       "changed",
                       kCutoverUsMost / 1'000'000, waits));
     }
-    return Wait(job, JobState::kRunning, std::move(waits), kRetryUs);
+    return Wait(job, JobState::kRunning, std::move(waits), std::max(kRetryUs, hands_.RestUs()));
   }
   const bool was_move = !job.moved || job.report.order.kind == JobKind::kMove;
   {
@@ -386,13 +465,20 @@ uint64_t Jobs::Settle(Job& job) {
     return Wait(job, JobState::kRunning, "what was lent to reach the store", kLookUs);
   }
   if (job.report.order.kind == JobKind::kMove) return End(job, JobState::kDone);
-  job.moved = true;
+  {
+    const std::lock_guard lock(mutex_);
+    job.moved = true;
+  }
   return Enter(job, JobPhase::kCommit);
 }
 
 uint64_t Jobs::TakeBack(Job& job, JobState state, std::string error) {
   const Status committed = hands_.Commit(TakenBack(*hands_.Now(), *job.before));
   if (committed.ok()) return End(job, state, std::move(error));
+  // The map that the lanes have is right by either of the two.
+  if (committed.error().code == Code::kOutcomeUnknown) {
+    return End(job, JobState::kFailed, kUnknown + committed.error().message);
+  }
   // Then it goes on: what holds is the changed map.
   const std::lock_guard lock(mutex_);
   job.abort = false;

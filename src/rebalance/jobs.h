@@ -12,21 +12,29 @@
 // jobs is kept but the map. A merge of shards of two lanes moves the second one first, with a
 // commit of its own.
 //
-// A job can be paused and resumed between any two steps. Aborted: up to the commit nothing was; in
-// the cutover the map before it is committed again, and no record was written by the other; later
-// it has happened, and that is the answer.
+// Before its commit a job can be paused, and resumed. After it there is nothing to wait for: it
+// goes on to its end, and that is the answer; else it would hold up all others, whose maps build on
+// what it committed. Aborted: up to the commit nothing was; in the cutover the map before it is
+// committed again, and no record was written by the other; later it has happened, and that is the
+// answer.
+//
+// Before it begins, and again before it commits, a job asks for a share of the node's budget, at
+// the lowest class, and waits for it: throttled is a state, not a failure.
 //
 // Owns:     the jobs. Borrows hands and clock.
 // Threads:  Step by one. All else by any; one lock, not held while hands work.
 // Bounds:   kJobsMax that have not ended, kEndedMax that have; the oldest is forgotten.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -45,6 +53,7 @@ inline constexpr uint64_t kCutoverUsMost = 60'000'000;
 
 enum class JobKind : uint8_t { kSplit, kMerge, kMove };
 enum class JobPhase : uint8_t { kPrepare, kStore, kCommit, kCutover, kSettle, kEnded };
+inline constexpr size_t kPhases = 6;
 enum class JobState : uint8_t { kQueued, kRunning, kThrottled, kPaused, kDone, kAborted, kFailed };
 std::string_view NameOf(JobKind kind);
 std::string_view NameOf(JobPhase phase);
@@ -77,13 +86,18 @@ struct JobReport {
 
 class Jobs {
  public:
-  Jobs(Hands& hands, env::Clock& clock) : hands_(hands), clock_(clock) {}
+  // Hears of each job when it was asked for, and when it has ended; by the thread that does it.
+  using Tell = std::function<void(const JobReport&)>;
+  Jobs(
+      Hands& hands, env::Clock& clock, Tell tell = [](const JobReport&) {})
+      : hands_(hands), clock_(clock), tell_(std::move(tell)) {}
 
   // Queues the job; its id. All that can be known to be wrong is said at once:
   //   kNotFound, kInvalid, kConflict  as of route/map_change.h; for shards with a job under way.
   //   kUnavailable                    there are kJobsMax.
   Result<uint64_t> Start(const JobOrder& order);
-  // kNotFound: there is no such job. kConflict: it has ended, or is not paused.
+  // kNotFound: there is no such job. kConflict: it has ended, cannot be paused or aborted any more,
+  // or is not paused. Paused is that nothing of it happens until Resume.
   Status Pause(uint64_t id);
   Status Resume(uint64_t id);
   Status Abort(uint64_t id);
@@ -101,18 +115,32 @@ class Jobs {
   struct Job {
     JobReport report;
     bool abort = false, paused = false;
-    uint64_t began_us = 0, phase_us = 0;  // of this phase
+    uint64_t phase_us = 0;  // when this phase began
     uint64_t stored_before = 0;
     model::LaneId from = {};  // of what changes lanes
     bool asked_store = false, moved = false;
+    bool committing = false;  // it cannot be paused any more
+
+    // Of two commits the first is under way, or has been: a merge of shards of two lanes.
+    bool commits_again() const {
+      return report.order.kind == JobKind::kMerge && report.phase > JobPhase::kPrepare && !moved;
+    }
+    bool rests() const {
+      return paused && !abort && !committing && report.phase <= JobPhase::kCommit;
+    }
     std::shared_ptr<const route::TopologyContent> next, before;  // around the commit
   };
 
-  Status Check(const JobOrder& order) const;  // requires the lock
-  Job* Find(uint64_t id);                     // requires the lock
-  Job* Current();                             // requires the lock
+  Result<JobReport> Take(const JobOrder& order);
+  JobReport Close(Job& job, JobState state, std::string error);
+  Status Check(const JobOrder& order) const;                              // requires the lock
+  Job* Find(uint64_t id);                                                 // requires the lock
+  Job* Current();                                                         // requires the lock
+  std::optional<uint64_t> LeftUs(const Job& job, uint64_t now_us) const;  // requires the lock
+  void Learn(const Job& job);                                             // requires the lock
   bool Heeds(Job& job);
   uint64_t Work(Job& job);
+  std::optional<uint64_t> Throttled(Job& job);
   uint64_t Prepare(Job& job);
   uint64_t Store(Job& job);
   uint64_t Commit(Job& job);
@@ -126,11 +154,11 @@ class Jobs {
 
   Hands& hands_;
   env::Clock& clock_;
+  const Tell tell_;
   mutable std::mutex mutex_;
   std::list<Job> jobs_;  // in the order of their ids; one that works stays where it is
   uint64_t next_id_ = 1;
-  // How long the last one took that went through the same.
-  std::optional<uint64_t> last_move_us_;
+  std::array<std::optional<uint64_t>, kPhases> typical_us_;  // of each phase, of late
 };
 
 }  // namespace sluice::rebalance

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 
 #include "env/sim/clock.h"
 #include "route/map_change.h"
@@ -44,7 +45,8 @@ class FakeHands final : public Hands {
     return median;
   }
   Result<std::string> TokenOf(const model::Shard&, const std::string& key) override { return key; }
-  bool Throttled() const override { return throttled; }
+  std::string Admit() override { return throttled ? "its share" : ""; }
+  uint64_t RestUs() const override { return 0; }
   void BeginStore(model::LaneId lane) override { asked[lane.value] = true; }
   uint64_t Stored(model::LaneId lane) const override { return stored[lane.value]; }
   Status Commit(const route::TopologyContent& next) override {
@@ -170,8 +172,9 @@ TEST_F(JobsTest, RefuseWhatCannotBe) {
 
 // Goal:   one key is never answered with a split.
 TEST_F(JobsTest, DoNotSplitOneKey) {
-  hands_.median.clear();
   ASSERT_TRUE(jobs_.Start(Split(2)).has_value());
+  hands_.median.clear();
+  EXPECT_EQ(jobs_.Start(Split(1)).error().message, "one key takes it all");
   Run();
   EXPECT_EQ(Latest().state, JobState::kFailed);
   EXPECT_EQ(Latest().error, "one key takes it all");
@@ -186,7 +189,7 @@ TEST_F(JobsTest, AreAllOrNothingWhateverHappens) {
   const std::string wanted[] = {"-k@0 k-n@1 n-u@1 u-@0 ", "-k@0 k-u@0 u-@0 ", "-u@0 u-@0 "};
   const std::string moved = wanted[1];  // a merge of two lanes that was aborted half way
   enum Disturbance { kAbort, kPause, kRefuse, kBusy };
-  size_t aborted = 0, done = 0;
+  size_t aborted = 0, done = 0, too_late = 0;
   for (size_t kind = 0; kind < 3; ++kind) {
     for (const Disturbance how : {kAbort, kPause, kRefuse, kBusy}) {
       for (uint64_t after = 0; after < 12; ++after) {
@@ -203,15 +206,16 @@ TEST_F(JobsTest, AreAllOrNothingWhateverHappens) {
         for (uint64_t i = 0; i < after; ++i) step();
         const bool was_over = jobs.under_way() == 0;
         if (how == kAbort) (void)jobs.Abort(id);
-        if (how == kPause) (void)jobs.Pause(id);
+        const bool paused = how == kPause && jobs.Pause(id).ok();
         if (how == kRefuse) hands.refuse = Code::kNoSpace;
         hands.busy = how == kBusy;
         for (int i = 0; i < 2000 && jobs.under_way() > 0; ++i) step();
-        if (how == kPause && !was_over) {
+        if (how == kPause && !was_over && !paused) ++too_late;
+        if (paused) {
           EXPECT_EQ(jobs.List().front().state, JobState::kPaused);
-          const std::string paused = Shape(*hands.now->map);
+          const std::string held = Shape(*hands.now->map);
           for (int i = 0; i < 20; ++i) step();
-          EXPECT_EQ(Shape(*hands.now->map), paused) << "a paused job goes on";
+          EXPECT_EQ(Shape(*hands.now->map), held) << "a paused job goes on";
           EXPECT_TRUE(jobs.Resume(id).ok());
           for (int i = 0; i < 2000 && jobs.under_way() > 0; ++i) step();
         }
@@ -232,18 +236,107 @@ TEST_F(JobsTest, AreAllOrNothingWhateverHappens) {
   }
   EXPECT_GT(aborted, 20u);
   EXPECT_GT(done, 40u);
+  EXPECT_GT(too_late, 2u) << "a pause after the commit";
 }
 
-// Goal:   a node under load holds a job up, and says so; nothing fails for it.
+// Goal:   whatever is asked of a job and whenever, it holds no other up but while it is itself on
+//         its way: a pause is refused once it would, and a merge of two lanes, which commits twice,
+//         rests in between.
+// Method: a job paused after each number of steps, with another one behind it.
+TEST_F(JobsTest, HoldNoOtherUpWhenPaused) {
+  size_t refused = 0, before_its_second = 0;
+  for (const JobOrder& order : {Split(2, "n"), Move(2, 0), Merge(1, 2)}) {
+    for (uint64_t after = 0; after < 12; ++after) {
+      FakeHands hands;
+      env::SimClock clock(1'700'000'000'000);
+      Jobs jobs(hands, clock);
+      const auto step = [&] {
+        jobs.Step();
+        for (size_t i = 0; i < 2; ++i) hands.stored[i] += std::exchange(hands.asked[i], false);
+        clock.Advance(kRetryUs);
+      };
+      const uint64_t id = *jobs.Start(order);
+      ASSERT_TRUE(jobs.Start(Split(3, "w")).has_value());
+      for (uint64_t i = 0; i < after; ++i) step();
+      const JobPhase phase = jobs.List()[1].phase;
+      const Status paused = jobs.Pause(id);
+      for (int i = 0; i < 50; ++i) step();
+      const auto list = jobs.List();
+      EXPECT_EQ(list[0].state, JobState::kDone) << "it is held up by one that was paused";
+      EXPECT_EQ(list[1].state, paused.ok() ? JobState::kPaused : JobState::kDone);
+      before_its_second += paused.ok() && phase > JobPhase::kCommit ? 1 : 0;
+      if (paused.ok() || phase == JobPhase::kEnded) continue;
+      ++refused;
+      EXPECT_EQ(paused.error().code, Code::kConflict);
+      EXPECT_THAT(paused.error().message, HasSubstr("goes on to its end"));
+    }
+  }
+  EXPECT_GT(refused, 2u);
+  EXPECT_GT(before_its_second, 0u);
+}
+
+// Goal:   once each phase has been seen, it is told how long a job takes, and those behind it.
+// Method: a move that learns; then two more, looked at from their first step to their last.
+TEST_F(JobsTest, TellHowLongTheyTake) {
+  ASSERT_TRUE(jobs_.Start(Move(2, 0)).has_value());
+  EXPECT_EQ(Latest().eta_ms, std::nullopt) << "nobody knows yet";
+  Run();
+  ASSERT_TRUE(jobs_.Start(Move(2, 1)).has_value());
+  ASSERT_TRUE(jobs_.Start(Move(3, 1)).has_value());
+  std::optional<uint64_t> first_ms, last_ms;
+  while (jobs_.under_way() > 1) {
+    const auto list = jobs_.List();
+    ASSERT_TRUE(list[0].eta_ms && list[1].eta_ms);
+    EXPECT_GT(*list[0].eta_ms, *list[1].eta_ms) << "the second waits for the first";
+    if (!first_ms) first_ms = list[1].eta_ms;
+    if (last_ms) {
+      EXPECT_LE(*list[1].eta_ms, *last_ms);
+    }
+    last_ms = list[1].eta_ms;
+    OneStep();
+  }
+  EXPECT_GT(*first_ms, *last_ms);
+  hands_.throttled = true;
+  OneStep();
+  EXPECT_EQ(Latest().eta_ms, std::nullopt) << "who knows how long the load stays";
+}
+
+// Goal:   a node under load holds a job up before it begins and before it commits, and says so;
+//         nothing fails for it, and what has committed goes on.
+// Method: the load comes after each number of steps, and goes.
 TEST_F(JobsTest, AreThrottledUnderLoad) {
+  std::set<JobPhase> held;
+  for (uint64_t after = 0; after < 8; ++after) {
+    hands_.throttled = false;
+    ASSERT_TRUE(jobs_.Start(Move(2, static_cast<uint16_t>(after % 2))).has_value());
+    Run(after);
+    hands_.throttled = true;
+    const uint64_t commits = hands_.commits;
+    const bool committed = Latest().phase > JobPhase::kCommit;
+    Run(20);
+    EXPECT_EQ(hands_.commits, commits);
+    EXPECT_EQ(Latest().state, committed ? JobState::kDone : JobState::kThrottled);
+    if (!committed) {
+      EXPECT_EQ(Latest().waits_for, "its share");
+      held.insert(Latest().phase);
+    }
+    hands_.throttled = false;
+    Run();
+    EXPECT_EQ(Latest().state, JobState::kDone);
+  }
+  EXPECT_EQ(held, (std::set{JobPhase::kPrepare, JobPhase::kCommit}));
+}
+
+// Goal:   who gives a job up that waits does not wait for the one before it.
+TEST_F(JobsTest, AreGivenUpAtOnce) {
   hands_.throttled = true;
   ASSERT_TRUE(jobs_.Start(Split(2, "n")).has_value());
-  Run(20);
-  EXPECT_EQ(Latest().state, JobState::kThrottled);
-  EXPECT_EQ(Latest().waits_for, "the load to go down");
-  hands_.throttled = false;
-  Run();
-  EXPECT_EQ(Latest().state, JobState::kDone);
+  ASSERT_TRUE(jobs_.Start(Split(3, "w")).has_value());
+  Run(5);
+  ASSERT_TRUE(jobs_.Abort(2).ok());
+  OneStep();
+  EXPECT_EQ(Latest().state, JobState::kAborted);
+  EXPECT_EQ(jobs_.List().back().state, JobState::kThrottled);
 }
 
 // Goal:   what waits is bounded, and what has ended is forgotten in time.

@@ -81,6 +81,11 @@ def test_a_shard_is_split_moved_and_merged(wire):
     whole = shard_of(wire, "likes:1000")
     job = done(wire, "SPLIT", whole["shard"], "AT", "likes:3000")
     assert (job["state"], job["kind"], len(job["made"])) == (b"done", b"split", 2)
+    asked, ended = [json.loads(line) for line in wire.server.stderr.splitlines()
+                    if '"a job ' in line]
+    assert asked["reason"] == "asked for by a client" and asked["kind"] == "split"
+    assert ended["state"] == "done"
+    assert ended["made"] == " ".join(str(shard) for shard in job["made"])
     low, high = shard_of(wire, "likes:2999"), shard_of(wire, "likes:3000")
     assert (low["shard"], high["shard"]) == tuple(job["made"]) and low["lane"] == high["lane"]
     other = 1 - high["lane"]
@@ -142,7 +147,8 @@ def test_one_hot_key_is_not_split(wire):
         hot = shard_of(wire, "likes:77")["shard"]
 
         def refused():
-            return b"no cut parts it" in done(wire, "SPLIT", hot)["error"]
+            reply = wire.call("SLUICE", "SPLIT", hot)
+            return isinstance(reply, Error) and b"no cut parts it" in reply
 
         wait_for(refused, 20, "the heat to know of the key")
     finally:
