@@ -25,10 +25,11 @@ Machine::Machine(Scene& scene, const Trouble& trouble,
 
 Machine::~Machine() = default;
 
-// A run that reaches the store is a step of the disk like any other.
+// A run that reaches the store is a step of the disk like any other, in a directory where nothing
+// else waits to be durable.
 store::MemoryStore::Fate Machine::FateOfApply() {
   using Fate = store::MemoryStore::Fate;
-  const Status synced = scene_.world.files.SyncDir(kDir);
+  const Status synced = scene_.world.files.SyncDir(".");
   if (!scene_.world.files.powered()) {
     return prng_.OneIn(2) ? Fate::kLostInCut : Fate::kAppliedBeforeCut;
   }
@@ -42,6 +43,7 @@ Status Machine::OpenTopology() {
   SLUICE_TRY(scene_.world.files.CreateDir(kDir));
   SLUICE_TRY(scene_.world.files.SyncDir("."));
   topology_ = std::make_unique<route::FileTopology>(scene_.world.files, kDir);
+  SLUICE_TRY(topology_->Recover());
   SLUICE_ASSIGN(const route::TopologyContent now, topology_->Load());
   SLUICE_ASSIGN(route::CatalogueChange change,
                 route::Reconcile(now, options_.config.keyspaces, "local",

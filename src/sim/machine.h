@@ -82,6 +82,7 @@ class Machine {
   const ingest::RecoveryProgress& replayed() const { return recovery_->progress(); }
   size_t stored_runs() const { return background_.stored; }
   uint64_t reshaped() const { return reshaper_ ? reshaper_->done() : 0; }  // jobs that were done
+  Reshaper& reshaper() { return *reshaper_; }
   uint64_t folded() const;  // writes that are a part of an earlier one's record
 
  private:

@@ -28,10 +28,14 @@ class Reshaper {
   void Step();
   uint64_t done() const;  // jobs, of the last rebalance::kEndedMax
   bool Idle() const { return jobs_.under_way() == 0; }
+  std::string DrawToken(const model::Shard& shard);
+  // As of rebalance::Hands.
+  std::shared_ptr<const route::TopologyContent> Now() const { return hands_.Now(); }
+  bool Settled() const { return hands_.Settled(); }
   rebalance::Jobs& jobs() { return jobs_; }
+  const rebalance::Jobs& jobs() const { return jobs_; }
 
  private:
-  std::string DrawToken(const model::Shard& shard);
   void OrderJob();
   void Disturb(const rebalance::JobReport& job);
 

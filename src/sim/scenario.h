@@ -21,6 +21,7 @@ struct Scenario {
   size_t clients = 4;
   size_t lives = 4;            // of the machine, or stretches of one life, each perhaps checked
   uint64_t life_steps = 1000;  // of the machine, at most
+  bool errand = false;         // of jobs (sim/errand.h); the first two lives go on until it is over
   // What a test does not leave to the seed.
   std::optional<size_t> lanes, buffer_bytes;
 

@@ -45,6 +45,7 @@ World::World(const Scenario& scenario, const Incident& incident, size_t notes)
   for (const auto& workload : workloads_) keyspaces_ += workload->Keyspaces(shards);
   scene_.world.files.OnStep(
       [this](env::SimStep kind, const std::string& path) { OnDiskCall(kind, path); });
+  if (scenario.errand) errand_.emplace(scene_);
   Order(incident_.call);
 }
 
@@ -54,8 +55,10 @@ void World::Order(uint64_t call) {
   if (call == 0) return;
   switch (incident_.kind) {
     case Incident::Kind::kNone:
+    case Incident::Kind::kKillBetween:
       break;
     case Incident::Kind::kPowerCut:
+    case Incident::Kind::kKill:
       scene_.world.files.CutPowerAt(call);
       break;
     case Incident::Kind::kEio:
@@ -70,6 +73,9 @@ void World::Order(uint64_t call) {
 // While one thread of the node waits for the disk, the others go on, and so do the clients.
 void World::OnDiskCall(env::SimStep kind, const std::string& path) {
   scene_.Note("disk: {} {}", kCalls[static_cast<size_t>(kind)], path);
+  if (path == "data" || path.starts_with("data/topology")) {
+    seen_.of_map.push_back(scene_.world.files.steps());
+  }
   if (!machine_ || !machine_->serving()) return;
   uint64_t steps = prng_.OneIn(4) ? prng_.Below(6) : 0;
   if (trouble_.disk_us > 0) steps = kSlices;
@@ -97,9 +103,12 @@ void World::Run() {
     if (!machine_ && !Start()) return;
     Live();
     const bool last = life + 1 == scenario_.lives;
-    if (scene_.held() && (last || prng_.OneIn(2))) Check();
+    // What the crash left must be durable by now, and what came after it too.
+    if (errand_ && life == 1 && machine_ && scene_.held()) End(Ending::kPowerCut);
+    if (scene_.held() && (last || (!errand_ && prng_.OneIn(2)))) Check();
   }
   if (machine_) CountMachine();
+  seen_.errand_done = errand_ && errand_->all_done();
 }
 
 void World::CountMachine() {
@@ -111,13 +120,27 @@ void World::CountMachine() {
 void World::Live() {
   hands_.actors = machine_->actors();
   hands_.ending.reset();
-  for (uint64_t step = 0; step < scenario_.life_steps; ++step) {
+  for (uint64_t step = 0; step < scenario_.life_steps || (errand_ && !errand_->over()); ++step) {
+    if (step == kSettleStepsMax) return scene_.Broken("the errand never ends");
     for (const auto& fault : faults_) fault->Step(hands_);
+    ++seen_.steps;
+    if (incident_.kind == Incident::Kind::kKillBetween && seen_.steps == incident_.call) {
+      hands_.ending = Ending::kKilled;
+    }
     if (hands_.ending) return End(*hands_.ending);
-    if (Step()) continue;
+    if (Step()) {
+      if (errand_ && step > scenario_.life_steps / 4) errand_->Step(machine_->reshaper(), prng_);
+      continue;
+    }
     if (!scene_.held()) return;
-    return End(scene_.world.files.powered() ? Ending::kLogFailed : Ending::kPowerCut);
+    return End(HowItEnded());
   }
+}
+
+// By what has happened to it.
+Ending World::HowItEnded() const {
+  if (scene_.world.files.powered()) return Ending::kLogFailed;
+  return incident_.kind == Incident::Kind::kKill ? Ending::kKilled : Ending::kPowerCut;
 }
 
 void World::End(Ending ending) {
@@ -132,6 +155,7 @@ void World::End(Ending ending) {
     ending = Ending::kPowerCut;
   }
   CountMachine();
+  if (errand_) errand_->Ended(machine_->reshaper());
   machine_.reset();
   clients_.Attach(nullptr);
   if (ending == Ending::kPowerCut) {
@@ -190,7 +214,8 @@ bool World::Start() {
       }
       scene_.world.files.RestartProcess();
     } else {
-      scene_.world.files.Restart();
+      HowItEnded() == Ending::kKilled ? scene_.world.files.RestartProcess()
+                                      : scene_.world.files.Restart();
     }
   }
   scene_.Broken("the node never starts");
@@ -211,6 +236,7 @@ void World::Boot() {
   scene_.Note("started: LSN {} to {}, {} bytes cut, {} records replayed", report.first.value,
               report.next.value, report.cut_bytes, machine_->replayed().applied);
   clients_.Attach(machine_.get());
+  if (errand_) errand_->Began(machine_->reshaper());
 }
 
 // All that is under way comes to its end. False: the life ended first, or something hangs.
@@ -238,14 +264,15 @@ void World::Check() {
     if (Settle()) break;
     clients_.SetQuiet(false);
     if (!scene_.held()) return;
-    End(scene_.world.files.powered() ? Ending::kLogFailed : Ending::kPowerCut);
+    End(HowItEnded());
   }
   if (!scene_.held()) return;
   SLUICE_CHECK(machine_ != nullptr);
   scene_.Note("check");
   checking_ = true;
   for (const auto& workload : workloads_) workload->Check(*this);
-  if (scene_.held() && prng_.OneIn(2)) CheckReplay();
+  if (errand_) errand_->Check(machine_->reshaper());
+  if (scene_.held() && (errand_ || prng_.OneIn(2))) CheckReplay();
   checking_ = false;
   clients_.SetQuiet(false);
 }

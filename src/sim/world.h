@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "sim/clients.h"
+#include "sim/errand.h"
 #include "sim/fault.h"
 #include "sim/machine.h"
 #include "sim/scenario.h"
@@ -28,7 +29,15 @@ namespace sluice::sim {
 
 // One thing that goes wrong at a given call to the disk: for sweeps over all of them.
 struct Incident {
-  enum class Kind : uint8_t { kNone, kPowerCut, kEio, kNoSpace } kind = Kind::kNone;
+  // kKill: the process dies in the call. kKillBetween: between two steps; `call` is a step then.
+  enum class Kind : uint8_t {
+    kNone,
+    kPowerCut,
+    kEio,
+    kNoSpace,
+    kKill,
+    kKillBetween
+  } kind = Kind::kNone;
   uint64_t call = 0;  // from the very beginning, 1 is the first
   // A second one, at this call of the start that follows, and one call later of each further start,
   // until a start gets through before it; 0: none.
@@ -51,7 +60,10 @@ class World final : private Asker {
     uint64_t runs_stored = 0, replayed = 0, log_failures = 0, segments_most = 0;
     uint64_t replay_checks = 0, folded = 0;
     uint64_t reshaped = 0;  // shards split, merged and moved
-    uint64_t calls = 0;     // to the disk, before the first check
+    bool errand_done = false;
+    uint64_t calls = 0;            // to the disk, before the first check
+    uint64_t steps = 0;            // of all lives
+    std::vector<uint64_t> of_map;  // calls to the disk for the topology
   };
   const Seen& seen() const { return seen_; }
 
@@ -63,6 +75,7 @@ class World final : private Asker {
   bool Start();
   void Boot();
   void End(Ending ending);
+  Ending HowItEnded() const;
   bool Settle();
   bool StopInOrder();
   void Check();
@@ -84,6 +97,7 @@ class World final : private Asker {
   std::vector<std::unique_ptr<Fault>> faults_;
   Clients clients_;
   std::unique_ptr<Machine> machine_;
+  std::optional<Errand> errand_;
   Hands hands_;
   bool checking_ = false;
   bool sheds_ = false;

@@ -216,13 +216,13 @@ void SimFileSystem::Restart() {
   for (const auto& [path, node] : names_) {
     if (node != nullptr && nodes.insert(node.get()).second) node->LosePower(prng_);
   }
-  powered_ = true;
-  Disarm();
+  powered_ = false;
   RestartProcess();
 }
 
 void SimFileSystem::RestartProcess() {
-  SLUICE_CHECK(powered_);
+  if (!powered_) Disarm();
+  powered_ = true;
   ++life_;
 }
 

@@ -50,7 +50,8 @@ class SimFileSystem final : public FileSystem {
   // Power comes back. Files that were open stay dead. Unsynced content is decided now, by the seed;
   // faults that were ordered and did not come are forgotten.
   void Restart();
-  // The process died, the machine did not: as Restart(), and nothing is lost.
+  // The process died, the machine did not: as Restart(), and nothing is lost. What was ordered as a
+  // power cut is then the death of the process, in that call.
   void RestartProcess();
 
   // The `step`-th step from now fails with `code` (kIo or kNoSpace). A write may have done part of
