@@ -14,6 +14,9 @@ WARM_SECONDS = 3
 BETWEEN_SECONDS = 1.5
 LEAST = 0.9  # of the rate; a second below it is a dip
 KEYS = 1_000_000
+RANGE_RATE = 50_000  # writes a second, all to the range that is changed
+RANGE_KEYS = 20_000
+COUNTED_AT_ONCE = 1000  # keys of one MGET
 
 
 def shard(server, *words):
@@ -99,4 +102,52 @@ def measure(bench):
                     1)
     section.at_most("longest time to a reply, every run", max(each["longest"]), 500, " ms")
     section.at_least("changes in the least of the runs", min(each["changes"]), 4)
+    moving_range(bench, section, seconds)
     return section
+
+
+def counted(server):
+    """The sum of all counters."""
+    total = 0
+    for first in range(0, RANGE_KEYS, COUNTED_AT_ONCE):
+        keys = [f"key:{n:012}" for n in range(first, first + COUNTED_AT_ONCE)]
+        done = subprocess.run(["redis-cli", "-p", str(server.port), "MGET", *keys],
+                              capture_output=True, text=True, check=True)
+        total += sum(int(value) for value in done.stdout.split())
+    return total
+
+
+def moving_range(bench, section, seconds):
+    """All writes are increments of keys in one shard, which is split, moved there and back, and
+    merged all the time: the jobs come to their end, and each write counts once."""
+    bench.say("S11, one range")
+
+    def one(server):
+        changes = Changes(server)
+        changes.start()
+        found = open_loop(bench.log, server, ["--do", "INCR key:{key}"], RANGE_RATE, seconds,
+                          keys=RANGE_KEYS, pipeline=64)
+        changes.over.set()
+        changes.join()
+        if changes.error is not None:
+            raise changes.error
+        return {"rate": found["answered_per_second"], "changes": changes.done,
+                "errors": sum(found["errors"].values()) + found["refused"],
+                "missing": found["answered"] - counted(server),
+                "longest": found["latency_us"]["max"] / 1000}
+
+    results = take_turns(bench, sluice(bench, "durable", lanes=2, shards=1), one)
+    each = {key: figures(results, DURABLE, key)
+            for key in ("rate", "changes", "errors", "missing", "longest")}
+    section.add(f"**{RANGE_RATE:,} increments/s, all to the range that is split, moved and "
+                "merged.** A job that fails ends the run with its reason.")
+    section.table(["", "median and runs"], [
+        ["increments/s, open loop", shown(each["rate"])],
+        ["splits, moves and merges that ended as done", ", ".join(map(str, each["changes"]))],
+        ["longest time to a reply, ms", ms(each["longest"])],
+    ])
+    section.at_least("increments/s, the least of the runs", min(each["rate"]), 0.98 * RANGE_RATE)
+    section.at_least("jobs done, the least of the runs", min(each["changes"]), 4)
+    section.at_most("errors and refusals, every run", max(each["errors"]), 0)
+    section.at_most("increments acknowledged and not applied, or applied twice, every run",
+                    max(abs(one) for one in each["missing"]), 0)
