@@ -141,6 +141,24 @@ TEST(Counts, NewKeysAllocateSeldom) {
   EXPECT_LE(static_cast<double>(allocations) / kNew, 0.05);
 }
 
+// Goal:   short commands share a look at the clock.
+// Method: a clock that moves with each look; turns of 64 and of 512 commands.
+TEST(Counts, LooksAtTheClock) {
+  for (const Kind& kind : {kSet, kIncr, kHset, kHotIncr, kGet}) {
+    NodeFixture node;
+    const uint64_t connection = node.Connect();
+    node.clock().TickEachLook(1);
+    const auto looks = [&](size_t count) {
+      const uint64_t before = node.clock().MonotonicUs();
+      node.Turn(0, connection, Requests(kind, 0, count));
+      return node.clock().MonotonicUs() - before;
+    };
+    looks(kManyCommands);
+    const uint64_t few = looks(kFewCommands), many = looks(kManyCommands);
+    EXPECT_EQ(many - few, (kManyCommands - kFewCommands) / ingest::kAheadMax) << kind.name;
+  }
+}
+
 // Goal:   bytes of log per write.
 // Method: keys of 16 bytes (17 for INCR and HSET), values of 100, one field of 5.
 TEST(Counts, LogBytesOfAWrite) {

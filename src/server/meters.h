@@ -105,10 +105,10 @@ inline constexpr std::array<std::string_view, 15> kErrorWords = {
 // One per entry of the command table, and the errors.
 class CommandCounts {
  public:
-  CommandCounts() : counts_(std::make_unique<CommandCount[]>(command::AllCommands().size())) {}
-  CommandCount& Of(const command::Spec& spec) {
-    return counts_[&spec - command::AllCommands().data()];
-  }
+  CommandCounts()
+      : first_(command::AllCommands().data()),
+        counts_(std::make_unique<CommandCount[]>(command::AllCommands().size())) {}
+  CommandCount& Of(const command::Spec& spec) { return counts_[&spec - first_]; }
   const CommandCount& At(size_t index) const { return counts_[index]; }
 
   // `reply` begins with the '-' of an error.
@@ -118,6 +118,7 @@ class CommandCounts {
   void Reset();
 
  private:
+  const command::Spec* const first_;
   std::unique_ptr<CommandCount[]> counts_;
   std::array<meter::CounterCell, kErrorWords.size()> errors_;
 };

@@ -14,6 +14,10 @@ namespace {
 
 constexpr size_t kInputKept = 8 << 10;  // capacity that an empty input buffer keeps
 constexpr size_t kArgsKept = 1024;      // and a list of arguments
+// Of a command and its reply. What is larger may take its time, and is timed alone.
+constexpr size_t kShortBytesMax = 1024;
+// What slower commands are to be told by: each is timed alone if this is slow.
+constexpr uint64_t kTogetherUs = 1'000;
 constexpr std::string_view kReserved = "sluice:";
 
 constexpr std::string_view kWriteLost =
@@ -46,6 +50,13 @@ Written WrittenBy(const ingest::Ahead& next) {
   }
   const bool writes = written.spec != nullptr && (written.spec->flags & command::kWrite);
   return writes ? written : Written();
+}
+
+// Whether it takes as long as any other such command does.
+bool IsShort(const ingest::Ahead& command) {
+  return command.spec != nullptr && command.spec->face == command::Face::kKey &&
+         (command.spec->flags & (command::kFast | command::kFolds)) &&
+         command.bytes <= kShortBytesMax;
 }
 
 uint64_t UnitsOf(command::Args args) {
@@ -162,19 +173,25 @@ size_t Session::Run(std::string_view bytes) {
   const uint64_t until_us = now_us_ + turn_us_;
   for (Got end = Got::kCommand; end == Got::kCommand;) {
     size_t skipped = 0;
-    for (ingest::Ahead& next : LookAhead(bytes.substr(done), &end, &skipped)) {
+    const std::span<ingest::Ahead> ahead = LookAhead(bytes.substr(done), &end, &skipped);
+    bool wait = false;
+    for (size_t i = 0; i < ahead.size() && phase_ == Phase::kOpen; ++i) {
+      ingest::Ahead& next = ahead[i];
       const bool enough = commands == kCommandsPerTurn || (commands > 0 && now_us_ >= until_us);
       ++commands;
-      if (enough || MustWait(next) || !Admit(next)) {
-        // It is parsed again when its time has come.
-        parser_.Rewind();
-        more_ = true;
-        return done;
-      }
+      wait = enough || MustWait(next) || !Admit(next);
+      if (wait) break;
       done += next.bytes;
       Execute(next);
       if (next.args.capacity() > kArgsKept) std::vector<std::string_view>().swap(next.args);
-      if (phase_ != Phase::kOpen) return bytes.size();
+    }
+    TakeTime();
+    if (phase_ != Phase::kOpen) return bytes.size();
+    if (wait) {
+      // It is parsed again when its time has come.
+      parser_.Rewind();
+      more_ = true;
+      return done;
     }
     done += skipped;
     EndOfCommands(end);
@@ -284,6 +301,7 @@ void Session::EndWith(std::string_view error) {
 
 void Session::Execute(const ingest::Ahead& command) {
   const command::Args args = command.args;
+  if (!IsShort(command)) TakeTime();
   meters_.commands.Add();
   std::string& to = replies_.Begin();
   const size_t begin = to.size();
@@ -298,6 +316,7 @@ void Session::Execute(const ingest::Ahead& command) {
     if (refused_) Shed(reply);
   }
   Answer answer = runs && !refused_ ? Dispatch(command, to) : Answer();
+  const size_t bytes = command.bytes + to.size() - begin;
   const bool failed = answer.now && to.size() > begin && to[begin] == '-';
   if (failed) {
     const std::string_view error = std::string_view(to).substr(begin);
@@ -324,26 +343,34 @@ void Session::Execute(const ingest::Ahead& command) {
     meters_.errors.Add();
     if (spec != nullptr) counts_.Of(*spec).rejected.Add();
   } else {
-    Count(*spec, args, failed);
+    if (failed) counts_.Of(*spec).failed.Add();
+    ran_.push_back({spec, args});
+    const bool alone = !IsShort(command) || bytes > kShortBytesMax;
+    if (alone || context_.slow_log.IsSlow(kTogetherUs)) TakeTime(alone);
   }
   CheckOutput();
 }
 
-void Session::Count(const command::Spec& spec, command::Args args, bool failed) {
+void Session::TakeTime(bool alone) {
+  if (ran_.empty()) return;
   const uint64_t now_us = context_.clock.MonotonicUs();
   const uint64_t took_us = now_us - now_us_;
   now_us_ = now_us;
-  CommandCount& count = counts_.Of(spec);
-  count.Ran(took_us);
-  if (failed) count.failed.Add();
+  const size_t count = ran_.size();
+  for (size_t i = 0; i < count; ++i) {
+    const uint64_t share_us = took_us * (i + 1) / count - took_us * i / count;
+    counts_.Of(*ran_[i].spec).Ran(!alone ? share_us : i + 1 == count ? took_us : 0);
+  }
+  const auto [spec, args] = ran_.back();
+  ran_.clear();
   if (context_.latency.IsSpike(took_us)) {
     using Event = LatencyEvents::Event;
-    const bool fast = (spec.flags & command::kFast) != 0;
+    const bool fast = (spec->flags & command::kFast) != 0;
     context_.latency.Add(fast ? Event::kFastCommand : Event::kCommand,
                          context_.clock.WallMs() / 1000, took_us / 1000);
   }
   // Passwords are not kept.
-  if (context_.slow_log.IsSlow(took_us) && !(spec.flags & command::kNoAuth)) {
+  if (context_.slow_log.IsSlow(took_us) && !(spec->flags & command::kNoAuth)) {
     context_.slow_log.Add(args, context_.clock.WallMs() / 1000, took_us, client_.peer,
                           client_.name);
   }
@@ -380,7 +407,7 @@ bool Session::Permits(const command::Spec& spec, command::Args args, resp::Reply
   }
   const auth::User& user = *client_.user;
   // What a container's commands need differs from one to the next: Handle asks for each.
-  if (SubcommandsOf(spec).empty() && !auth::MayRun(user, CategoriesOf(spec.flags))) {
+  if (!auth::MayRun(user, CategoriesOf(spec.flags)) && SubcommandsOf(spec).empty()) {
     return Deny(reply, auth::NoPermCommand(spec.name));
   }
   if (!user.all_keys) {

@@ -18,6 +18,7 @@
 //           sessions together, ClientMemory.
 #pragma once
 
+#include <boost/container/static_vector.hpp>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -171,7 +172,9 @@ class Session {
   // There is no command behind those that ran.
   void EndOfCommands(resp::Parser::Got end);
   void Execute(const ingest::Ahead& command);
-  void Count(const command::Spec& spec, command::Args args, bool failed);
+  // Looks at the clock: what ran since the last look took that long, each its part or, `alone`, the
+  // last of it all. Short commands that were parsed together share a look: it costs a tenth of one.
+  void TakeTime(bool alone = false);
   Answer Dispatch(const ingest::Ahead& command, std::string& to);
   void ProtocolError();
   // The last reply.
@@ -203,6 +206,11 @@ class Session {
   uint64_t told_bytes_ = 0;     // to ClientMemory
   bool knew_password_ = false;  // at some time: replies of then may be under way
   uint64_t now_us_ = 0;
+  struct Ran {
+    const command::Spec* spec;
+    command::Args args;
+  };
+  boost::container::static_vector<Ran, ingest::kAheadMax> ran_;  // and were not timed
   uint64_t turn_us_ = ~uint64_t{0} >> 1;
   Admission admission_;
   bool refused_ = false;  // the command that runs is one that has waited too long

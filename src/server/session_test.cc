@@ -10,6 +10,7 @@
 
 #include "base/prng.h"
 #include "command/reply_bound.h"
+#include "server/command_totals.h"
 #include "server/node_fixture.h"
 
 namespace sluice::server {
@@ -476,6 +477,44 @@ TEST(Session, SaysOkForWhatWasDurableWhenTheLogFailed) {
   node.Turn(0, id, Request({"SET", "b", "1"}));
   node.connections().FailWaiting();
   EXPECT_THAT(node.Rest(id), StartsWith("+OK\r\n-INDOUBT "));
+}
+
+uint64_t MicrosecondsOf(NodeFixture& node, std::string_view name) {
+  const command::Spec* spec = command::FindCommand(name);
+  return TotalsOf(node.context(), spec - command::AllCommands().data()).microseconds;
+}
+
+// Goal:   short commands that run together share the time they took, what may take long has its
+//         own, and whoever asks for the slow ones gets each timed.
+// Method: a clock that moves 1 ms with each look, and pipelines of both kinds in one lookahead.
+TEST(Session, TimesShortCommandsTogether) {
+  NodeFixture node;
+  const uint64_t id = node.Connect();
+  const std::string large(2'000, 'v'), short_ones = Request({"INCR", "n"}) + Request({"GET", "n"});
+  node.Ask(id, Request({"APPEND", "large", large}));
+  node.clock().TickEachLook(1'000);
+  std::map<std::string_view, uint64_t> before;
+  const auto told = [&](std::string_view name) {
+    const uint64_t now = MicrosecondsOf(node, name);
+    return now - std::exchange(before[name], now);
+  };
+  node.Turn(0, id, short_ones + short_ones);
+  EXPECT_EQ(told("incr"), 500u);
+  EXPECT_EQ(told("get"), 500u);
+  node.Turn(0, id, short_ones + Request({"SET", "n", large}) + short_ones);
+  EXPECT_EQ(told("set"), 1'000u) << "a large command";
+  EXPECT_EQ(told("incr") + told("get"), 2'000u) << "before it, and behind it";
+  node.Turn(0, id, Request({"SET", "n", "1"}) + Request({"GET", "large"}) + short_ones);
+  EXPECT_EQ(told("set"), 0u);
+  EXPECT_EQ(told("incr"), 500u);
+  EXPECT_EQ(told("get"), 1'500u) << "a large reply took it all";
+  node.context().slow_log.threshold_us = 1'000;
+  node.Turn(0, id, short_ones + short_ones);
+  EXPECT_EQ(told("incr"), 2'000u);
+  EXPECT_EQ(told("get"), 2'000u);
+  EXPECT_EQ(node.context().slow_log.size(), 4u);
+  const std::string asks = Request({"INCR", "m"}) + Request({"INFO", "commandstats"});
+  EXPECT_THAT(node.Ask(id, asks), HasSubstr("cmdstat_incr:calls=8,")) << "those before it too";
 }
 
 // Goal:   idle connections give their memory back and go on as before.

@@ -20,7 +20,7 @@ void KeyView::Begin(const KeyPlace& place, model::Turn turn, uint64_t now_ms, Fe
   row_known_ = false;
   met_.reset();
   value_key_ = place.value_key;
-  field_values_.clear();
+  if (!field_values_.empty()) field_values_.clear();
   if (!missing_.empty()) missing_ = Fetch();
   missing_bytes_ = 0;
 }
