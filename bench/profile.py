@@ -2,7 +2,9 @@
 """Where the processor time of a write goes, stage by stage: perf on Sluice while redis-benchmark
 loads it. Needs perf (Debian's linux-perf) and the right to use it.
 
-  bench/profile.py [SET|INCR|HSET|GET]… [-P N]… [--lanes N] [--symbols N]
+  bench/profile.py [SET|INCR|HOT|HSET|GET]… [-P N]… [--lanes N] [--symbols N]
+
+HOT is INCR of one key.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tools"))  # postgres.py
 
 import measure  # noqa: E402
 from report import table  # noqa: E402
@@ -22,7 +25,8 @@ from servers import Sluice  # noqa: E402
 
 PER_SECOND = 1_999  # samples; no divisor of anything that happens every millisecond
 SECONDS = 5
-COMMANDS = {"SET": measure.SET, "INCR": measure.INCR, "HSET": measure.HSET, "GET": measure.GET}
+COMMANDS = {"SET": measure.SET, "INCR": measure.INCR, "HOT": ["INCR", "counter:hot"],
+            "HSET": measure.HSET, "GET": measure.GET}
 
 # The first whose pattern a symbol matches, among those of the program or of the kernel.
 STAGES = [(name, re.compile(pattern)) for name, pattern in (

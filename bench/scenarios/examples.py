@@ -1,7 +1,10 @@
 """The worked examples about batching, windows and folding: the arithmetic, and a run beside it."""
 
+import contextlib
+import subprocess
+
 import arithmetic
-from measure import open_loop
+from measure import GET, open_loop, redis_benchmark_command
 from postgres import Postgres
 from report import Section, rate
 from scenarios.s9 import (FIRST, ONE_ROW, drained, expect_sum, fresh_table, pgbench, projecting)
@@ -9,6 +12,8 @@ from servers import Sluice
 
 SEND_RATE = 50_000  # of likes, while they are sent
 ROW_KEYS = 100_000
+MORE = 10  # times the writes of one key
+ENDLESS = 1_000_000_000  # requests: they are ended
 BARS = 40  # letters of the longest bar
 
 
@@ -121,18 +126,52 @@ def one_key(bench, section, writes=30_000, per_shard=12_000):
         f"{told['sub_keys']} sub-keys do, or folding {told['fold_at_least']:g} or more writes into "
         "each record.")
 
-    def body(server):
+    def counting(server, rate_due):
         with Counted(server, "sluice_shard_writes_total", "sluice_log_records_total") as counted:
-            found = open_loop(bench.log, server, ["incr"], writes, bench.seconds, connections=50,
+            found = open_loop(bench.log, server, ["incr"], rate_due, bench.seconds, connections=50,
                               pipeline=64, keys=1)
         return found, counted.grew
 
-    found, grew = run(bench, [], body)
-    fold = grew["sluice_shard_writes_total"] / grew["sluice_log_records_total"]
-    section.add(f"Here, for {bench.seconds} s: {found['answered_per_second']:,.0f} writes/s of one "
-                f"key, {fold:.1f} of them to a record; applied {found['applied']:,} acknowledged "
-                f"{found['acknowledged']:,}.")
-    section.figure("writes of one key to a record", f"{fold:.1f}")
+    def body(server):
+        alone, more = counting(server, writes), counting(server, MORE * writes)
+        with reads(bench, server):
+            full = counting(server, writes)
+        return {"alone": alone, f"alone, {MORE} times as many": more,
+                "while reads fill the lane": full}
+
+    rows, folds = [], {}
+    for name, (found, grew) in run(bench, [], body).items():
+        records = grew["sluice_log_records_total"]
+        folds[name] = grew["sluice_shard_writes_total"] / records
+        rows.append([name, f"{found['answered_per_second']:,.0f}",
+                     f"{records / bench.seconds:,.0f}", f"{folds[name]:.1f}",
+                     f"{found['applied']:,} and {found['acknowledged']:,}"])
+        if found["applied"] != found["acknowledged"]:
+            raise RuntimeError(f"one key, {name}: {found['acknowledged']} increments were "
+                               f"acknowledged, {found['applied']} are in the counter")
+    section.add("A lane folds what one of its turns finds. With time to spare its turns are "
+                "short, and hold a write or two of the key: it carries so many records, and no "
+                "write waits to be folded. The less time it has, the longer its turns, and the "
+                f"more writes each record takes. Here, {bench.seconds} s each:")
+    section.table(["on one key", "writes/s", "records/s", "writes to a record",
+                   "applied and acknowledged"], rows)
+    section.at_least("writes of one key to a record, while its lane is full", folds[name],
+                     told["fold_at_least"], "")
+
+
+@contextlib.contextmanager
+def reads(bench, server):
+    """redis-benchmark asks for keys that are not there, as fast as it gets answers."""
+    command = redis_benchmark_command(server, GET, ENDLESS, 64)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+        bench.log.add(command, "ended" if process.poll() is None else "failed", server.name)
+        if process.poll() is not None:
+            raise RuntimeError(f"redis-benchmark ended with {process.returncode}")
+    finally:
+        process.kill()
+        process.wait()
 
 
 def row_batches(bench, section, postgres, writes=9_000, each_ms=1.2, batch=300, batch_ms=18):
