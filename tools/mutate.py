@@ -54,6 +54,10 @@ class Mutation:
             raise ValueError(f"{self.name}: `find` occurs {count} times in {self.file}, not once")
         if self.find == self.replace:
             raise ValueError(f"{self.name}: changes nothing")
+        for test in self.tests:
+            word = test.split()[0]
+            if word.endswith(".py") and not (root / "tests/e2e" / word).is_file():
+                raise ValueError(f"{self.name}: there is no {word} in tests/e2e")
         return text.replace(self.find, self.replace)
 
 
