@@ -18,7 +18,6 @@ constexpr size_t kArgsKept = 1024;      // and a list of arguments
 constexpr size_t kShortBytesMax = 1024;
 // What slower commands are to be told by: each is timed alone if this is slow.
 constexpr uint64_t kTogetherUs = 1'000;
-constexpr std::string_view kReserved = "sluice:";
 
 constexpr std::string_view kWriteLost =
     "INDOUBT the log failed while it held this write; it may or may not have been applied; ask "
@@ -84,34 +83,6 @@ Session::Session(Context& context, ingest::Lane& lane, Meters& meters, CommandCo
 
 Session::~Session() {
   context_.client_memory.Hold(0, &told_bytes_);
-}
-
-void Session::Welcome() {
-  users_version_ = context_.users.version();
-  users_ = context_.users.Get();
-  client_.user = users_->Unauthenticated();
-  client_.authenticated = client_.user != nullptr;
-  parser_.set_limits(client_.authenticated ? resp::kLimits : resp::kLimitsBeforeAuth);
-  knew_password_ = knew_password_ || client_.authenticated;
-}
-
-void Session::MeetNewUsers() {
-  const std::shared_ptr<const auth::Users> before = users_;
-  const auth::User* const was = client_.user;
-  Welcome();
-  const auth::User* const now = was == nullptr ? nullptr : users_->Find(was->name);
-  if (now == nullptr || now->has_password != was->has_password ||
-      now->password_sha256 != was->password_sha256) {
-    return;
-  }
-  LogIn(*now);
-}
-
-void Session::LogIn(const auth::User& user) {
-  client_.user = &user;
-  client_.authenticated = true;
-  parser_.set_limits(resp::kLimits);
-  knew_password_ = true;
 }
 
 void Session::Reset() {
@@ -183,7 +154,10 @@ size_t Session::Run(std::string_view bytes) {
       if (wait) break;
       done += next.bytes;
       Execute(next);
-      if (next.args.capacity() > kArgsKept) std::vector<std::string_view>().swap(next.args);
+      if (next.args.capacity() > kArgsKept) {
+        TakeTime();  // what ran names them
+        std::vector<std::string_view>().swap(next.args);
+      }
     }
     TakeTime();
     if (phase_ != Phase::kOpen) return bytes.size();
@@ -398,38 +372,6 @@ Answer Session::Submit(const command::Spec& spec, command::Args args, const shar
       submitted.done,
       submitted.gate,
       {.ack = std::max(client_.ack, submitted.ack), .write = (spec.flags & command::kWrite) != 0}};
-}
-
-bool Session::Permits(const command::Spec& spec, command::Args args, resp::Reply& reply) {
-  if (!client_.authenticated) {
-    if (spec.flags & command::kNoAuth) return true;
-    return Deny(reply, auth::kNoAuth);
-  }
-  const auth::User& user = *client_.user;
-  // What a container's commands need differs from one to the next: Handle asks for each.
-  if (!auth::MayRun(user, CategoriesOf(spec.flags)) && SubcommandsOf(spec).empty()) {
-    return Deny(reply, auth::NoPermCommand(spec.name));
-  }
-  if (!user.all_keys) {
-    const bool named = spec.face != command::Face::kGather || spec.first_key != 0;
-    if (!named || !command::ForEachKey(
-                      spec, args, [&](std::string_view key) { return auth::MayUse(user, key); })) {
-      return Deny(reply, auth::kNoPermKeys);
-    }
-  }
-  if ((spec.flags & command::kWrite) && !command::ForEachKey(spec, args, [](std::string_view key) {
-        return !key.starts_with(kReserved);
-      })) {
-    reply.Error("ERR keys that begin with 'sluice:' are reserved");
-    return false;
-  }
-  return true;
-}
-
-bool Session::Deny(resp::Reply& reply, std::string_view error) {
-  meters_.denied.Add();
-  reply.Error(error);
-  return false;
 }
 
 void Session::Fulfil(uint64_t slot, std::string_view bytes, const shard::Gate& gate) {
