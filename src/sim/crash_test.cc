@@ -183,7 +183,7 @@ TEST(Crash, ReplayEndsWhereTheLanesWere) {
     ASSERT_TRUE(world.scene().held()) << *world.scene().broken() << " (seed " << seed << ")";
     checks += world.seen().replay_checks;
   }
-  EXPECT_GT(checks, 100u);
+  EXPECT_GT(checks, Rounds(200, 10'000) / 2);
 }
 
 // Goal:   a lane's buffer is frozen in time, however many writes over several lanes overlap on it.
