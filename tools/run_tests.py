@@ -55,8 +55,7 @@ THREADED = {
 # What AddressSanitizer runs everyday of tests/e2e: whatever makes a process walk over code that no
 # unit test reaches, each once. With --long it runs them all.
 SANITIZED_E2E = (
-    "bad_input", "compat", "console", "copy", "crash", "limits", "load", "once", "policies",
-    "postgres", "projections", "reload", "reshape", "routing", "start_stop", "walks",
+    "bad_input", "compat", "crash", "once", "postgres", "reshape", "routing",
 )
 
 
