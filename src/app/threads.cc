@@ -91,6 +91,7 @@ void Threads::ReadLoop(ReadMeters& meters) {
     }
     const uint64_t began_us = clock_.MonotonicUs();
     read.work(store_);
+    read.work = nullptr;  // what it holds ends on the lane
     meters.seconds.Record(clock_.MonotonicUs() - began_us);
     fabric_.Post(read.lane, std::move(read.then));
   }

@@ -17,7 +17,7 @@ namespace sluice::ingest {
 class Background {
  public:
   virtual ~Background() = default;
-  // Runs `work` on some thread, then posts `then` to the lane.
+  // Runs `work` on some thread and lets go of it, so that what both hold ends on the lane: `then`.
   virtual void Offload(model::LaneId lane, std::function<void(store::Store&)> work, Task then) = 0;
   // Brings a run into the store once the log is durable up to `last`, then posts `then` to the
   // lane. Runs go in the order in which they were given, whatever their lanes. It is tried again
