@@ -11,8 +11,8 @@ namespace sluice::rebalance {
 namespace {
 
 constexpr uint64_t kForever = ~uint64_t{0};
-const std::string kUnchanged = "the topology could not be changed, and nothing has: ";
-const std::string kUnknown =
+constexpr std::string_view kUnchanged = "the topology could not be changed, and nothing has: ";
+constexpr std::string_view kUnknown =
     "which map the topology holds is not known until the next start; until then the lanes serve by "
     "the one that they have: ";
 
@@ -433,7 +433,7 @@ uint64_t Jobs::Commit(Job& job) {
   if (const Status committed = hands_.Commit(*next); !committed.ok()) {
     const bool unknown = committed.error().code == Code::kOutcomeUnknown;
     return End(job, JobState::kFailed,
-               (unknown ? kUnknown : kUnchanged) + committed.error().message);
+               fmt::format("{}{}", unknown ? kUnknown : kUnchanged, committed.error().message));
   }
   job.next = hands_.Now();
   return Enter(job, JobPhase::kCutover);
@@ -477,7 +477,7 @@ uint64_t Jobs::TakeBack(Job& job, JobState state, std::string error) {
   if (committed.ok()) return End(job, state, std::move(error));
   // The map that the lanes have is right by either of the two.
   if (committed.error().code == Code::kOutcomeUnknown) {
-    return End(job, JobState::kFailed, kUnknown + committed.error().message);
+    return End(job, JobState::kFailed, fmt::format("{}{}", kUnknown, committed.error().message));
   }
   // Then it goes on: what holds is the changed map.
   const std::lock_guard lock(mutex_);

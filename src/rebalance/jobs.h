@@ -22,7 +22,8 @@
 // the lowest class, and waits for it: throttled is a state, not a failure.
 //
 // Owns:     the jobs. Borrows hands and clock.
-// Threads:  Step by one. All else by any; one lock, not held while hands work.
+// Threads:  Step by one. All else by any; one lock, held while hands are asked whether an order can
+//           be, and not while they work.
 // Bounds:   kJobsMax that have not ended, kEndedMax that have; the oldest is forgotten.
 #pragma once
 

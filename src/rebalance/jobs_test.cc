@@ -96,17 +96,26 @@ JobOrder Move(uint32_t shard, uint16_t to) {
   return order;
 }
 
+// Jobs with all that they work with.
+struct Rig {
+  // As the jobs' thread does. What a lane was asked to store, it stores.
+  void OneStep() {
+    jobs.Step();
+    for (size_t i = 0; i < 2; ++i) hands.stored[i] += std::exchange(hands.asked[i], false);
+    clock.Advance(kRetryUs);
+  }
+
+  FakeHands hands;
+  env::SimClock clock{1'700'000'000'000};
+  Jobs jobs{hands, clock};
+};
+
 class JobsTest : public ::testing::Test {
  protected:
-  // As the jobs' thread does. What a lane was asked to store, it stores.
   void Run(uint64_t steps = 1000) {
     for (uint64_t i = 0; i < steps && jobs_.under_way() > 0; ++i) OneStep();
   }
-  void OneStep() {
-    jobs_.Step();
-    for (size_t i = 0; i < 2; ++i) hands_.stored[i] += std::exchange(hands_.asked[i], false);
-    clock_.Advance(kRetryUs);
-  }
+  void OneStep() { rig_.OneStep(); }
   JobReport Latest() const { return jobs_.List().front(); }
   static std::string Shape(const model::ShardMap& map) {
     std::string shape;
@@ -117,9 +126,10 @@ class JobsTest : public ::testing::Test {
   }
   std::string Lanes() const { return Shape(*hands_.lanes_have); }
 
-  FakeHands hands_;
-  env::SimClock clock_{1'700'000'000'000};
-  Jobs jobs_{hands_, clock_};
+  Rig rig_;
+  FakeHands& hands_ = rig_.hands;
+  env::SimClock& clock_ = rig_.clock;
+  Jobs& jobs_ = rig_.jobs;
 };
 
 // Goal:   each kind of job ends in the map that was asked for, on the lanes as in the topology.
@@ -193,14 +203,10 @@ TEST_F(JobsTest, AreAllOrNothingWhateverHappens) {
   for (size_t kind = 0; kind < 3; ++kind) {
     for (const Disturbance how : {kAbort, kPause, kRefuse, kBusy}) {
       for (uint64_t after = 0; after < 12; ++after) {
-        FakeHands hands;
-        env::SimClock clock(1'700'000'000'000);
-        Jobs jobs(hands, clock);
-        const auto step = [&] {
-          jobs.Step();
-          for (size_t i = 0; i < 2; ++i) hands.stored[i] += std::exchange(hands.asked[i], false);
-          clock.Advance(kRetryUs);
-        };
+        Rig rig;
+        FakeHands& hands = rig.hands;
+        Jobs& jobs = rig.jobs;
+        const auto step = [&rig] { rig.OneStep(); };
         const std::string before = Shape(*hands.now->map);
         const uint64_t id = *jobs.Start(orders[kind]);
         for (uint64_t i = 0; i < after; ++i) step();
@@ -247,14 +253,9 @@ TEST_F(JobsTest, HoldNoOtherUpWhenPaused) {
   size_t refused = 0, before_its_second = 0;
   for (const JobOrder& order : {Split(2, "n"), Move(2, 0), Merge(1, 2)}) {
     for (uint64_t after = 0; after < 12; ++after) {
-      FakeHands hands;
-      env::SimClock clock(1'700'000'000'000);
-      Jobs jobs(hands, clock);
-      const auto step = [&] {
-        jobs.Step();
-        for (size_t i = 0; i < 2; ++i) hands.stored[i] += std::exchange(hands.asked[i], false);
-        clock.Advance(kRetryUs);
-      };
+      Rig rig;
+      Jobs& jobs = rig.jobs;
+      const auto step = [&rig] { rig.OneStep(); };
       const uint64_t id = *jobs.Start(order);
       ASSERT_TRUE(jobs.Start(Split(3, "w")).has_value());
       for (uint64_t i = 0; i < after; ++i) step();
