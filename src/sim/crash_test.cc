@@ -3,26 +3,11 @@
 // Broken on purpose, and what failed then: docs/testing.md has the table.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
+#include "sim/sweep_test.h"
 #include "sim/world.h"
 
 namespace sluice::sim {
 namespace {
-
-bool Long() {
-  return std::getenv("SLUICE_LONG") != nullptr;
-}
-
-// Rounds of a sweep. AddressSanitizer takes ten times as long for each, and sees all in a third.
-uint64_t Rounds(uint64_t everyday, uint64_t of_long) {
-  if (Long()) return of_long;
-#if defined(__SANITIZE_ADDRESS__)
-  return (everyday + 2) / 3;
-#else
-  return everyday;
-#endif
-}
 
 const WorkloadKind* Workload(std::string_view name) {
   for (const WorkloadKind& kind : AllWorkloads()) {
@@ -31,13 +16,8 @@ const WorkloadKind* Workload(std::string_view name) {
   return nullptr;
 }
 
-// A short script of everything that is not FLUSHALL, without faults of its own.
 Scenario Script(uint64_t seed) {
-  Scenario scenario;
-  scenario.seed = seed;
-  for (const WorkloadKind& kind : AllWorkloads()) {
-    if (!kind.alone && !kind.sheds) scenario.workloads.push_back(&kind);
-  }
+  Scenario scenario = ScriptOfAll(seed);
   scenario.lives = 1;
   scenario.life_steps = 400;
   return scenario;

@@ -11,11 +11,11 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <memory>
 #include <set>
 #include <vector>
 
+#include "sim/sweep_test.h"
 #include "sim/world.h"
 
 namespace sluice::sim {
@@ -25,23 +25,8 @@ using Kind = Incident::Kind;
 
 constexpr size_t kNotes = 60;
 
-// AddressSanitizer takes ten times as long for each step.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr uint64_t kThinner = 4;
-#else
-constexpr uint64_t kThinner = 1;
-#endif
-
-bool Long() {
-  return std::getenv("SLUICE_LONG") != nullptr;
-}
-
 Scenario Script(uint64_t seed) {
-  Scenario scenario;
-  scenario.seed = seed;
-  for (const WorkloadKind& kind : AllWorkloads()) {
-    if (!kind.alone && !kind.sheds) scenario.workloads.push_back(&kind);
-  }
+  Scenario scenario = ScriptOfAll(seed);
   scenario.lives = 3;
   scenario.life_steps = 200;
   scenario.lanes = 2;
@@ -121,7 +106,7 @@ TEST(Errand, NoSpaceAtAnyCallToTheDisk) {
 //         and each is replayed, and comes to projections, once.
 // Method: so many clients that groups are full; no incident but the power cut at the end.
 TEST(Errand, RecordsBeforeAndAfterAMoveShareAGroup) {
-  for (uint64_t seed = 1; seed <= (Long() ? 1000u : 30u / kThinner); ++seed) {
+  for (uint64_t seed = 1; seed <= Rounds(30, 1000); ++seed) {
     Scenario scenario = Script(seed);
     std::erase_if(scenario.workloads, [](const WorkloadKind* kind) {
       return kind->name != "projected" && kind->name != "once" && kind->name != "hot";
