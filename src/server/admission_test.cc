@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "server/node_fixture.h"
 
 namespace sluice::server {
@@ -186,6 +189,7 @@ TEST(Turns, TakeLateCriticalWork) {
     order.push_back(id);
     const bool orders = id != busy && id != ordinary;
     node.connections().Feed(id, Request({"SET", orders ? "order:1" : "session:1", "w"}));
+    return false;
   };
   hooks.between = [&] {
     if (order.size() != 1) return;
@@ -238,6 +242,7 @@ TEST(Turns, ServeEveryoneAPiece) {
     EXPECT_LE(bytes_max, kReadBytesMax);
     order.push_back(id);
     node.connections().Feed(id, Request({"SET", id == critical ? "order:1" : "session:2", "w"}));
+    return false;
   };
   const uint64_t before = node.connections().meters().commands.value();
   int turns = 0;
@@ -255,6 +260,29 @@ TEST(Turns, ServeEveryoneAPiece) {
   EXPECT_EQ(std::vector(order.begin() + 1, order.end()), small) << "in the order they came";
   const uint64_t greedys = node.connections().meters().commands.value() - before - order.size();
   EXPECT_LE(greedys, 10 * order.size()) << "its share of the time, not its share of the commands";
+}
+
+// Goal:   who has more than one read brings is read again, a piece a turn, though nobody says so, and
+//         not after a read that brought all.
+// Method: clients that are ready once and need some reads, each another number.
+TEST(Turns, ReadOnUntilAllHasCome) {
+  NodeFixture node({.config = kKeyspaces});
+  std::map<uint64_t, size_t> left;
+  for (size_t reads = 1; reads <= 20; ++reads) left[node.Connect()] = reads;
+  for (const auto& [id, reads] : left) node.connections().Ready(id);
+  for (size_t turn = 1; turn <= 25; ++turn) {
+    std::set<uint64_t> read;
+    node.lane().BeginTurn(node.clock().WallMs(), node.clock().MonotonicUs());
+    node.connections().BeginTurn();
+    node.connections().Serve({.read = [&](uint64_t id, size_t) {
+      EXPECT_TRUE(read.insert(id).second) << "twice in a turn";
+      node.connections().Feed(id, Request({"SET", "session:1", "w"}));
+      return --left[id] > 0;
+    }});
+    node.connections().SealTurn(node.lane().EndTurn());
+    EXPECT_EQ(read.size(), turn <= 20 ? 21 - turn : 0) << "turn " << turn;
+    EXPECT_EQ(node.connections().WantsTurn(), turn < 20);
+  }
 }
 
 }  // namespace

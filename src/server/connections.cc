@@ -60,7 +60,11 @@ void Connections::Touch(uint64_t id) {
 }
 
 void Connections::MayResume(uint64_t id, Place& place) {
-  if (place.waits || !place.session->WantsTurn()) return;
+  if (place.waits) return;
+  if (!place.session->WantsTurn()) {
+    if (place.ready && place.session->WantsInput()) StandInLine(id, place);
+    return;
+  }
   const Admission& admission = place.session->admission();
   if (!admission.waits()) return StandInLine(id, place);
   place.waits = true;
@@ -172,15 +176,17 @@ uint64_t Connections::ServeOne(Place& place, uint64_t id, const Hooks& hooks) {
     longest_wait_us_.store(waited_us, std::memory_order_relaxed);
   }
   place.session->LimitTurn(piece_us_);
-  const bool ready = std::exchange(place.ready, false);
+  bool more = false;
   if (place.session->WantsTurn()) {
     place.session->Resume();
-  } else if (ready && place.session->WantsInput()) {
-    hooks.read(id, read_bytes_);
+  } else if (place.ready && place.session->WantsInput()) {
+    place.ready = false;
+    more = hooks.read(id, read_bytes_);
   }
   // Reading may have closed it.
   Place* still = PlaceOf(id);
   if (still == nullptr) return 0;
+  still->ready = still->ready || more;
   Touch(id, *still);
   return still->session->now_us();
 }

@@ -62,11 +62,14 @@ class Connections final : public ingest::Sessions {
   void Feed(uint64_t id, std::string_view bytes);
   void EndInput(uint64_t id);
   void BeginTurn();
-  // Its socket has something to read: it stands in line.
+  // Its socket has something to read: it stands in line, and again until a read has brought all.
   void Ready(uint64_t id);
   // Gives those in line their piece of the turn. Once a turn.
   struct Hooks {
-    std::function<void(uint64_t id, size_t bytes_max)> read = [](uint64_t, size_t) {};  // if Ready
+    // If Ready. Whether there may be more.
+    std::function<bool(uint64_t id, size_t bytes_max)> read = [](uint64_t, size_t) {
+      return false;
+    };
     std::function<void()> between = [] {};  // after each piece
   };
   void Serve(const Hooks& hooks);

@@ -50,7 +50,8 @@ LaneServer::LaneServer(Context& context, Front& front, ingest::Lane& lane,
       listener_(std::move(listener)),
       read_buffer_(std::make_unique<char[]>(kReadBytesMax)) {
   hooks_.read = [this](uint64_t connection, size_t bytes_max) {
-    if (Socket* socket = Find(connection)) Read(*socket, bytes_max);
+    Socket* socket = Find(connection);
+    return socket != nullptr && Read(*socket, bytes_max);
   };
   hooks_.between = [this] { SendCritical(); };
   lane.Serve(&connections_);
@@ -151,13 +152,15 @@ void LaneServer::HandleReady(const env::Ready& ready) {
   if (ready.tag == kListenerTag) return Accept();
   Socket* socket = Find(ready.tag);
   if (socket == nullptr) return;
-  if (ready.writable || ready.broken) {
+  socket->ended = socket->ended || ready.ended;
+  if (socket->full && (ready.writable || ready.broken)) {
     socket->full = false;
     connections_.Touch(ready.tag);
   }
-  if (ready.broken && !ready.readable) {
+  // What came before the break is read, unless it would have to wait.
+  if (ready.broken && !connections_.Find(ready.tag)->WantsInput()) {
     Close(*socket);
-  } else if (ready.readable) {
+  } else if (ready.readable || ready.ended) {
     crowded_ ? Rest(*socket) : connections_.Ready(ready.tag);
   }
 }
@@ -205,7 +208,8 @@ void LaneServer::Adopt(env::Fd fd) {
   const uint64_t connection =
       connections_.Open(env::PeerAddress(fd.get()), env::LocalAddress(fd.get()));
   auto socket = std::make_unique<Socket>();
-  const Status watched = loop_->Add(fd.get(), connection, env::Interest::kRead);
+  const Status watched =
+      loop_->Add(fd.get(), connection, env::Interest::kReadWrite, env::Report::kNews);
   if (!watched.ok() || draining_) {
     if (!watched.ok()) {
       LogWarning("server", "a connection could not be watched",
@@ -229,13 +233,17 @@ LaneServer::Socket* LaneServer::Find(uint64_t connection) {
   return socket.connection == connection ? &socket : nullptr;
 }
 
-void LaneServer::Read(Socket& socket, size_t bytes_max) {
-  if (context_.client_memory.Full()) return Rest(socket);
+bool LaneServer::Read(Socket& socket, size_t bytes_max) {
+  if (context_.client_memory.Full()) {
+    Rest(socket);
+    return false;
+  }
+  const bool ended = socket.ended;
   const env::Transfer read = env::ReadSome(socket.fd.get(), read_buffer_.get(), bytes_max);
   switch (read.result) {
     case env::IoResult::kDone:
       connections_.Feed(socket.connection, {read_buffer_.get(), read.bytes});
-      break;
+      return read.bytes == bytes_max || ended;
     case env::IoResult::kAgain:
       break;
     case env::IoResult::kClosed:
@@ -245,14 +253,14 @@ void LaneServer::Read(Socket& socket, size_t bytes_max) {
       Close(socket);
       break;
   }
+  return false;
 }
 
-// Level-triggered, a socket that is left unread would end every sleep.
+// It has something to read, and is left unread for now.
 void LaneServer::Rest(Socket& socket) {
   if (socket.rests) return;
   socket.rests = true;
   rested_.push_back(socket.connection);
-  Watch(socket, socket.full ? env::Interest::kWrite : env::Interest::kNone);
 }
 
 void LaneServer::WakeRested() {
@@ -273,13 +281,7 @@ void LaneServer::Serve(uint64_t connection) {
   Session* session = connections_.Find(connection);
   if (session->dead() || !Send(*socket)) return Close(*socket);
   if (session->Finished()) return session->lingers() ? Linger(*socket) : Close(*socket);
-  const bool read = session->WantsInput() && !socket->rests;
-  if (socket->full) {
-    Watch(*socket, read ? env::Interest::kReadWrite : env::Interest::kWrite);
-    return;
-  }
-  Watch(*socket, read ? env::Interest::kRead : env::Interest::kNone);
-  if (session->HasOutput() && !socket->waits_for_log) {
+  if (session->HasOutput() && !socket->full && !socket->waits_for_log) {
     socket->waits_for_log = true;
     const bool critical = session->served() == model::Priority::kCritical;
     (critical ? held_critical_ : held_).push_back(connection);
@@ -299,12 +301,6 @@ bool LaneServer::Send(Socket& socket) {
     if (sent.bytes > 0) connections_.Sent(socket.connection, sent.bytes);
   }
   return true;
-}
-
-void LaneServer::Watch(Socket& socket, env::Interest interest) {
-  if (socket.interest == interest) return;
-  loop_->Modify(socket.fd.get(), socket.connection, interest);
-  socket.interest = interest;
 }
 
 env::Fd LaneServer::Forget(Socket& socket) {

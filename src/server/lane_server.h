@@ -64,10 +64,10 @@ class LaneServer {
   struct Socket {
     env::Fd fd;
     uint64_t connection = 0;
-    env::Interest interest = env::Interest::kRead;
+    bool ended = false;          // the client sends no more: read to the end
     bool waits_for_log = false;  // in held_ or held_critical_
     bool rests = false;          // in rested_
-    bool full = false;           // the kernel takes no more: wait until it is writable
+    bool full = false;           // the kernel takes no more: wait until there is room
   };
 
   // A socket whose session has ended with an answer. What comes is thrown away, so that the client
@@ -88,10 +88,11 @@ class LaneServer {
   void Accept();
   void HandOut(env::Fd fd);
   void Adopt(env::Fd fd);
-  void Read(Socket& socket, size_t bytes_max);
+  // Whether there may be more to read.
+  bool Read(Socket& socket, size_t bytes_max);
   void Rest(Socket& socket);
   void WakeRested();
-  // Sends what may leave and says what the loop should watch; closes what is finished.
+  // Sends what may leave; closes what is finished.
   void Serve(uint64_t connection);
   bool Send(Socket& socket);
   void ServeHeld(std::vector<uint64_t>& held);
@@ -102,7 +103,6 @@ class LaneServer {
   void ThrowAway(uint64_t now_us);
   // Ends the session.
   env::Fd Forget(Socket& socket);
-  void Watch(Socket& socket, env::Interest interest);
   Socket* Find(uint64_t connection);
   void BeginDrain();
   bool DrainIsOver();

@@ -164,6 +164,31 @@ TEST(LaneServer, AnswersAfterTheClientClosedItsSide) {
   EXPECT_EQ(caller.ReceiveAll(), expected);
 }
 
+// Goal:   input that is left in its socket, since a turn was over or replies are not read, is read
+//         in the end, whole, though nothing more comes that would say so; and so is the end.
+// Method: clients whose pipelines are longer than a read and whose replies are more than a session
+//         keeps; some have sent all before they read anything. Sizes of value and pipeline sweep.
+TEST(LaneServer, ReadsOnWhereItPaused) {
+  Threads threads(2);
+  Caller setter(threads.address());
+  for (const size_t bytes : {1u, 1'000u, 30'000u}) {
+    ASSERT_EQ(setter.Ask(Request({"SET", "value", std::string(bytes, 'v')}), 5), "+OK\r\n");
+    const std::string reply = fmt::format("${}\r\n{}\r\n", bytes, std::string(bytes, 'v'));
+    std::vector<std::thread> clients;
+    for (const size_t count : {10u, 1'000u, 3'000u, 20'000u}) {
+      clients.emplace_back([&, count = std::min(count, 60'000'000 / reply.size())] {
+        Caller caller(threads.address());
+        std::string pipeline;
+        for (size_t i = 0; i < count; ++i) pipeline += Request({"GET", "value"});
+        caller.Send(pipeline);
+        caller.FinishWrites();
+        EXPECT_EQ(caller.ReceiveAll().size(), count * reply.size()) << bytes << " " << count;
+      });
+    }
+    for (std::thread& client : clients) client.join();
+  }
+}
+
 // Goal:   clients that send junk, leave in the middle or never read harm nobody else.
 TEST(LaneServer, LivesWithBadClients) {
   Threads threads(2);

@@ -30,6 +30,7 @@ Ready ReadyOf(const epoll_event& event) {
   return Ready{.tag = event.data.u64,
                .readable = (event.events & EPOLLIN) != 0,
                .writable = (event.events & EPOLLOUT) != 0,
+               .ended = broken || (event.events & EPOLLRDHUP) != 0,
                .broken = broken};
 }
 
@@ -56,9 +57,10 @@ Loop::Loop(Fd epoll, Fd event)
 
 Loop::~Loop() = default;
 
-Status Loop::Add(int fd, uint64_t tag, Interest interest) {
+Status Loop::Add(int fd, uint64_t tag, Interest interest, Report report) {
   SLUICE_CHECK(tag != kTagReserved);
   epoll_event event = EventOf(tag, interest);
+  if (report == Report::kNews) event.events |= EPOLLET | EPOLLRDHUP;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return Ok();
   SLUICE_CHECK_MSG(errno == ENOSPC || errno == ENOMEM, std::strerror(errno));
   return Fail(Code::kIo, std::string("epoll_ctl: ") + std::strerror(errno));

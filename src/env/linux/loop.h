@@ -4,9 +4,10 @@
 //   Notify()  ends the sleep of the lane, from any thread; costs no system call while it is awake.
 //
 // A turn of a lane: Poll, look at every queue, work, write replies. Poll(0) never sleeps.
-// Sockets are level-triggered: one that has more is reported again at the next Poll, so a turn may
-// read a bounded piece of each and stay fair. To slow a client down, take kRead out of its
-// interest.
+// A socket is reported while its state lasts, or only for news (Report). With news the caller knows
+// who has more: it keeps a list of those that it has not read to the end, and whom it leaves unread,
+// for whatever reason, costs nothing. Reports of a state that lasts cost each Poll a look at every
+// socket that waits, a tenth of a lane's time when a thousand clients do.
 //
 // Borrows:  the descriptors; Remove one before closing it.
 // Threads:  the lane's own; Notify and wakeup() from any.
@@ -27,10 +28,18 @@ namespace sluice::env {
 
 enum class Interest : uint8_t { kNone = 0, kRead = 1, kWrite = 2, kReadWrite = 3 };
 
+enum class Report : uint8_t {
+  kState,  // at each Poll, while it lasts
+  kNews,   // once for whatever came, or has room again, since the Poll before. What is left of it is
+           // the caller's to remember: there is more to read while a read brings all that was asked
+           // for, and after `ended` until the end has been read
+};
+
 struct Ready {
   uint64_t tag = 0;
   bool readable = false;
   bool writable = false;
+  bool ended = false;   // the peer sends no more; for news only
   bool broken = false;  // reset or closed both ways: reported whatever the interest; close it
 };
 
@@ -47,8 +56,8 @@ class Loop {
 
   // `tag` comes back in Ready. Requires: tag != kTagReserved.
   //   kIo  the kernel's limit of watched descriptors is reached. Not watched.
-  Status Add(int fd, uint64_t tag, Interest interest);
-  // Requires: `fd` was added. Each is one system call: ask only for changes.
+  Status Add(int fd, uint64_t tag, Interest interest, Report report = Report::kState);
+  // Requires: `fd` was added, for its state. Each is one system call: ask only for changes.
   void Modify(int fd, uint64_t tag, Interest interest);
   // What an earlier Poll reported of `fd` stays in the caller's hands.
   void Remove(int fd);

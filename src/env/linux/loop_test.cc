@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <map>
@@ -178,6 +179,79 @@ TEST(Loop, ReportsWhatIsAskedForUntilItIsTaken) {
   loop->Remove(pair.server.get());
   EXPECT_EQ(loop->Poll(0, &ready), 0u);
   EXPECT_TRUE(ready.empty());
+}
+
+// Goal:   news is reported once, whether it is taken or not, and says when the peer has ended.
+TEST(Loop, ReportsNewsOnce) {
+  auto listener = Listen();
+  auto loop = OpenLoop();
+  Pair pair = ConnectPair(*listener);
+  ASSERT_EQ(WriteSome(pair.client.get(), "ab").bytes, 2u);
+  ASSERT_TRUE(loop->Add(pair.server.get(), 1, Interest::kReadWrite, Report::kNews).ok());
+  std::vector<Ready> ready;
+  ASSERT_EQ(loop->Poll(kLongUs, &ready), 1u);
+  EXPECT_TRUE(ready[0].readable && ready[0].writable && !ready[0].ended);
+  EXPECT_EQ(loop->Poll(0, &ready), 0u);
+  char bytes[16];
+  EXPECT_EQ(ReadSome(pair.server.get(), bytes, 1).bytes, 1u);
+  EXPECT_EQ(loop->Poll(0, &ready), 0u) << "there is more, and it is not new";
+  ASSERT_EQ(WriteSome(pair.client.get(), "c").bytes, 1u);
+  ASSERT_EQ(loop->Poll(kLongUs, &ready), 1u);
+  EXPECT_TRUE(ready[0].readable && !ready[0].ended);
+  FinishWrites(pair.client.get());
+  ASSERT_EQ(loop->Poll(kLongUs, &ready), 1u);
+  EXPECT_TRUE(ready[0].ended && !ready[0].broken);
+  EXPECT_EQ(loop->Poll(0, &ready), 0u);
+}
+
+// Goal:   who reads as Report::kNews says misses no byte and no end.
+// Method: clients that send and end at random moments, a server that reads some of those that have
+//         more, in pieces of random size; a loop that forgets one uses up the long wait.
+TEST(Loop, NewsLosesNothing) {
+  struct Side {
+    Pair pair;
+    size_t sent = 0, got = 0;
+    bool finished = false, ended = false, more = false;
+  };
+  Prng prng(11);
+  auto listener = Listen();
+  auto loop = OpenLoop();
+  std::vector<Side> sides(20);
+  for (size_t i = 0; i < sides.size(); ++i) {
+    sides[i].pair = ConnectPair(*listener);
+    const int fd = sides[i].pair.server.get();
+    ASSERT_TRUE(loop->Add(fd, i, Interest::kReadWrite, Report::kNews).ok());
+  }
+  std::vector<Ready> ready;
+  for (size_t open = sides.size(), sending = open; open > 0;) {
+    Side& side = sides[prng.Below(sides.size())];
+    if (!side.finished && prng.OneIn(100)) {
+      FinishWrites(side.pair.client.get());
+      side.finished = true;
+      --sending;
+    } else if (!side.finished) {
+      side.sent += WriteSome(side.pair.client.get(), std::string(1 + prng.Below(5000), 'x')).bytes;
+    }
+    const bool quiet = sending == 0 && std::none_of(sides.begin(), sides.end(),
+                                                    [](const Side& one) { return one.more; });
+    const size_t count = loop->Poll(quiet ? kLongUs : 0, &ready);
+    ASSERT_TRUE(count > 0 || !quiet) << "the loop lost news";
+    for (const Ready& one : ready) {
+      sides[one.tag].ended |= one.ended;
+      sides[one.tag].more |= one.readable || one.ended;
+    }
+    for (Side& one : sides) {
+      if (!one.more || prng.OneIn(2)) continue;
+      char bytes[3000];
+      const size_t wanted = 1 + prng.Below(sizeof bytes);
+      const Transfer got = ReadSome(one.pair.server.get(), bytes, wanted);
+      one.got += got.bytes;
+      one.more = got.result == IoResult::kDone && (got.bytes == wanted || one.ended);
+      if (got.result != IoResult::kClosed) continue;
+      EXPECT_EQ(one.got, one.sent);
+      --open;
+    }
+  }
 }
 
 // Goal:   when more sockets are ready than one Poll reports, each gets its turn.
