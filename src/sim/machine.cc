@@ -261,6 +261,12 @@ bool Machine::Idle() const {
   return committer_->pending_bytes() == 0 && !background_.reading() && reshaper_->Idle();
 }
 
+void Machine::StoreAll() {
+  for (const auto& lane : lanes_) {
+    fabric_->Post(lane->id(), [](ingest::Lane& there) { there.StoreSoon([](ingest::Lane&) {}); });
+  }
+}
+
 uint64_t Machine::Connect(size_t lane) {
   return connections_[lane]->Open("sim:1", "sim:2");
 }

@@ -65,6 +65,10 @@ class Machine {
   bool failed() const;
   // Nobody waits for anything.
   bool Idle() const;
+  // All write buffers go into the store, so that nothing of the log is needed any more, which
+  // LogIsFree says once it is so.
+  void StoreAll();
+  bool LogIsFree() const { return trimmed_ >= committer_->appended(); }
 
   uint64_t Connect(size_t lane);
   void Disconnect(size_t lane, uint64_t connection);

@@ -272,9 +272,19 @@ void World::Check() {
   checking_ = true;
   for (const auto& workload : workloads_) workload->Check(*this);
   if (errand_) errand_->Check(machine_->reshaper());
+  if (scene_.held() && errand_ && prng_.OneIn(3)) CheckLogIsFree();
   if (scene_.held() && (errand_ || prng_.OneIn(2))) CheckReplay();
   checking_ = false;
   clients_.SetQuiet(false);
+}
+
+// Nothing that is left of jobs or of anything else holds the log.
+void World::CheckLogIsFree() {
+  machine_->StoreAll();
+  for (uint64_t step = 0; !machine_->LogIsFree(); ++step) {
+    if (step == kSettleStepsMax) return scene_.Broken("the log cannot be trimmed to its end");
+    if (!Step()) return;
+  }
 }
 
 // What a start makes of log and store is what the lanes held.

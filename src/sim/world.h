@@ -80,6 +80,7 @@ class World final : private Asker {
   bool StopInOrder();
   void Check();
   void CheckReplay();
+  void CheckLogIsFree();
   void Heal();
   bool Step();
   void OnDiskCall(env::SimStep kind, const std::string& path);
