@@ -128,6 +128,7 @@ Result<std::string> Face::JobsJson() {
                     {"eta_ms", eta_ms},
                     {"waits_for", job.waits_for},
                     {"error", job.error},
+                    {"verification", job.verification},
                     {"made", numbers(job.made)},
                     {"reason", job.order.reason},
                     {"took_ms", took_ms}});

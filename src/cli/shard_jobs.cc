@@ -56,6 +56,8 @@ std::string JobLine(const Json& job) {
   }
   const auto made = job.value("made", std::vector<int>());
   if (!made.empty()) line += fmt::format(" · made {}", fmt::join(made, ", "));
+  const std::string verification = Text(job, "verification");
+  if (!verification.empty()) line += " · verification: " + verification;
   if (!Text(job, "error").empty()) line += " · " + Text(job, "error");
   return line;
 }

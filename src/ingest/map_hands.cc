@@ -13,6 +13,10 @@ constexpr uint64_t kLookUs = 1'000;  // whether lanes that rest have come to the
 // Walks over keys are given so long to end with the sockets open.
 constexpr uint64_t kWalkUs = 2'000'000;
 
+bool Same(const model::ShardMap& a, const model::ShardMap& b) {
+  return a.epoch() == b.epoch() && a.shards() == b.shards();
+}
+
 }  // namespace
 
 MapHands::MapHands(Node& node, route::Topology& topology, route::TopologyContent now,
@@ -127,6 +131,28 @@ std::string MapHands::TakeOver() {
 
 bool MapHands::Settled() const {
   return node_.loans.load() == 0;
+}
+
+Result<std::string> MapHands::Verify() {
+  const std::shared_ptr<const route::TopologyContent> now = Now();
+  SLUICE_ASSIGN(const route::TopologyContent held, topology_.Load());
+  if (held.version != now->version || !Same(*held.map, *now->map)) {
+    return Fail(Code::kCorrupt,
+                fmt::format("the topology holds version {} of epoch {}, and version {} of epoch {} "
+                            "was committed",
+                            held.version, held.map->epoch().value, now->version,
+                            now->map->epoch().value));
+  }
+  for (const Lane* lane : node_.lanes) {
+    if (Same(lane->shards().map(), *held.map)) continue;
+    return Fail(Code::kCorrupt, fmt::format("lane {} serves by a map of epoch {}, and the topology "
+                                            "holds one of epoch {}",
+                                            lane->id().value, lane->shards().map().epoch().value,
+                                            held.map->epoch().value));
+  }
+  return fmt::format("the topology, read back, and {} lane{} have the same {} shards of epoch {}",
+                     node_.lanes.size(), node_.lanes.size() == 1 ? "" : "s",
+                     held.map->shards().size(), held.map->epoch().value);
 }
 
 }  // namespace sluice::ingest

@@ -64,6 +64,7 @@ class MapHands final : public rebalance::Hands {
   Status Commit(const route::TopologyContent& next) override;
   std::string TakeOver() override;
   bool Settled() const override;
+  Result<std::string> Verify() override;
 
   MapMeters& meters() { return meters_; }
 

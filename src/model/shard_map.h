@@ -27,6 +27,8 @@ struct Shard {
   std::string owner;       // a node's name
   std::string region;      // geo shards: the region's name; else empty
   LaneId lane = kAnyLane;  // of its owner
+
+  friend bool operator==(const Shard&, const Shard&) = default;
 };
 
 // A shard that was split or merged. Its records may still be in the log, its place in sinks, and

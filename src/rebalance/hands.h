@@ -48,6 +48,10 @@ class Hands {
   virtual std::string TakeOver() = 0;
   // Rows of what moved that the store does not have yet lie with another lane.
   virtual bool Settled() const = 0;
+  // Reads the topology back, and compares it with what was committed and what the lanes serve by.
+  // What was compared, for people.
+  //   kCorrupt  they differ; the message says in what. Else: it could not be read.
+  virtual Result<std::string> Verify() = 0;
 };
 
 }  // namespace sluice::rebalance

@@ -8,6 +8,8 @@
 //   cutover   the lanes take the map over, between two turns
 //   settle    (what changed lanes) what was lent reaches the store
 //
+// At its end the map is read back, and compared with what the lanes serve by.
+//
 // A crash before the commit leaves nothing of a job, one after it leaves it done: nothing about
 // jobs is kept but the map. A merge of shards of two lanes moves the second one first, with a
 // commit of its own.
@@ -79,6 +81,7 @@ struct JobReport {
   std::optional<uint64_t> eta_ms;       // none: nobody knows
   std::string waits_for;                // empty: for nothing
   std::string error;                    // why it failed
+  std::string verification;             // of what happened: what was compared, or why it was not
   std::vector<model::ShardId> made;     // shards that it made
   uint64_t asked_ms = 0, ended_ms = 0;  // wall clock; 0: not yet
 
@@ -151,6 +154,7 @@ class Jobs {
   Result<route::TopologyContent> NextMap(Job& job);
   uint64_t Enter(Job& job, JobPhase phase);
   uint64_t Wait(Job& job, JobState state, std::string what, uint64_t us);
+  uint64_t Finish(Job& job);
   uint64_t End(Job& job, JobState state, std::string error = {});
 
   Hands& hands_;

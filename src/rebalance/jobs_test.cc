@@ -38,7 +38,7 @@ class FakeHands final : public Hands {
   }
 
   std::shared_ptr<const route::TopologyContent> Now() const override { return now; }
-  size_t lanes() const override { return 2; }
+  size_t lanes() const override { return lane_count; }
   uint64_t Draw() override { return ++drawn; }
   Result<std::string> LoadMedian(model::ShardId) override {
     if (median.empty()) return Fail(Code::kNotFound, "one key takes it all");
@@ -63,15 +63,21 @@ class FakeHands final : public Hands {
     return {};
   }
   bool Settled() const override { return settled; }
+  Result<std::string> Verify() override {
+    ++verified;
+    if (differs) return Fail(*differs, "lane 1 is behind");
+    return "two lanes";
+  }
 
   std::shared_ptr<const route::TopologyContent> now;
   std::shared_ptr<const model::ShardMap> lanes_have;
   std::string median = "m";
-  std::optional<Code> refuse;
+  std::optional<Code> refuse, differs;
   uint64_t stored[2] = {0, 0};
   bool asked[2] = {false, false};
   bool throttled = false, busy = false, settled = true;
-  uint64_t drawn = 1000, commits = 0;
+  size_t lane_count = 2;
+  uint64_t drawn = 1000, commits = 0, verified = 0;
 };
 
 JobOrder Split(uint32_t shard, std::optional<std::string> at = {}) {
@@ -156,6 +162,38 @@ TEST_F(JobsTest, EndInTheMapThatWasAskedFor) {
   EXPECT_EQ(hands_.now->map->retired().size(), 4u);
 }
 
+// Goal:   what happened is compared with what was asked for, once and at the end; a job whose change
+//         is not what the node serves by has failed, one that could not look has not.
+TEST_F(JobsTest, VerifyWhatHappened) {
+  struct Case {
+    std::optional<Code> differs;
+    JobState state;
+    std::string verification;
+  };
+  for (const Case& each : {Case{std::nullopt, JobState::kDone, "two lanes"},
+                           Case{Code::kCorrupt, JobState::kFailed, "failed: lane 1 is behind"},
+                           Case{Code::kIo, JobState::kDone, "not done: lane 1 is behind"}}) {
+    for (const JobOrder& order : {Split(2, "n"), Move(2, 0), Merge(2, 3)}) {
+      Rig rig;
+      rig.hands.differs = each.differs;
+      ASSERT_TRUE(rig.jobs.Start(order).has_value());
+      while (rig.jobs.under_way() > 0) {
+        EXPECT_EQ(rig.hands.verified, 0u);
+        rig.OneStep();
+      }
+      const JobReport report = rig.jobs.List().front();
+      EXPECT_EQ(report.state, each.state);
+      EXPECT_EQ(report.verification, each.verification);
+      EXPECT_EQ(report.error.empty(), each.state == JobState::kDone);
+      EXPECT_EQ(rig.hands.verified, 1u);
+    }
+  }
+  hands_.refuse = Code::kNoSpace;
+  ASSERT_TRUE(jobs_.Start(Split(2, "n")).has_value());
+  Run();
+  EXPECT_EQ(hands_.verified, 0u) << "nothing happened";
+}
+
 // Goal:   what cannot be is refused at once, says why, and changes nothing.
 TEST_F(JobsTest, RefuseWhatCannotBe) {
   const auto refused = [this](const JobOrder& order) {
@@ -170,6 +208,9 @@ TEST_F(JobsTest, RefuseWhatCannotBe) {
   EXPECT_THAT(refused(Merge(1, 1)), HasSubstr("are no neighbours"));
   EXPECT_THAT(refused(Move(1, 0)), HasSubstr("lane 0 owns shard 1 already"));
   EXPECT_THAT(refused(Move(1, 7)), HasSubstr("there is no lane 7; they are 0 to 1"));
+  hands_.lane_count = 1;
+  EXPECT_THAT(refused(Move(1, 1)), HasSubstr("this node has one lane, which owns all shards"));
+  hands_.lane_count = 2;
   ASSERT_TRUE(jobs_.Start(Split(2, "n")).has_value());
   EXPECT_THAT(refused(Move(2, 0)), HasSubstr("job 1 is about that shard"));
   EXPECT_THAT(refused(Merge(3, 2)), HasSubstr("job 1 is about that shard"));

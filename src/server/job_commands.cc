@@ -61,7 +61,7 @@ void Describe(resp::Reply& reply, const rebalance::JobReport& job) {
   std::vector<model::ShardId> shards = {job.order.shard};
   if (job.order.kind == JobKind::kMerge) shards.push_back(job.order.with);
   const bool ordered = job.order.kind == JobKind::kMove;
-  Fields fields(reply, 14);
+  Fields fields(reply, 15);
   fields.Number("job", job.id);
   fields.Text("kind", rebalance::NameOf(job.order.kind));
   fields.Shards("shards", shards);
@@ -73,6 +73,7 @@ void Describe(resp::Reply& reply, const rebalance::JobReport& job) {
   fields.Known("eta_ms", job.eta_ms);
   fields.Text("waits_for", job.waits_for);
   fields.Text("error", job.error);
+  fields.Text("verification", job.verification);
   fields.Shards("made", job.made);
   fields.Text("reason", job.order.reason);
   fields.Known("took_ms",

@@ -163,6 +163,7 @@ class NodeFixture {
   bool RunJobs() { return jobs_.RunAll(); }
   // Jobs about shards.
   rebalance::Jobs& map_jobs() { return *map_jobs_; }
+  route::Topology& topology() { return topology_; }
   // All that was written becomes durable.
   void Sync() {
     for (int i = 0; i < kRoundsMax && committer_->durable() < committer_->appended(); ++i) {

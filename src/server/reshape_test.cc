@@ -1,7 +1,9 @@
 // Shards that change hands, seen by clients.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -27,17 +29,20 @@ class Changing {
     return node_.Ask(connection_, bytes);
   }
   const model::ShardMap& map() { return node_.node().router->map(); }
-  // Orders a job and does it; false: it was refused.
+  // Orders a job and does it; false: it was refused, or failed.
   bool Do(const rebalance::JobOrder& order) {
     if (!node_.map_jobs().Start(order).has_value()) return false;
     for (int i = 0; i < 1000 && node_.map_jobs().under_way() > 0; ++i) {
+      if (before_step_) before_step_();
       node_.map_jobs().Step();
       node_.Settle();
       node_.Sync();
       node_.RunJobs();
     }
-    return node_.map_jobs().List().front().state == rebalance::JobState::kDone;
+    return Latest().state == rebalance::JobState::kDone;
   }
+  rebalance::JobReport Latest() { return node_.map_jobs().List().front(); }
+  void BeforeEachStep(std::function<void()> then) { before_step_ = std::move(then); }
   bool Split(size_t shard, std::string token) {
     rebalance::JobOrder order;
     order.kind = rebalance::JobKind::kSplit;
@@ -65,12 +70,18 @@ class Changing {
     SLUICE_CHECK(node_.node().router->Place(key, &token).has_value());
     return token;
   }
+  size_t ShardOf(const std::string& key) {
+    std::string token;
+    const auto placed = node_.node().router->Place(key, &token).value();
+    return map().Find(placed.keyspace->id, token);
+  }
   NodeFixture& node() { return node_; }
   void Reconnect() { connection_ = node_.Connect(); }
 
  private:
   NodeFixture node_;
   uint64_t connection_;
+  std::function<void()> before_step_;
 };
 
 // Does one of the changes that there are, at random.
@@ -155,6 +166,34 @@ TEST(ScanOverShards, ShowsWhatWasThereAllTheTime) {
     EXPECT_EQ(seen.size(), 500u) << seed;
     EXPECT_GT(changes, 3u);
   }
+}
+
+// Goal:   a job says what was compared at its end, and one whose map is not what the topology holds
+//         by then has failed, and says so.
+// Method: a job of each kind; then one whose topology is replaced behind its commit.
+TEST(ReshapeVerified, ByWhatTheTopologyHoldsAndTheLanesHave) {
+  Changing node;
+  const auto verification = [&node](bool done, auto change) {
+    EXPECT_EQ(change(), done);
+    return node.Latest().verification;
+  };
+  const size_t at = node.ShardOf("likes:7");
+  const auto split = [&] { return node.Split(at, node.TokenOf("likes:7")); };
+  const auto move = [&] { return node.Move(at, node.map().shards()[at].lane.value == 0 ? 1 : 0); };
+  const auto merge = [&] { return node.Merge(at); };
+  using ::testing::HasSubstr;
+  EXPECT_THAT(verification(true, split), HasSubstr("2 lanes have the same"));
+  EXPECT_THAT(verification(true, move), HasSubstr("2 lanes have the same"));
+  EXPECT_THAT(verification(true, merge), HasSubstr("2 lanes have the same"));
+
+  route::Topology& topology = node.node().topology();
+  node.BeforeEachStep([&] {
+    if (node.Latest().phase != rebalance::JobPhase::kCutover) return;
+    const route::TopologyContent held = topology.Load().value();
+    ASSERT_TRUE(topology.CompareAndSwap(held.version, held).ok());
+  });
+  EXPECT_THAT(verification(false, split), HasSubstr("failed: the topology holds version"));
+  EXPECT_THAT(node.Latest().error, HasSubstr("it has happened"));
 }
 
 }  // namespace

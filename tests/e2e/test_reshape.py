@@ -81,6 +81,7 @@ def test_a_shard_is_split_moved_and_merged(wire):
     whole = shard_of(wire, "likes:1000")
     job = done(wire, "SPLIT", whole["shard"], "AT", "likes:3000")
     assert (job["state"], job["kind"], len(job["made"])) == (b"done", b"split", 2)
+    assert b"and 2 lanes have the same" in job["verification"]
     asked, ended = [json.loads(line) for line in wire.server.stderr.splitlines()
                     if '"a job ' in line]
     assert asked["reason"] == "asked for by a client" and asked["kind"] == "split"

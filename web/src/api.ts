@@ -46,6 +46,7 @@ export interface Job {
   eta_ms: number | null;
   waits_for: string;
   error: string;
+  verification: string;
   made: number[];
   reason: string;
   took_ms: number | null;

@@ -83,7 +83,7 @@ const span = (ms: number | null) => time(ms === null ? null : 1000 * ms);
 function outcome(job: Job): string {
   const made = job.made.length > 0 ? `made ${job.made.join(", ")}` : "";
   const waits = job.waits_for && `waits for ${job.waits_for}`;
-  return [waits, made, job.error].filter(Boolean).join("; ");
+  return [waits, made, job.verification, job.error].filter(Boolean).join("; ");
 }
 
 // The latest first, as the node lists them; without any, there is nothing to see.
