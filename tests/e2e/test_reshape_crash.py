@@ -1,8 +1,9 @@
 """kill -9 in the middle of every kind of job about shards, on a real server under load.
 
 Goal:   the map is the one from before the job or the one after it, whole; nothing acknowledged is
-        lost or doubled, under once tokens too, and a projection has what the keys are; nothing of
-        the job is left behind; and who asks for the same again learns what became of it.
+        lost or doubled, under once tokens too, and projections, into files and into PostgreSQL, have
+        what the keys are; nothing of the job is left behind; and who asks for the same again learns
+        what became of it.
 Method: one range is split, moved, merged over two lanes, split and merged on one lane, again and
         again; each of these jobs is killed at one more part of the time that it takes undisturbed.
         The simulator does the same at each single step (src/sim/errand_test.cc).
@@ -14,6 +15,7 @@ import pytest
 
 import archive
 from crash_load import CONFIG, Load
+from postgres import Postgres
 from servers import wait_for
 from wire import Error, Wire, mapped
 
@@ -22,6 +24,25 @@ PROJECTED = """
 from = "counters"
 to = "file:{directory}"
 batch = {{ rows = 50, every = "5ms" }}
+[projection.latest]
+from = "counters"
+to = "{url}"
+table = "latest"
+columns = {{ name = "{{name}}", value = "value" }}
+key = ["name"]
+batch = {{ rows = 50, every = "5ms" }}
+[projection.added]
+from = "counters"
+to = "{url}"
+table = "added"
+columns = {{ name = "{{name}}", value = "value" }}
+key = ["name"]
+mode = "add"
+batch = {{ rows = 50, every = "5ms" }}
+"""
+TABLES = """
+CREATE TABLE latest (name text PRIMARY KEY, value bigint NOT NULL);
+CREATE TABLE added (name text PRIMARY KEY, value bigint NOT NULL);
 """
 CUT = "counter:shared-3"  # the first key of the upper part
 KINDS = ("split", "move", "merge over lanes", "split", "merge")
@@ -129,9 +150,28 @@ def killed(server, load, kind, after):
     return happened
 
 
+def expect_sinks(server, directory, postgres):
+    """Waits until they have everything; then each has what the keys are."""
+    with server.client() as client:
+        for name in ("archive", "latest", "added"):
+            assert client.execute_command("SLUICE", "WAIT", name, 20_000) == 1, name
+        keys = client.keys("counter:*")
+        state = dict(zip(keys, client.mget(keys)))
+    assert archive.rows(directory) == state
+    counts = {key.decode().removeprefix("counter:"): value.decode()
+              for key, value in state.items()}
+    for table in ("latest", "added"):
+        assert dict(postgres.run(f"SELECT name, value FROM {table}")) == counts, table
+
+
 def crash_in_every_job(start_sluice, tmp_path, parts, seed):
-    directory = tmp_path / "archive"
-    server = start_sluice(CONFIG + PROJECTED.format(directory=directory))
+    with Postgres() as postgres:
+        postgres.run(TABLES)
+        return crashes(start_sluice, tmp_path / "archive", postgres, parts, seed)
+
+
+def crashes(start_sluice, directory, postgres, parts, seed):
+    server = start_sluice(CONFIG + PROJECTED.format(directory=directory, url=postgres.url))
     load = Load(seed)
     load.start(server.port)
     load.await_writes()
@@ -142,11 +182,7 @@ def crash_in_every_job(start_sluice, tmp_path, parts, seed):
             happened.append(killed(server, load, kind, took[which] * part))
             last = number + 1 == len(parts) and which + 1 == len(KINDS)
             load.check(server.client(), last)
-            with server.client() as client:
-                assert client.execute_command("SLUICE", "WAIT", "archive", 20_000) == 1
-                keys = client.keys("counter:*")
-                state = dict(zip(keys, client.mget(keys)))
-            assert archive.rows(directory) == state
+            expect_sinks(server, directory, postgres)
             load.start(server.port)
             load.await_writes()
     server.kill()
