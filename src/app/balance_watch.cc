@@ -77,7 +77,7 @@ void BalanceWatch::Tell(const rebalance::Decision& decision) {
     if (decision.start || !IsNews(fmt::format("{} {}", NameOf(each.kind), shards))) continue;
     LogInfo("rebalance", "the balancer would start a job",
             {{"kind", NameOf(each.kind)},
-             {"shard", shards},
+             {"shards", shards},
              {"why", each.reason},
              {"then", each.effect},
              {"held_by", decision.held}});
@@ -112,13 +112,13 @@ void BalanceWatch::Begin(const rebalance::Proposal& proposal) {
   if (!job.has_value()) {
     return LogWarning(
         "rebalance", "a job of the balancer does not begin",
-        {{"kind", NameOf(proposal.kind)}, {"shard", shards}, {"error", job.error().message}});
+        {{"kind", NameOf(proposal.kind)}, {"shards", shards}, {"error", job.error().message}});
   }
   meters_.started[proposal.kind].Add();
   LogInfo("rebalance", "the balancer started a job",
           {{"job", *job},
            {"kind", NameOf(proposal.kind)},
-           {"shard", shards},
+           {"shards", shards},
            {"why", proposal.reason},
            {"then", proposal.effect}});
 }

@@ -81,13 +81,14 @@ shards = 4
 // So that its clients wait for the node and not for each other, they have connections to spare.
 constexpr Commands kOrders = {"INCR order:{key}"};
 constexpr TwoCommands kSessions = {"4:SET session:{key} {value}", "GET session:{key}"};
+constexpr Commands kLike = {"INCR like:{key}"};
 constexpr BenchStreamSpec kMixedStreams[] = {
     {.name = "critical", .priority = "critical", .weight = 1, .lines = 4, .commands = kOrders},
     {.name = "normal", .priority = "normal", .weight = 20, .commands = kSessions},
     {.name = "low",
      .priority = "low",
      .weight = 9,
-     .commands = kLikes,
+     .commands = kLike,
      .keys = {.exponent = 0.99}}};
 constexpr std::string_view kMixedConfig = R"toml([keyspace.order]
 key = "order:{order_id}"
@@ -96,8 +97,8 @@ priority = "critical"
 [keyspace.session]
 key = "session:{user_id}"
 
-[keyspace.likes]
-key = "likes:{post_id}"
+[keyspace.like]
+key = "like:{post_id}"
 priority = "low"
 )toml";
 
