@@ -3,8 +3,8 @@
 
   tools/run_tests.py PRESET [--long] [--build-dir DIR]
 
-In this order: the unit-test programs that CMake knows (two at a time), tools/tidy and its
-self-test, the simulator, pytest on tests/e2e, and with --long tools/mutate.py; under asan some of
+In this order: the unit-test programs that CMake knows and the simulator (two at a time), tools/tidy
+and its self-test, pytest on tests/e2e, and with --long tools/mutate.py; under asan some of
 tests/e2e, and with --long all of it; under tsan only unit tests that start threads, and with --long
 tests/e2e. Each failure is printed with what it said, each skip with its reason. The last line is
 exactly `N passed, M failed, K skipped`; the exit status is 1 if anything failed or if nothing ran.
@@ -309,11 +309,13 @@ class Runner:
         if built.failures:
             return
         with ThreadPoolExecutor(PROGRAMS_AT_ONCE) as pool:
+            # It has one thread: nothing for ThreadSanitizer, and no core left over beside it.
+            sim = None if self.preset == "tsan" else pool.submit(self.sim)
             yield from pool.map(self.unit, self.unit_programs())
+            if sim is not None:
+                yield sim.result()
         if self.preset == "release":  # the sources are the same under every preset
             yield self.tidy()
-        if self.preset != "tsan":  # the simulator has one thread
-            yield self.sim()
         if self.preset != "tsan" or self.long:
             yield self.e2e()
         if self.long and self.preset == "release":
