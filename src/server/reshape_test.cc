@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string>
@@ -21,12 +22,15 @@ class Changing {
  public:
   Changing() : node_({.lanes = 2, .config = kConfig}), connection_(node_.Connect()) {}
 
-  std::string Ask(const std::vector<std::string>& words) {
+  static std::string Bytes(const std::vector<std::string>& words) {
     std::string bytes = fmt::format("*{}\r\n", words.size());
     for (const std::string& word : words) {
       bytes += fmt::format("${}\r\n{}\r\n", word.size(), word);
     }
-    return node_.Ask(connection_, bytes);
+    return bytes;
+  }
+  std::string Ask(const std::vector<std::string>& words) {
+    return node_.Ask(connection_, Bytes(words));
   }
   const model::ShardMap& map() { return node_.node().router->map(); }
   // Orders a job and does it; false: it was refused, or failed.
@@ -57,12 +61,17 @@ class Changing {
     order.with = map().shards()[shard + 1].id;
     return Do(order);
   }
-  bool Move(size_t shard, uint16_t lane) {
-    rebalance::JobOrder order;
-    order.kind = rebalance::JobKind::kMove;
-    order.shard = map().shards()[shard].id;
-    order.to = model::LaneId(lane);
-    return Do(order);
+  bool Move(size_t shard, uint16_t lane) { return Do(MoveOrder(shard, lane)); }
+  bool StartMove(size_t shard, uint16_t lane) {
+    return node_.map_jobs().Start(MoveOrder(shard, lane)).has_value();
+  }
+  // Until the job's next step is of that phase.
+  void StepTo(rebalance::JobPhase phase) {
+    for (int i = 0; i < 1000 && Latest().phase != phase; ++i) {
+      node_.map_jobs().Step();
+      node_.Settle();
+      node_.Sync();
+    }
   }
   // The token of a post.
   std::string TokenOf(const std::string& key) {
@@ -79,6 +88,14 @@ class Changing {
   void Reconnect() { connection_ = node_.Connect(); }
 
  private:
+  rebalance::JobOrder MoveOrder(size_t shard, uint16_t lane) {
+    rebalance::JobOrder order;
+    order.kind = rebalance::JobKind::kMove;
+    order.shard = map().shards()[shard].id;
+    order.to = model::LaneId(lane);
+    return order;
+  }
+
   NodeFixture node_;
   uint64_t connection_;
   std::function<void()> before_step_;
@@ -165,6 +182,55 @@ TEST(ScanOverShards, ShowsWhatWasThereAllTheTime) {
     } while (cursor != "0");
     EXPECT_EQ(seen.size(), 500u) << seed;
     EXPECT_GT(changes, 3u);
+  }
+}
+
+// Goal:   what a shard brings to its new lane is shown there at once, and no reply that shows it
+//         leaves before its record is durable.
+// Method: a write of each kind of row right before the cutover, read on the new lane while the
+//         log stands still; keys and connections of either lane.
+TEST(LentRows, AreShownOnceTheirRecordsAreDurable) {
+  struct Case {
+    std::vector<std::string> before, write, read;
+    std::string shown;
+  };
+  const std::string many(3'000, 'm');  // more than a small hash holds
+  const std::vector<Case> cases = {
+      {{}, {"SET", "K", "new"}, {"GET", "K"}, "$3\r\nnew\r\n"},
+      {{"SET", "K", "old"}, {"SET", "K", "new"}, {"MGET", "K"}, "*1\r\n$3\r\nnew\r\n"},
+      {{"SET", "K", "old"}, {"DEL", "K"}, {"GET", "K"}, "$-1\r\n"},
+      {{}, {"HSET", "K", "f", "new"}, {"HGET", "K", "f"}, "$3\r\nnew\r\n"},
+      {{"HSET", "K", "g", many}, {"HSET", "K", "f", "new"}, {"HGET", "K", "f"}, "$3\r\nnew\r\n"},
+      {{"HSET", "K", "g", many}, {"HDEL", "K", "g"}, {"HLEN", "K"}, ":0\r\n"},
+      {{"HSET", "K", "g", many}, {"HSET", "K", "g", "2"}, {"HVALS", "K"}, "*1\r\n$1\r\n2\r\n"}};
+  for (size_t n = 0; n < 4 * cases.size(); ++n) {
+    const Case& each = cases[n / 4];
+    const size_t lane = n % 2;  // of the reader
+    const std::string key = fmt::format("likes:{}", n);
+    const auto words = [&key](std::vector<std::string> from) {
+      std::replace(from.begin(), from.end(), std::string("K"), key);
+      return Changing::Bytes(from);
+    };
+    Changing node;
+    NodeFixture& fixture = node.node();
+    const uint64_t writer = fixture.Connect(0), reader = fixture.Connect(lane);
+    if (!each.before.empty()) fixture.Ask(writer, words(each.before));
+    const auto turns = [&fixture] {
+      for (int i = 0; i < 4; ++i) fixture.Turn(0), fixture.Turn(1);
+    };
+    const size_t at = node.ShardOf(key);
+    ASSERT_TRUE(node.StartMove(at, 1 - node.map().shards()[at].lane.value));
+    node.StepTo(rebalance::JobPhase::kCommit);
+    fixture.Turn(0, writer, words(each.write));
+    turns();
+    for (int i = 0; i < 10 && node.Latest().phase != rebalance::JobPhase::kSettle; ++i) {
+      fixture.map_jobs().Step();
+    }
+    ASSERT_EQ(node.Latest().phase, rebalance::JobPhase::kSettle);
+    fixture.Turn(lane, reader, words(each.read));
+    turns();
+    EXPECT_EQ(fixture.Take(reader, lane), "") << n << ": before its record is durable";
+    EXPECT_EQ(fixture.Rest(reader, lane), each.shown) << n;
   }
 }
 

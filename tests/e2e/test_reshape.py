@@ -135,11 +135,12 @@ def test_what_cannot_be_is_said(wire, words, why):
 def test_one_hot_key_is_not_split(wire):
     """Goal: a split that helps nobody is refused, and it is said what would help."""
     stop = threading.Event()
+    writes = [("INCR", "likes:77")] * 180 + [("INCR", f"likes:{n}") for n in range(0, 4000, 200)]
 
     def load():
         with Wire(wire.server.port) as busy:
             while not stop.is_set():
-                for _ in busy.pipeline([("INCR", "likes:77")] * 200):
+                for _ in busy.pipeline(writes):
                     pass
 
     thread = threading.Thread(target=load)
