@@ -162,8 +162,8 @@ TEST_F(JobsTest, EndInTheMapThatWasAskedFor) {
   EXPECT_EQ(hands_.now->map->retired().size(), 4u);
 }
 
-// Goal:   what happened is compared with what was asked for, once and at the end; a job whose change
-//         is not what the node serves by has failed, one that could not look has not.
+// Goal:   what happened is compared with what was asked for, once and at the end; a job whose
+//         change is not what the node serves by has failed, one that could not look has not.
 TEST_F(JobsTest, VerifyWhatHappened) {
   struct Case {
     std::optional<Code> differs;

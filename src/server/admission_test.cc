@@ -262,8 +262,8 @@ TEST(Turns, ServeEveryoneAPiece) {
   EXPECT_LE(greedys, 10 * order.size()) << "its share of the time, not its share of the commands";
 }
 
-// Goal:   who has more than one read brings is read again, a piece a turn, though nobody says so, and
-//         not after a read that brought all.
+// Goal:   who has more than one read brings is read again, a piece a turn, though nobody says so,
+//         and not after a read that brought all.
 // Method: clients that are ready once and need some reads, each another number.
 TEST(Turns, ReadOnUntilAllHasCome) {
   NodeFixture node({.config = kKeyspaces});

@@ -47,8 +47,11 @@ def write_all(server):
             assert set(wire.pipeline([("SET", f"k{n}", value(n)) for n in numbers])) == {b"OK"}
             wire.call("SLUICE", "ONCE", f"t{first}", "INCR", "counter")
 
+    first_segment = server.data / "log" / f"{1:016}.seg"
+
     def quiet():
-        """A run is stored, and the last group has its witness: now nothing may be cut."""
+        """A run is stored and what it made needless of the log is gone, and the last group has its
+        witness: now nothing may be cut."""
         page = server.http("/metrics")[1]
         seen = {
             name: float(number)
@@ -56,7 +59,7 @@ def write_all(server):
         }
         return seen["sluice_store_run_bytes_total"] > 0 and any(
             "witness" in name and number > 0 for name, number in seen.items()
-        ) and seen["sluice_log_pending_bytes"] == 0
+        ) and seen["sluice_log_pending_bytes"] == 0 and not first_segment.exists()
 
     wait_for(quiet, 20, "a stored run, and a witness behind the last group")
 

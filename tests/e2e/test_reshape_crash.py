@@ -1,9 +1,9 @@
 """kill -9 in the middle of every kind of job about shards, on a real server under load.
 
 Goal:   the map is the one from before the job or the one after it, whole; nothing acknowledged is
-        lost or doubled, under once tokens too, and projections, into files and into PostgreSQL, have
-        what the keys are; nothing of the job is left behind; and who asks for the same again learns
-        what became of it.
+        lost or doubled, under once tokens too, and projections into files and into PostgreSQL have
+        what the keys are; nothing of the job is left behind; and who asks for the same again
+        learns what became of it.
 Method: one range is split, moved, merged over two lanes, split and merged on one lane, again and
         again; each of these jobs is killed at one more part of the time that it takes undisturbed.
         The simulator does the same at each single step (src/sim/errand_test.cc).

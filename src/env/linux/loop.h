@@ -4,10 +4,10 @@
 //   Notify()  ends the sleep of the lane, from any thread; costs no system call while it is awake.
 //
 // A turn of a lane: Poll, look at every queue, work, write replies. Poll(0) never sleeps.
-// A socket is reported while its state lasts, or only for news (Report). With news the caller knows
-// who has more: it keeps a list of those that it has not read to the end, and whom it leaves unread,
-// for whatever reason, costs nothing. Reports of a state that lasts cost each Poll a look at every
-// socket that waits, a tenth of a lane's time when a thousand clients do.
+// A socket is reported while its state lasts, or only for news (Report). With news the caller keeps
+// a list of those that it has not read to the end, and whom it leaves unread, for whatever reason,
+// costs nothing. Reports of a state that lasts cost each Poll a look at every socket that waits, a
+// tenth of a lane's time when a thousand clients do.
 //
 // Borrows:  the descriptors; Remove one before closing it.
 // Threads:  the lane's own; Notify and wakeup() from any.
@@ -30,9 +30,9 @@ enum class Interest : uint8_t { kNone = 0, kRead = 1, kWrite = 2, kReadWrite = 3
 
 enum class Report : uint8_t {
   kState,  // at each Poll, while it lasts
-  kNews,   // once for whatever came, or has room again, since the Poll before. What is left of it is
-           // the caller's to remember: there is more to read while a read brings all that was asked
-           // for, and after `ended` until the end has been read
+  kNews,   // once for whatever came, or has room again, since the Poll before. What is left of it
+           // is the caller's to remember: there is more to read while a read brings all that was
+           // asked for, and after `ended` until the end has been read
 };
 
 struct Ready {
