@@ -6,6 +6,8 @@
 // Threads:  any.
 #pragma once
 
+#include <malloc.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -14,11 +16,18 @@
 
 namespace {
 
-std::atomic<uint64_t> allocations{0};
+std::atomic<uint64_t> allocations{0}, bytes{0};
 
 void* Allocate(size_t size) noexcept {
   ++allocations;
-  return std::malloc(size);
+  void* memory = std::malloc(size);
+  bytes += malloc_usable_size(memory);
+  return memory;
+}
+
+void Free(void* memory) noexcept {
+  bytes -= malloc_usable_size(memory);
+  std::free(memory);
 }
 
 void* AllocateOrThrow(size_t size) {
@@ -41,22 +50,25 @@ void* operator new[](size_t size, const std::nothrow_t&) noexcept {
   return Allocate(size);
 }
 void operator delete(void* memory) noexcept {
-  std::free(memory);
+  Free(memory);
 }
 void operator delete[](void* memory) noexcept {
-  std::free(memory);
+  Free(memory);
 }
 void operator delete(void* memory, size_t) noexcept {
-  std::free(memory);
+  Free(memory);
 }
 void operator delete[](void* memory, size_t) noexcept {
-  std::free(memory);
+  Free(memory);
 }
 
 namespace sluice {
 
 uint64_t Allocations() {
   return allocations;
+}
+uint64_t AllocatedBytes() {
+  return bytes;
 }
 
 }  // namespace sluice

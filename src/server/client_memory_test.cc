@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/allocations_test.h"
 #include "server/node_fixture.h"
 
 namespace sluice::server {
@@ -107,6 +108,31 @@ TEST(ClientMemory, WhatCameRunsLater) {
   EXPECT_EQ(node.Take(id), "");
   memory.Hold(0, &told);
   EXPECT_EQ(node.Rest(id), ":1\r\n:2\r\n");
+}
+
+// Goal:   memory that is not counted as a client's is not held for it either: neither behind a large
+//         command, when the next has come in part, nor before the rest of a large reply.
+// Method: commands and replies of growing sizes, all but a little of them gone; what the process has
+//         allocated since.
+TEST(ClientMemory, HoldsNoMoreThanIsCounted) {
+  constexpr size_t kSlack = 128 << 10;
+  for (const size_t size : {200'000u, 1'000'000u, 8'000'000u}) {
+    for (const bool input : {true, false}) {
+      NodeFixture node;
+      const uint64_t id = node.Connect();
+      const std::string large = Request({"ECHO", std::string(size, 'x')});
+      const std::string half = large.substr(large.size() / 2) + (input ? "*2\r\n$4\r\nEC" : "");
+      node.Ask(id, Request({"PING"}));
+      const uint64_t before = AllocatedBytes();
+      node.Turn(0, id, std::string_view(large).substr(0, large.size() / 2));
+      node.Turn(0, id, half);
+      const size_t reply = node.connections().Output(id, node.committer().durable()).size();
+      ASSERT_GT(reply, size);
+      node.connections().Sent(id, reply - (input ? 0 : 100));
+      EXPECT_LT(node.context().client_memory.used(), kSlack);
+      EXPECT_LT(AllocatedBytes() - before, kSlack) << size << (input ? " came" : " left");
+    }
+  }
 }
 
 }  // namespace

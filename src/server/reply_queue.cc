@@ -224,6 +224,7 @@ void ReplyQueue::Compact() {
     Clear(out_, kOutKept);
   } else if (begin_ >= kCompactBytes && begin_ >= out_.size() / 2) {
     out_.erase(0, begin_);
+    out_.shrink_to_fit();  // what held_bytes no longer counts is not to be kept either
     passed_ += begin_;
     begin_ = 0;
   }

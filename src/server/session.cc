@@ -118,6 +118,8 @@ void Session::Resume() {
   } else if (in_at_ >= in_.size() / 2) {
     in_.erase(0, in_at_);
     in_at_ = 0;
+    // What held_bytes no longer counts is not to be kept either.
+    if (in_.capacity() > kInputKept) in_.shrink_to_fit();
   }
 }
 

@@ -47,6 +47,8 @@ KINDS = {
     "announced bytes": lambda n: endless(
         b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$536870000\r\n", b"x" * 65536),
     "half commands": lambda n: iter([encode(("SET", f"half:{n}", b"x" * (4 * MIB)))[:-2]]),
+    "half commands behind large ones": lambda n: iter([
+        encode(("ECHO", b"x" * (4 * MIB))) + encode(("GET", "x" * 40))[:-2]]),
     "many keys": lambda n: endless(b"*900001\r\n$3\r\nDEL\r\n", b"$8\r\nsome:key\r\n" * 500),
     "long lines": lambda n: endless(b"SET k ", b"x" * 65536),
     "replies not taken": lambda n: endless(b"", encode(("GET", "big")) * 100),
