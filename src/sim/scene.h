@@ -54,10 +54,14 @@ class Scene {
 
   // --- Time. ---
   uint64_t NextEvent() { return ++events_; }  // orders what clients send and hear
-  // Once a step: the clocks are looked at.
+  // Looks at the clock. Once a step, since it may go back.
   void Observe() { wall_most_ms_ = std::max(wall_most_ms_, world.clock.WallMs()); }
-  // No lane's log time lies beyond; each start takes it on by a millisecond at most.
-  uint64_t log_most_ms() const { return wall_most_ms_ + starts + 1; }
+  // No lane's log time lies beyond; each start takes it on by a millisecond at most. A call to the
+  // disk takes its time within a step.
+  uint64_t log_most_ms() {
+    Observe();
+    return wall_most_ms_ + starts + 1;
+  }
   uint64_t starts = 0;
   uint64_t rings = 0;        // workloads of that kind, which may stand in a scenario more than once
   uint64_t clock_jumps = 0;  // of the wall clock
