@@ -2,9 +2,24 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace sluice::admit {
+namespace {
+
+constexpr std::string_view kNever = " writes in one command can never pass ";
+constexpr std::string_view kOf = " of ", kWhoseBurst = ", whose burst is ";
+
+// Takes off the front what is before `end`, and `end` itself; all of it where there is none.
+std::string_view TakeUntil(std::string_view& text, std::string_view end) {
+  const std::string_view front = text.substr(0, text.find(end));
+  text.remove_prefix(std::min(text.size(), front.size() + end.size()));
+  return front;
+}
+
+}  // namespace
 
 std::string_view NameOf(model::Priority priority) {
   switch (priority) {
@@ -28,6 +43,27 @@ std::string Throttled(std::string_view reason, std::string_view scope, uint64_t 
 std::string Overloaded(std::string_view reason, model::Priority priority, uint64_t retry_ms) {
   return fmt::format("OVERLOADED reason={} class={} retry_ms={} applied=no", reason,
                      NameOf(priority), retry_ms);
+}
+
+std::string NeverPasses(uint64_t writes, std::string_view reason, std::string_view scope,
+                        uint64_t burst) {
+  return fmt::format("ERR {}{}{}{}{}{}{}; nothing was applied", writes, kNever, reason, kOf, scope,
+                     kWhoseBurst, burst);
+}
+
+std::string WordsOf(std::string_view refusal) {
+  for (const std::string_view first : {"THROTTLED ", "OVERLOADED "}) {
+    if (refusal.starts_with(first)) return std::string(refusal.substr(first.size()));
+  }
+  if (refusal == kLogDiskFull) return "reason=log_disk applied=no";
+  if (refusal == kStoreDiskFull) return "reason=store_disk applied=no";
+  if (refusal == kDiskNearlyFull) return "reason=disk applied=no";
+  if (!refusal.starts_with("ERR ") || refusal.find(kNever) == std::string_view::npos) return {};
+  refusal.remove_prefix(4);
+  const std::string_view writes = TakeUntil(refusal, kNever), reason = TakeUntil(refusal, kOf),
+                         scope = TakeUntil(refusal, kWhoseBurst), burst = TakeUntil(refusal, ";");
+  return fmt::format("reason={} scope={} writes={} burst={} applied=no", reason, scope, writes,
+                     burst);
 }
 
 std::string Shown(std::string_view bytes) {

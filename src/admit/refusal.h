@@ -2,6 +2,8 @@
 //
 //   THROTTLED reason=… scope=… retry_ms=… applied=no    a limit; the reason is the setting's name
 //   OVERLOADED reason=… class=… retry_ms=… applied=no   there is not enough for all
+//   ERR … can never pass … of …, whose burst is …       a limit; coming again is no use
+//   NOSPACE …                                           a disk is full, or nearly
 //
 // Texts are without the dash, as resp::Reply::Error takes them.
 //
@@ -21,6 +23,18 @@ std::string_view NameOf(model::Priority priority);  // "critical"
 // `scope` is one word: see Shown.
 std::string Throttled(std::string_view reason, std::string_view scope, uint64_t retry_ms);
 std::string Overloaded(std::string_view reason, model::Priority priority, uint64_t retry_ms);
+std::string NeverPasses(uint64_t writes, std::string_view reason, std::string_view scope,
+                        uint64_t burst);
+inline constexpr std::string_view kLogDiskFull =
+    "NOSPACE the disk of the log is full; nothing was applied; reads go on";
+inline constexpr std::string_view kStoreDiskFull =
+    "NOSPACE the disk of the store is full; nothing was applied; reads go on";
+inline constexpr std::string_view kDiskNearlyFull =
+    "NOSPACE the disk is nearly full: what is left is kept for recovery and for what deletes; "
+    "nothing was applied; reads go on";
+
+// "reason=… scope=… …" of any of them; empty: it is another error.
+std::string WordsOf(std::string_view refusal);
 
 inline constexpr size_t kShownBytesMax = 64;  // of a client's bytes in a scope
 

@@ -27,6 +27,24 @@ TEST(Refusal, HasItsForm) {
   EXPECT_TRUE(Refusal{}.none());
 }
 
+// Goal:   what a refusal says is read out of each kind, and of no other error.
+// Method: texts as they are made, and errors that look like them.
+TEST(Refusal, HasItsWords) {
+  EXPECT_EQ(WordsOf(Throttled("limit", "likes", 20)),
+            "reason=limit scope=likes retry_ms=20 applied=no");
+  EXPECT_EQ(WordsOf(Overloaded("store", model::Priority::kLow, 7)),
+            "reason=store class=low retry_ms=7 applied=no");
+  EXPECT_EQ(WordsOf(NeverPasses(6, "limit_by", "likes/post:x;y", 5)),
+            "reason=limit_by scope=likes/post:x;y writes=6 burst=5 applied=no");
+  EXPECT_EQ(WordsOf(kLogDiskFull), "reason=log_disk applied=no");
+  EXPECT_EQ(WordsOf(kStoreDiskFull), "reason=store_disk applied=no");
+  EXPECT_EQ(WordsOf(kDiskNearlyFull), "reason=disk applied=no");
+  for (const std::string_view other : {"", "ERR syntax error", "THROTTLED", "NOSPACE ", "WRONGTYPE",
+                                       "OUTCOMEUNKNOWN the log failed"}) {
+    EXPECT_EQ(WordsOf(other), "") << other;
+  }
+}
+
 // Goal:   whatever bytes a client chose, what is shown of them is one word, and not longer than its
 //         bound.
 // Method: drawn bytes of drawn lengths.

@@ -9,17 +9,10 @@ namespace {
 // While the disk is low, what deletes goes to the store each second: only there it makes room.
 constexpr uint64_t kTidyTicks = 10;
 
-constexpr admit::Refusal kLogFull = {
-    .text = "NOSPACE the disk of the log is full; nothing was applied; reads go on", .reason = {}};
-constexpr admit::Refusal kStoreFull = {
-    .text = "NOSPACE the disk of the store is full; nothing was applied; reads go on",
-    .reason = {}};
+constexpr admit::Refusal kLogFull = {.text = admit::kLogDiskFull, .reason = {}};
+constexpr admit::Refusal kStoreFull = {.text = admit::kStoreDiskFull, .reason = {}};
 constexpr admit::Refusal kDiskLow = {
-    .text =
-        "NOSPACE the disk is nearly full: what is left is kept for recovery and for what "
-        "deletes; nothing was applied; reads go on",
-    .reason = {},
-    .only_growth = true};
+    .text = admit::kDiskNearlyFull, .reason = {}, .only_growth = true};
 constexpr admit::Refusal kProjectionsFull = {.text = {}, .reason = "projection", .retry_ms = 1000};
 constexpr admit::Refusal kLogStuck = {.text = {}, .reason = "log", .retry_ms = 1000};
 constexpr admit::Refusal kStoreRefuses = {.text = {}, .reason = "store", .retry_ms = 1000};

@@ -49,10 +49,7 @@ bool LimitGate::Pass(admit::Limits& limits, const Asker& asker, bool once) {
   if (const auto& refused = verdict.refused) {
     const std::string_view reason = admit::NameOf(refused->limit);
     refusal_ = refused->burst > 0
-                   ? fmt::format(
-                         "ERR {} writes in one command can never pass {} of {}, whose burst "
-                         "is {}; nothing was applied",
-                         refused->writes, reason, ScopeOf(*refused), refused->burst)
+                   ? admit::NeverPasses(refused->writes, reason, ScopeOf(*refused), refused->burst)
                    : admit::Throttled(reason, ScopeOf(*refused), refused->wait_ms);
   }
   keys_.clear();

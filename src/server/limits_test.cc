@@ -316,6 +316,33 @@ TEST(LimitsOfASession, WhyTellsWhatRefused) {
   EXPECT_EQ(node.Ask(id, why), "*0\r\n");
 }
 
+// Goal:   SLUICE WHY knows the refusals that name no time to come again: what can never pass, as
+//         one entry however many writes it has, and no room on the disk.
+// Method: MSETs of several sizes past the burst, then a write while the disk is low.
+TEST(LimitsOfASession, WhyTellsWhatWillNotPass) {
+  for (const size_t lanes : {1, 3}) {
+    NodeFixture node(Options(lanes));
+    const uint64_t id = node.Connect();
+    const auto sets = [](int keys) {
+      std::string bytes = fmt::format("*{}\r\n$4\r\nMSET\r\n", 2 * keys + 1);
+      for (int i = 0; i < keys; ++i) bytes += fmt::format("$9\r\nlikes:{}:u\r\n$1\r\nv\r\n", i);
+      return bytes;
+    };
+    for (const int keys : {6, 7, 8}) {
+      EXPECT_THAT(node.Ask(id, sets(keys)), HasSubstr("can never pass limit of likes")) << keys;
+    }
+    node.node().disk_low = true;
+    EXPECT_THAT(node.Ask(id, Request({"SET", "plain:1", "v"})), StartsWith("-NOSPACE "));
+    const std::string why = node.Ask(id, Request({"SLUICE", "WHY"}));
+    EXPECT_EQ(Count(why, "outcome\r\n$7\r\nrefused"), 2u) << why;
+    EXPECT_THAT(why, HasSubstr("command\r\n$3\r\nset\r\n$5\r\ntimes\r\n:1\r\n"));
+    EXPECT_THAT(why, HasSubstr("reason\r\n$4\r\ndisk\r\n$7\r\napplied\r\n$2\r\nno\r\n"));
+    EXPECT_THAT(why, HasSubstr("command\r\n$4\r\nmset\r\n$5\r\ntimes\r\n:3\r\n"));
+    EXPECT_THAT(why, testing::EndsWith("scope\r\n$5\r\nlikes\r\n$6\r\nwrites\r\n$1\r\n8\r\n$5\r\n"
+                                       "burst\r\n$1\r\n5\r\n$7\r\napplied\r\n$2\r\nno\r\n"));
+  }
+}
+
 // Goal:   whatever is noted, in whatever order, the entries stay within their bound and the newest
 //         are there.
 // Method: drawn causes against a list that is searched from its end.

@@ -9,9 +9,10 @@
 namespace sluice::server {
 namespace {
 
-// What two refusals for one cause have in common: all but how long it takes.
+// What two refusals for one cause have in common: all but how many writes there were and how long
+// it takes.
 std::string_view CauseOf(std::string_view words) {
-  return words.substr(0, words.find(" retry_ms="));
+  return words.substr(0, std::min(words.find(" retry_ms="), words.find(" writes=")));
 }
 
 // Calls `visit` with each "name=value".
@@ -28,12 +29,8 @@ void ForEachWord(std::string_view words, Visit visit) {
 }  // namespace
 
 void Why::Refused(std::string_view error, std::string_view command, uint64_t now_us) {
-  for (const std::string_view first : {"THROTTLED ", "OVERLOADED "}) {
-    if (!error.starts_with(first)) continue;
-    error.remove_prefix(first.size());
-    Note("refused", error.substr(0, error.find('\r')), command, now_us);
-    return;
-  }
+  const std::string words = admit::WordsOf(error.substr(0, error.find('\r')));
+  if (!words.empty()) Note("refused", words, command, now_us);
 }
 
 void Why::Observed(std::string_view words, std::string_view command, uint64_t now_us) {

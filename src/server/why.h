@@ -21,8 +21,7 @@ class Why {
  public:
   static constexpr size_t kEntries = 16;
 
-  // The error that a command was answered with, without the dash: noted if it is THROTTLED or
-  // OVERLOADED.
+  // The error that a command was answered with, without the dash: noted if it is a refusal.
   void Refused(std::string_view error, std::string_view command, uint64_t now_us);
   // A limit that only observes would have refused the command: "reason=… scope=… …".
   void Observed(std::string_view words, std::string_view command, uint64_t now_us);
