@@ -56,13 +56,22 @@ PgResult<void> PgLedger::MakeTable(PgConnection& connection, const std::string& 
   PgResult<PgRows> made = connection.Ask(create);
   if (made.has_value()) return {};
   PgFault fault = std::move(made).error();
-  // Somebody else made it in this moment, or the right to do so is missing.
+  // Somebody who does not wait made it in this moment, or the right to do so is missing.
   if (fault.kind == PgFault::Kind::kRefused) fault.kind = PgFault::Kind::kRace;
   fault.message = fmt::format("{} cannot be made: {}", path, fault.message);
   return Fault(std::move(fault));
 }
 
 PgResult<void> PgLedger::MakeTables(PgConnection& connection) const {
+  SLUICE_PG_ASSIGN(const PgRows there,
+                   connection.Ask("SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT "
+                                  "NULL AND to_regclass($3) IS NOT NULL",
+                                  {projections_, positions_, letters_}));
+  if (there.rows.front()[0] == "t") return {};
+  // IF NOT EXISTS does not keep two that make a table in one moment apart: one of them fails.
+  // Projections of a new database all begin in one moment.
+  SLUICE_PG_TRY(
+      connection.Ask("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", {projections_}));
   SLUICE_PG_TRY(MakeTable(connection, projections_,
                           fmt::format("CREATE TABLE IF NOT EXISTS {} (projection text PRIMARY KEY, "
                                       "target text NOT NULL UNIQUE, relation regclass NOT NULL, "

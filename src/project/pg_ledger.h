@@ -38,7 +38,8 @@ class PgLedger {
  public:
   PgLedger(const PgTable& table, std::string projection);
 
-  // Makes the tables that are missing, in the transaction that is open.
+  // Makes the tables that are missing, in the transaction that is open. Where some are, waits for
+  // whoever makes them.
   PgResult<void> MakeTables(PgConnection& connection) const;
   // Locks the owner's row, as LockEpoch does: against each other, and not against rows that refer
   // to it. Nothing when there is none.
