@@ -243,6 +243,33 @@ TEST_F(Commands, ConfigShowsAndChanges) {
   EXPECT_THAT(Ask({"CONFIG", "SET", "maxclients", "0"}), HasSubstr("must be between"));
 }
 
+// Goal:   of several settings the one that is wrong is named, whatever its place, and names are of
+//         any case.
+// Method: a good value beside a bad one, in both orders; a setting whose name begins another's.
+TEST_F(Commands, ConfigSetNamesWhatIsWrong) {
+  const auto blamed = [](std::string_view name) {
+    return HasSubstr(fmt::format("(possibly related to argument '{}') - ", name));
+  };
+  EXPECT_THAT(Ask({"CONFIG", "SET", "log.group_delay", "5ms", "log.group_bytes", "abc"}),
+              blamed("log.group_bytes"));
+  EXPECT_THAT(Ask({"CONFIG", "SET", "log.group_bytes", "abc", "log.group_delay", "5ms"}),
+              blamed("log.group_bytes"));
+  constexpr std::string_view kLimit = "keyspace.default.limit",
+                             kMode = "keyspace.default.limit_mode";
+  EXPECT_THAT(Ask({"CONFIG", "SET", kLimit, "5/s", kMode, "x"}), blamed(kMode));
+  EXPECT_THAT(Ask({"CONFIG", "SET", kMode, "x", kLimit, "5/s"}), blamed(kMode));
+  EXPECT_THAT(Ask({"CONFIG", "SET", kMode, "observe", kLimit, "x"}), blamed(kLimit));
+  EXPECT_EQ(Ask({"CONFIG", "SET", "LOG.Group_Delay", "7ms", "KEYSPACE.Default.TTL", "9m"}),
+            "+OK\r\n");
+  EXPECT_EQ(Ask({"CONFIG", "GET", "log.group_delay"}),
+            "*2\r\n$15\r\nlog.group_delay\r\n$3\r\n7ms\r\n");
+  EXPECT_EQ(Ask({"CONFIG", "GET", "keyspace.default.ttl"}),
+            "*2\r\n$20\r\nkeyspace.default.ttl\r\n$2\r\n9m\r\n");
+  EXPECT_THAT(Ask({"CONFIG", "SET", "SERVER.MEMORY", "2GiB"}),
+              HasSubstr("takes effect at the next start"));
+  EXPECT_THAT(Ask({"CONFIG", "SET", "APPENDONLY", "no"}), HasSubstr("cannot be set"));
+}
+
 TEST_F(Commands, SlowlogKeepsTheLatest) {
   EXPECT_EQ(Ask({"CONFIG", "SET", "slowlog-log-slower-than", "0", "slowlog-max-len", "2"}),
             "+OK\r\n");

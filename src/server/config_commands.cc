@@ -75,26 +75,48 @@ std::string Failed(std::string_view name, std::string_view why) {
   return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why);
 }
 
-std::string_view RefusalOf(const config::Config& config, std::string_view name) {
-  const std::vector<ConfigItem> items = ConfigItems(config);
-  const auto found = std::find_if(items.begin(), items.end(), [&](const ConfigItem& item) {
-    return EqualFolded(item.name, name);
-  });
-  return found == items.end() ? std::string_view() : found->refusal;
+// Names are of any case, as in Redis; where two differ by it alone, the case decides.
+const ConfigItem* FindItem(std::span<const ConfigItem> items, std::string_view name) {
+  const std::string lower = Lower(name);
+  const ConfigItem* found = nullptr;
+  for (const ConfigItem& item : items) {
+    if (item.name == name) return &item;
+    if (!EqualFolded(item.name, lower)) continue;
+    if (found != nullptr) return nullptr;
+    found = &item;
+  }
+  return found;
+}
+
+// Of `values`, the setting that `why` names first: `why` speaks of all that would hold then.
+std::string_view BlamedBy(std::string_view why, std::span<const config::NewValue> values) {
+  std::string_view blamed = values.front().name;
+  size_t at = why.find(blamed);
+  for (const config::NewValue& value : values) {
+    const size_t found = why.find(value.name);
+    // One name may begin another.
+    const bool longer = found == at && value.name.size() > blamed.size();
+    if (found == std::string_view::npos || (found >= at && !longer)) continue;
+    blamed = value.name;
+    at = found;
+  }
+  return blamed;
 }
 
 // Sets Sluice's own settings, section.key: all of them, or none and returns the error.
 std::string SetOwn(Settings& settings, std::span<const config::NewValue> values) {
   if (values.empty()) return {};
-  const config::Config now = settings.Now();
-  for (const config::NewValue& value : values) {
-    const std::string_view refusal = RefusalOf(now, value.name);
-    if (!refusal.empty()) return Failed(value.name, refusal);
+  const std::vector<ConfigItem> items = ConfigItems(settings.Now());
+  std::vector<config::NewValue> named;
+  for (const auto& [name, value] : values) {
+    const ConfigItem* item = FindItem(items, name);
+    if (item != nullptr && !item->refusal.empty()) return Failed(name, item->refusal);
+    named.push_back({item == nullptr ? name : std::string_view(item->name), value});
   }
-  const Status set = settings.Set(values);
+  const Status set = settings.Set(named);
   if (set.ok()) return {};
   const std::string& why = set.error().message;
-  if (set.error().code != Code::kNotFound) return Failed(values.front().name, why);
+  if (set.error().code != Code::kNotFound) return Failed(BlamedBy(why, named), why);
   return fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", why);
 }
 
