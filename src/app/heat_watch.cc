@@ -78,7 +78,8 @@ void HeatWatch::LookAt(const model::Keyspace& keyspace, Watched& watched) {
               {"shard", shard.id.value},
               {"writes_per_second", static_cast<uint64_t>(skew->writes)},
               {"times_the_mean", fmt::format("{:.1f}", skew->times)},
-              {"what_helps", heat::WhatHelps(CutOf(keyspace.id, shard.begin, shard.end))}});
+              {"what_helps", heat::WhatHelps(CutOf(keyspace.id, shard.begin, shard.end),
+                                             layout.router->policy(keyspace.id).folds)}});
 }
 
 void HeatWatch::Gather(uint64_t now_us) {

@@ -72,13 +72,13 @@ LoadCut CutAmong(std::span<const Weighed> sorted, double all) {
 
 }  // namespace
 
-std::string WhatHelps(const std::optional<LoadCut>& cut) {
+std::string WhatHelps(const std::optional<LoadCut>& cut, bool folds) {
   if (!cut) return "SLUICE HOTKEYS names the keys that are written most";
   if (cut->one_key()) {
     return fmt::format(
-        "one key takes {} % of it, which no split parts: SLUICE HOTKEYS names it, folding its "
-        "writes or spreading it over several keys helps",
-        std::lround(100 * cut->share));
+        "one key takes {} % of it, which no split parts: SLUICE HOTKEYS names it, {}spreading it "
+        "over several keys helps",
+        std::lround(100 * cut->share), folds ? "" : "folding its writes or ");
   }
   if (cut->rising >= kRisingShare) {
     return "its keys grow with time, and the last part of any split has them all again: something "

@@ -59,7 +59,8 @@ struct LoadCut {
 };
 
 // Against a shard that has too much: no split parts one key, and none that time goes on with lasts.
-std::string WhatHelps(const std::optional<LoadCut>& cut);
+// `folds`: its keyspace folds the writes of hot keys already.
+std::string WhatHelps(const std::optional<LoadCut>& cut, bool folds);
 
 class Recent {
  public:

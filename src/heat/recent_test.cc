@@ -10,7 +10,9 @@
 namespace sluice::heat {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr model::KeyspaceId kOrders(1);
 constexpr uint64_t kStartS = 9'000;
@@ -155,10 +157,15 @@ TEST(Recent, TellsRisingTokens) {
   }
 }
 
-// Goal:   what is said to help does: no cut is praised that parts one key or that time outruns.
+// Goal:   what is said to help does: no cut is praised that parts one key or that time outruns, nor
+//         what is on already.
 // Method: every part of the load on one key, every part above what was; the cut is an even one.
 TEST(Recent, SayWhatHelps) {
-  EXPECT_THAT(WhatHelps(std::nullopt), HasSubstr("SLUICE HOTKEYS"));
+  EXPECT_THAT(WhatHelps(std::nullopt, false), HasSubstr("SLUICE HOTKEYS"));
+  LoadCut one;
+  one.share = 1;
+  EXPECT_THAT(WhatHelps(one, false), HasSubstr("folding its writes or spreading"));
+  EXPECT_THAT(WhatHelps(one, true), AllOf(HasSubstr("spreading"), Not(HasSubstr("folding"))));
   for (int percent = 0; percent <= 100; percent += 5) {
     LoadCut key;
     key.at = "m";
@@ -166,8 +173,9 @@ TEST(Recent, SayWhatHelps) {
     LoadCut tail = key;
     key.share = tail.rising = percent / 100.0;
     const bool parted = percent < 50;
-    EXPECT_THAT(WhatHelps(key), HasSubstr(parted ? "can be parted at 50 %" : "one key takes"));
-    EXPECT_THAT(WhatHelps(tail),
+    EXPECT_THAT(WhatHelps(key, false),
+                HasSubstr(parted ? "can be parted at 50 %" : "one key takes"));
+    EXPECT_THAT(WhatHelps(tail, false),
                 HasSubstr(parted ? "can be parted at 50 %" : "keys grow with time"));
   }
 }
