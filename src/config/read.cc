@@ -199,7 +199,13 @@ class SettingReader {
       to = fmt::format("{}", *node.value<double>());
       return;
     }
-    if (!node.is_string()) return Expected(node, path, "a string");
+    if (!node.is_string()) {
+      const bool limit = setting.name == "limit" || setting.name == "client_limit";
+      return Expected(node, path,
+                      limit ? "a rate in a string, like \"50000/s\", or \"none\" for no limit (who "
+                              "must not write is a user without the category write)"
+                            : "a string");
+    }
     to = node.as_string()->get();
   }
 
