@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/log_line.h"
-#include "config/quantity.h"
 
 namespace sluice::app {
 
@@ -25,7 +24,7 @@ void DiskWatch::Look() {
              now ? "writes are refused: the disk is nearly full, and the rest is kept for recovery "
                    "and for what deletes"
                  : "writes are taken again: there is room on the disk",
-             {{"free", config::FormatSize(*free)}, {"reserve", config::FormatSize(reserve)}});
+             {{"free_bytes", *free}, {"reserve_bytes", reserve}});
 }
 
 }  // namespace sluice::app
