@@ -4,8 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "cli/bench.h"
@@ -40,6 +43,7 @@ struct Options {
   BenchOptions bench;
   Address address;
   std::string url, svg;
+  std::optional<std::string> steps;
   int cpu = -1;
   bool json = false, print_config = false;
 };
@@ -73,14 +77,8 @@ void DescribeLoad(CLI::App& app, BenchOptions& bench) {
   app.add_option("--scale", bench.scale, "times the scenario's own rate")
       ->excludes(rate)
       ->check(CLI::Range(1e-6, kBenchScaleMax));
-  app.add_option("--steps", bench.steps,
-                 "as 0.5,1,2: the rate in steps, each as long as the others")
-      ->delimiter(',')
-      ->check(CLI::Range(0.0, kBenchScaleMax))
-      ->expected(1, static_cast<int>(kBenchStepsMax));
-  app.add_option("--seconds", bench.seconds, "how long")
-      ->check(CLI::Range(uint64_t{1}, kBenchSecondsMax))
-      ->capture_default_str();
+  app.add_option("--seconds", bench.seconds, "how long; 10, or 60 of burst, unless said")
+      ->check(CLI::Range(uint64_t{1}, kBenchSecondsMax));
   app.add_option("--connections", bench.connections, "how many, shared as the rate is")
       ->check(CLI::Range(size_t{1}, kBenchConnectionsMax))
       ->capture_default_str();
@@ -104,6 +102,8 @@ void DescribeLoad(CLI::App& app, BenchOptions& bench) {
 void Describe(CLI::App& app, Options& options) {
   app.footer(Help());
   DescribeLoad(app, options.bench);
+  app.add_option("--steps", options.steps,
+                 "as 0.5,1,2: the rate in steps, each as long as the others");
   app.add_option("--cpu", options.cpu, "runs on this processor only")
       ->check(CLI::Range(0, CPU_SETSIZE - 1));
   app.add_option("--host", options.address.host, "where the server is")->capture_default_str();
@@ -131,6 +131,15 @@ Status WriteFile(const std::string& path, const std::string& text) {
   file.close();
   if (file) return Ok();
   return Fail(Code::kIo, fmt::format("{}: cannot be written", path));
+}
+
+// That it can be written, before a run is spent on it. What is there stays as it is.
+Status CheckFile(const std::string& path) {
+  std::error_code error;
+  const bool was_there = std::filesystem::exists(path, error);
+  const bool good = std::ofstream(path, std::ios::binary | std::ios::app).good();
+  if (good && !was_there) std::filesystem::remove(path, error);
+  return good ? Ok() : Fail(Code::kIo, fmt::format("{}: cannot be written", path));
 }
 
 Result<bool> Measure(const Options& options, const BenchPlan& plan) {
@@ -164,6 +173,20 @@ Result<bool> Measure(const Options& options, const BenchPlan& plan) {
   return good;
 }
 
+// What the command line asks for; its address is looked up.
+Result<BenchPlan> Prepare(Options& options) {
+  if (options.steps.has_value()) {
+    SLUICE_ASSIGN(options.bench.steps, ParseBenchSteps(*options.steps));
+  }
+  SLUICE_ASSIGN(BenchPlan plan, MakeBenchPlan(options.bench));
+  if (!options.url.empty()) {
+    SLUICE_ASSIGN(options.address, ParseUrl(options.url));
+  }
+  if (!options.svg.empty()) SLUICE_TRY(CheckFile(options.svg));
+  if (options.cpu >= 0) SLUICE_TRY(Pin(options.cpu));
+  return plan;
+}
+
 int PrintConfig(const std::string& name) {
   const BenchScenario* const scenario = FindBenchScenario(name);
   if (scenario == nullptr) return Complain("--print-config needs a scenario", kWrongUsage);
@@ -186,17 +209,9 @@ int BenchMain(int argc, const char* const* argv) {
     return app.exit(error) == 0 ? kDone : kWrongUsage;
   }
   if (options.print_config) return PrintConfig(options.bench.scenario);
-  const Result<BenchPlan> plan = MakeBenchPlan(options.bench);
+  const Result<BenchPlan> plan = Prepare(options);
   if (!plan.has_value()) return Complain(plan.error().message, kWrongUsage);
-  if (!options.url.empty()) {
-    Result<Address> address = ParseUrl(options.url);
-    if (!address.has_value()) return Complain(address.error().message, kWrongUsage);
-    options.address = std::move(*address);
-  }
-  if (options.cpu >= 0) {
-    const Status pinned = Pin(options.cpu);
-    if (!pinned.ok()) return Complain(pinned.error().message, kWrongUsage);
-  }
+  if (!plan->note.empty()) fmt::print(stderr, "sluice bench: {}\n", plan->note);
   TakeStopSignals();
   const Result<bool> good = Measure(options, *plan);
   if (!good.has_value()) {

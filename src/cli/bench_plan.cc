@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/number.h"
 #include "cli/bench_scenarios.h"
 
 namespace sluice::cli {
@@ -28,10 +29,11 @@ Result<std::vector<BenchCommand>> Commands(std::span<const std::string_view> tex
   return commands;
 }
 
-std::vector<BenchPhase> Phases(const BenchOptions& options, bool bursts, double rate) {
-  if (bursts) return BenchBursts(rate, options.seconds);
+std::vector<BenchPhase> Phases(const BenchOptions& options, bool bursts, uint64_t seconds,
+                               double rate) {
+  if (bursts) return BenchBursts(rate, seconds);
   std::vector<BenchPhase> phases;
-  const uint64_t run_us = options.seconds * kSecondUs;
+  const uint64_t run_us = seconds * kSecondUs;
   for (const double step : options.steps) {
     phases.push_back({.us = run_us / options.steps.size(), .rate = step * rate});
   }
@@ -64,7 +66,7 @@ Status AddStream(const BenchOptions& options, const BenchScenario& scenario,
   if (stream.keys.count == 0) stream.keys.count = options.keys.value_or(scenario.keys);
   stream.keys.celebrities = std::min(stream.keys.celebrities, stream.keys.count);
   stream.rate = static_cast<double>(plan->rate * spec.weight) / static_cast<double>(weights);
-  stream.phases = Phases(options, scenario.bursts, stream.rate);
+  stream.phases = Phases(options, scenario.bursts, plan->seconds, stream.rate);
   const double connections = std::round(static_cast<double>(options.connections * spec.lines) /
                                         static_cast<double>(lines));
   stream.connections = std::max<size_t>(1, static_cast<size_t>(connections));
@@ -73,11 +75,40 @@ Status AddStream(const BenchOptions& options, const BenchScenario& scenario,
   return Ok();
 }
 
+bool SendsNothing(const BenchPlan& plan) {
+  return std::all_of(plan.streams.begin(), plan.streams.end(), [](const BenchStream& stream) {
+    return BenchSchedule(0, stream.phases).total() == 0;
+  });
+}
+
 }  // namespace
+
+Result<std::vector<double>> ParseBenchSteps(std::string_view text) {
+  std::vector<double> steps;
+  for (size_t at = 0; at <= text.size(); ++at) {
+    const std::string_view word = text.substr(at, text.find(',', at) - at);
+    long double step = 0;
+    if (!ParseLongDouble(word, &step) || !(step >= 0 && step <= kBenchScaleMax)) {
+      return Fail(Code::kInvalid, fmt::format("--steps {}: \"{}\" is no number from 0 to {}", text,
+                                              word, kBenchScaleMax));
+    }
+    steps.push_back(static_cast<double>(step));
+    at += word.size();
+  }
+  if (steps.size() > kBenchStepsMax) {
+    return Fail(Code::kInvalid, fmt::format("--steps: at most {}", kBenchStepsMax));
+  }
+  return steps;
+}
 
 Result<BenchPlan> MakeBenchPlan(const BenchOptions& options) {
   if (options.scenario.empty() == options.commands.empty()) {
-    return Fail(Code::kInvalid, "name a scenario, or give commands with --do (see --help)");
+    return Fail(Code::kInvalid,
+                options.scenario.empty()
+                    ? "name a scenario, or give commands with --do (see --help)"
+                    : fmt::format("there are a scenario, '{}', and commands of --do: one of both "
+                                  "is what is sent (see --help)",
+                                  options.scenario));
   }
   const std::vector<std::string_view> own(options.commands.begin(), options.commands.end());
   const BenchStreamSpec own_stream{.name = "all", .commands = own};
@@ -94,19 +125,28 @@ Result<BenchPlan> MakeBenchPlan(const BenchOptions& options) {
     scenario = *found;
   }
   const double rate = static_cast<double>(options.rate.value_or(scenario.rate)) * options.scale;
-  BenchPlan plan{.name = options.commands.empty() ? options.scenario : options.commands.front(),
-                 .rate = static_cast<uint64_t>(std::llround(rate)),
-                 .own_rate = scenario.rate,
-                 .seconds = options.seconds,
-                 .pipeline = options.pipeline,
-                 .seed = options.seed,
-                 .sample_ms = options.sample_ms,
-                 .drain_us = kSecondUs * options.drain_seconds.value_or(
-                                             std::min(options.seconds, kBenchDrainSeconds)),
-                 .counts = options.commands.empty()};
+  const uint64_t seconds = options.seconds.value_or(scenario.seconds);
+  BenchPlan plan{
+      .name = options.commands.empty() ? options.scenario : options.commands.front(),
+      .rate = static_cast<uint64_t>(std::llround(rate)),
+      .own_rate = scenario.rate,
+      .seconds = seconds,
+      .pipeline = options.pipeline,
+      .seed = options.seed,
+      .sample_ms = options.sample_ms,
+      .drain_us = kSecondUs * options.drain_seconds.value_or(std::min(seconds, kBenchDrainSeconds)),
+      .counts = options.commands.empty()};
   SLUICE_TRY(Check(options, plan, scenario.bursts));
   for (const BenchStreamSpec& spec : scenario.streams) {
     SLUICE_TRY(AddStream(options, scenario, spec, &plan));
+  }
+  if (SendsNothing(plan)) {
+    return Fail(Code::kInvalid, "at this rate, and for so long, nothing would be sent");
+  }
+  constexpr uint64_t kQuiet = kBenchBurstEverySeconds - kBenchBurstSeconds;
+  if (scenario.bursts && seconds <= kQuiet) {
+    plan.note =
+        fmt::format("the first burst begins after {} s: there is none in {} s", kQuiet, seconds);
   }
   return plan;
 }

@@ -47,6 +47,7 @@ struct BenchPlan {
   uint64_t sample_ms = 1'000;
   uint64_t drain_us = 0;  // after the run, for what is due and did not go out yet
   bool counts = false;    // its counters are read before and after
+  std::string note = {};  // what whoever runs it may not expect
 };
 
 // The words of the command line.
@@ -56,7 +57,7 @@ struct BenchOptions {
   std::optional<uint64_t> rate = {};
   double scale = 1;
   std::vector<double> steps = {};  // times the rate, one after the other
-  uint64_t seconds = 10;
+  std::optional<uint64_t> seconds = {};
   size_t connections = 50;
   size_t pipeline = 1;
   std::optional<uint64_t> keys = {};
@@ -65,6 +66,10 @@ struct BenchOptions {
   uint64_t sample_ms = 1'000;
   std::optional<uint64_t> drain_seconds = {};
 };
+
+// "0.5,1,2".
+//   kInvalid  one of them is no number of times that there may be, or there are too many.
+Result<std::vector<double>> ParseBenchSteps(std::string_view text);
 
 //   kInvalid  there is no such plan; the message says why.
 Result<BenchPlan> MakeBenchPlan(const BenchOptions& options);

@@ -92,6 +92,35 @@ TEST(BenchPlan, MakesPhases) {
   EXPECT_EQ(RateAt(bursts.streams[0], 1), 10'000);
 }
 
+// Goal:   steps are all of those that were written, or are refused.
+// Method: a table.
+TEST(BenchPlan, ParsesSteps) {
+  EXPECT_EQ(ParseBenchSteps("0.5,1,3").value(), (std::vector<double>{0.5, 1, 3}));
+  EXPECT_EQ(ParseBenchSteps("0,1000").value(), (std::vector<double>{0, 1'000}));
+  std::string many = "1";
+  for (size_t i = 1; i < kBenchStepsMax; ++i) many += ",1";
+  EXPECT_EQ(ParseBenchSteps(many).value().size(), kBenchStepsMax);
+  for (const std::string& text :
+       {std::string(), std::string("1,,2"), std::string("1,"), std::string(",1"), std::string("x"),
+        std::string("1 2"), std::string("-1"), std::string("1001"), std::string("nan"),
+        many + ",1"}) {
+    const auto steps = ParseBenchSteps(text);
+    ASSERT_FALSE(steps.has_value()) << text;
+    EXPECT_EQ(steps.error().code, Code::kInvalid);
+  }
+}
+
+// Goal:   bursts are seen unless less was asked for, and then that is said.
+TEST(BenchPlan, Bursts) {
+  const BenchPlan usual = Plan({.scenario = "burst"});
+  EXPECT_EQ(usual.seconds, 60u);
+  EXPECT_EQ(usual.note, "");
+  EXPECT_EQ(Plan({.scenario = "burst", .seconds = 26}).note, "");
+  EXPECT_THAT(Plan({.scenario = "burst", .seconds = 25}).note, testing::HasSubstr("none in 25 s"));
+  EXPECT_EQ(Plan({.scenario = "set"}).seconds, 10u);
+  EXPECT_EQ(Plan({.scenario = "set"}).note, "");
+}
+
 // Goal:   what is still due goes out for as long as the run took, up to a bound, or as said.
 TEST(BenchPlan, Drains) {
   EXPECT_EQ(Plan({.scenario = "set", .seconds = 3}).drain_us, 3'000'000u);
@@ -122,7 +151,8 @@ TEST(BenchPlan, CountsWhatItIncrements) {
 TEST(BenchPlan, RefusesTheRest) {
   for (const auto& [options, reason] : std::vector<std::pair<BenchOptions, std::string>>{
            {{}, "name a scenario"},
-           {{.scenario = "set", .commands = {"PING"}}, "name a scenario"},
+           {{.scenario = "set", .commands = {"PING"}}, "a scenario, 'set', and commands of --do"},
+           {{.scenario = "set", .steps = {0}}, "nothing would be sent"},
            {{.scenario = "nosuch"}, "no scenario 'nosuch'"},
            {{.commands = {"GET {k}"}}, "none of {key}"},
            {{.scenario = "burst", .steps = {1, 2}}, "schedule of its own"},

@@ -85,11 +85,7 @@ constexpr Commands kLike = {"INCR like:{key}"};
 constexpr BenchStreamSpec kMixedStreams[] = {
     {.name = "critical", .priority = "critical", .weight = 1, .lines = 4, .commands = kOrders},
     {.name = "normal", .priority = "normal", .weight = 20, .commands = kSessions},
-    {.name = "low",
-     .priority = "low",
-     .weight = 9,
-     .commands = kLike,
-     .keys = {.exponent = 0.99}}};
+    {.name = "low", .priority = "low", .weight = 9, .commands = kLike, .keys = {.exponent = 0.99}}};
 constexpr std::string_view kMixedConfig = R"toml([keyspace.order]
 key = "order:{order_id}"
 priority = "critical"
@@ -115,8 +111,15 @@ constexpr BenchScenario kScenarios[] = {
      false, kChatConfig},
     {"iot", "readings of devices, kept and as the latest", kIotStreams, 10'000, 100'000, 32, false,
      kIotConfig},
-    {"burst", "values; 10 times the rate for 5 s of every 30 s", kSetStreams, 10'000, 1'000'000,
-     100, true},
+    {"burst",
+     "values; 10 times the rate for 5 s of every 30 s",
+     kSetStreams,
+     10'000,
+     1'000'000,
+     100,
+     true,
+     {},
+     60},
     {"mixed", "critical, normal and low on connections of their own", kMixedStreams, 10'000,
      100'000, 100, false, kMixedConfig},
 };

@@ -29,6 +29,7 @@ struct BenchScenario {
   size_t value_bytes;
   bool bursts = false;           // BenchBursts() instead of an even rate
   std::string_view config = {};  // the keyspaces that it is meant for
+  uint64_t seconds = 10;         // unless --seconds says otherwise
 };
 
 std::span<const BenchScenario> BenchScenarios();

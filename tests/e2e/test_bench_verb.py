@@ -230,9 +230,11 @@ def test_a_chart_is_drawn(sluice_bin, redis_server, tmp_path):
     lines = [each for each in drawing.iter() if each.get("class", "").startswith("line")]
     assert len(lines) == 4 + 4 * 3 + 1, "legend, four panels of three classes, what was due"
     assert "href" not in path.read_text() and "script" not in path.read_text()
+    redis_server.client().flushall()
     assert str(tmp_path) in bench(
         sluice_bin, "set", "--rate", 10, "--seconds", 1, "--port", redis_server.port, "--svg",
-        tmp_path / "no" / "such.svg", status=1).stderr
+        tmp_path / "no" / "such.svg", status=2).stderr
+    assert redis_server.client().dbsize() == 0, "nothing was sent for a chart that cannot be kept"
 
 
 def test_configurations_are_complete(sluice_bin, tmp_path):
@@ -262,7 +264,9 @@ def test_usage(sluice_bin, redis_server):
     """Goal: what cannot be meant exits with 2 and says why; a server that is not there, with 1."""
     for words, why in (
         ([], "name a scenario"),
-        (["set", "--do", "PING"], "name a scenario"),
+        (["set", "--do", "PING"], "a scenario, 'set', and commands of --do"),
+        (["set", "--steps", "1,,2"], '"" is no number from 0 to 1000'),
+        (["set", "--steps", "0"], "nothing would be sent"),
         (["nosuch"], "no scenario 'nosuch'"),
         (["--do", "GET {k}"], "none of {key}, {n}, {value}"),
         (["set", "--rate", "0"], "--rate"),
@@ -278,5 +282,6 @@ def test_usage(sluice_bin, redis_server):
         port = listener.getsockname()[1]
     assert str(port) in bench(sluice_bin, "set", "--port", port, status=1).stderr
     at = ["--url", f"redis://127.0.0.1:{redis_server.port}", "--rate", 100, "--seconds", 1]
+    assert "there is none in 1 s" in bench(sluice_bin, "burst", *at).stderr
     text = bench(sluice_bin, "set", *at).stdout
     assert "100 were due: 100 answered, 0 refused, 0 errors, 0 without a reply" in text
