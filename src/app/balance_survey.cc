@@ -29,7 +29,8 @@ rebalance::SurveyedKeyspace KeyspaceOf(const model::Keyspace& keyspace,
 }
 
 rebalance::Rates RatesOf(const heat::ShardHeat& heat) {
-  return {heat.second.load.writes, heat.minute.load.writes, heat.ten_minutes.load.writes};
+  return {heat.second.load.writes, heat.minute.load.writes, heat.ten_minutes.load.writes,
+          heat.busiest_minute};
 }
 
 // What the heat knows of a shard.

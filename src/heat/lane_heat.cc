@@ -131,7 +131,7 @@ ShardHeat LaneHeat::Of(size_t shard) const {
     return ShardHeat::Window{load, latencies.Percentile(0.5), latencies.Percentile(0.99)};
   };
   return {window(here.windows.second(), 0), window(here.windows.minute(), 1),
-          window(here.windows.ten_minutes(), 2)};
+          window(here.windows.ten_minutes(), 2), here.windows.busiest_minute()};
 }
 
 }  // namespace sluice::heat

@@ -44,6 +44,7 @@ struct ShardHeat {
     std::optional<uint64_t> p50_us, p99_us;  // of its writes, until they were durable
   };
   Window second, minute, ten_minutes;  // percentiles of "a second": of about five
+  double busiest_minute = 0;           // writes a second, of the ten
 };
 
 // What waits in one shard, told by each command that does.

@@ -2,7 +2,7 @@
 //
 // Buckets grow by a quarter octave, from 1 us to 64 s: a percentile is at most 25 % too high, and
 // never too low. The counts fade every second: what is told is of about as many seconds as were
-// asked for, and a single write is known for that long.
+// asked for, and all is forgotten after as many without a write.
 //
 // Owns:     104 counts.
 // Threads:  none; one caller at a time.
@@ -18,11 +18,15 @@ namespace sluice::heat {
 class Latencies {
  public:
   // Requires: seconds > 1.
-  explicit Latencies(float seconds) : kept_(1 - 1 / seconds) {}
+  explicit Latencies(float seconds) : seconds_(seconds) {}
 
-  void Add(uint64_t us) { ++counts_[BucketOf(us)]; }
+  void Add(uint64_t us) {
+    ++counts_[BucketOf(us)];
+    quiet_ = 0;
+  }
   void EndSecond() {
-    for (float& count : counts_) count *= kept_;
+    if (++quiet_ > seconds_) return counts_.fill(0);
+    for (float& count : counts_) count *= 1 - 1 / seconds_;
   }
   // The time that `part` of the writes took at most, in microseconds; none when nothing is known.
   // Requires: 0 < part <= 1.
@@ -34,7 +38,8 @@ class Latencies {
   static size_t BucketOf(uint64_t us);
   static uint64_t UpperUs(size_t bucket);
 
-  float kept_;  // of a count, each second
+  float seconds_;
+  float quiet_ = 0;  // seconds without a write
   std::array<float, kBuckets> counts_{};
 };
 

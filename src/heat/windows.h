@@ -52,6 +52,12 @@ class Windows {
   Load second() const { return second_; }
   Load minute() const { return Rate(minute_, kMinuteSlots, kMinuteSlotSeconds); }
   Load ten_minutes() const { return Rate(ten_, kTenSlots, kTenSlotSeconds); }
+  // Writes a second in the busiest of the ten minutes; the open one counts as if it were over.
+  double busiest_minute() const {
+    double most = 0;
+    for (const Load& slot : ten_) most = std::max(most, slot.writes);
+    return most / static_cast<double>(kTenSlotSeconds);
+  }
 
  private:
   static constexpr uint64_t kMinuteSlots = 12, kMinuteSlotSeconds = 5;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "base/prng.h"
@@ -34,6 +35,13 @@ TEST(Windows, AreMeansOfTheirSeconds) {
     EXPECT_EQ(windows.second().writes, writes);
     EXPECT_NEAR(windows.minute().writes, mean_of_last(55 + second % 5 + 1), 1e-6) << second;
     EXPECT_NEAR(windows.ten_minutes().writes, mean_of_last(540 + second % 60 + 1), 1e-6) << second;
+    const size_t open = second % 60 + 1;
+    double busiest = 60 * mean_of_last(open) * static_cast<double>(open) / 3'600;
+    for (size_t back = 1; back < 10 && open + 60 * back <= all.size(); ++back) {
+      const auto end = all.end() - static_cast<ptrdiff_t>(open + 60 * (back - 1));
+      busiest = std::max(busiest, std::accumulate(end - 60, end, 0.0) / 60);
+    }
+    EXPECT_NEAR(windows.busiest_minute(), busiest, 1e-6) << second;
     EXPECT_NEAR(windows.minute().cpu_us, 4 * windows.minute().writes, 1e-6);
     EXPECT_NEAR(windows.minute().queue_bytes, 6 * windows.minute().writes, 1e-6);
   }
@@ -61,12 +69,19 @@ TEST(Latencies, ArePercentilesAQuarterTooHighAtMost) {
   }
 }
 
+// Goal:   however many writes there were, what they took is known for as long as was asked for.
 TEST(Latencies, ForgetWithinSeconds) {
-  Latencies latencies(5);
-  for (int i = 0; i < 100; ++i) latencies.Add(1'000'000'000'000);
-  EXPECT_EQ(latencies.Percentile(1.0), uint64_t{1} << 26);
-  for (int i = 0; i < 40; ++i) latencies.EndSecond();
-  EXPECT_FALSE(latencies.Percentile(0.5).has_value());
+  for (const int writes : {1, 100, 1'000'000}) {
+    for (const int seconds : {5, 60, 600}) {
+      Latencies latencies(static_cast<float>(seconds));
+      for (int i = 0; i < writes; ++i) latencies.Add(1'000'000'000'000);
+      EXPECT_EQ(latencies.Percentile(1.0), uint64_t{1} << 26);
+      for (int i = 0; i < seconds; ++i) latencies.EndSecond();
+      EXPECT_TRUE(latencies.Percentile(0.5).has_value());
+      latencies.EndSecond();
+      EXPECT_FALSE(latencies.Percentile(0.5).has_value()) << writes << " " << seconds;
+    }
+  }
 }
 
 }  // namespace

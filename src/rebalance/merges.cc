@@ -19,7 +19,7 @@ constexpr double kSmallShare = 0.1;        // of an owner, for both together
 constexpr double kRoomMost = 0.4;          // an owner that is busier takes no shard for a merge
 
 double Most(const Rates& writes) {
-  return std::max({writes.second, writes.minute, writes.ten_minutes});
+  return std::max({writes.second, writes.minute, writes.ten_minutes, writes.busiest_minute});
 }
 
 // Whether the shard and the next are neighbours of one region and cold, whoever owns them.
@@ -60,8 +60,8 @@ void MoveTogether(Draft& draft, size_t at) {
 void MergePair(Draft& draft, size_t at) {
   const double writes = Most(draft.shard(at).writes) + Most(draft.shard(at + 1).writes);
   draft.Merge(at,
-              fmt::format("{} and {} took {} writes/s together at most in ten minutes; from {} on "
-                          "one is split",
+              fmt::format("{} and {} took {} writes/s together at most in any of ten minutes; from "
+                          "{} on one is split",
                           draft.NameOf(at), draft.shard(at + 1).id.value, Thousands(writes),
                           Thousands(draft.SplitFrom(at))),
               "one shard less to keep");

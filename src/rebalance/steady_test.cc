@@ -201,6 +201,8 @@ TEST(Balancer, MergesNothingBeforeItKnowsTenMinutes) {
   }
   survey.since_us = survey.now_us - 600 * kSecondUs;
   EXPECT_GT(merges(), 0);
+  for (SurveyedShard& shard : survey.shards) shard.writes.busiest_minute = 9'000;
+  EXPECT_EQ(merges(), 0) << "a burst within ten minutes is no cold";
 }
 
 // Goal:   a load that swings or trembles does not make shards wander.

@@ -38,6 +38,7 @@ struct SurveyedOwner {
 
 struct Rates {
   double second = 0, minute = 0, ten_minutes = 0;  // writes a second
+  double busiest_minute = 0;                       // of the ten
 };
 
 // Where a shard's load would be cut in two parts that are as even as can be.
