@@ -46,14 +46,17 @@ void Tell(const rebalance::JobReport& job) {
                     {"shards", shards},
                     {"reason", job.order.reason}});
   }
-  LogInfo("rebalance", "a job has ended",
+  const bool failed = job.state == rebalance::JobState::kFailed;
+  LogLine(failed ? LogLevel::kWarning : LogLevel::kInfo, "rebalance", "a job has ended",
           {{"job", job.id},
            {"kind", NameOf(job.order.kind)},
            {"shards", shards},
            {"state", NameOf(job.state)},
            {"made", made},
            {"error", job.error},
-           {"took_ms", job.ended_ms - job.asked_ms}});
+           {"verification", job.verification},
+           {"took_ms", job.ended_ms - job.asked_ms}},
+          __builtin_FILE(), __builtin_LINE());
 }
 
 }  // namespace

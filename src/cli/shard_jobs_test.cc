@@ -28,6 +28,15 @@ TEST(JobLine, TellsWhatMatters) {
   job["made"] = Json::array();
   job["error"] = "shard 5 is gone";
   EXPECT_THAT(JobLine(job), testing::EndsWith("failed · took 85 ms · shard 5 is gone"));
+  job["kind"] = "move";
+  job["shards"] = {4};
+  job["to"] = 1;
+  job["error"] = "";
+  job["verification"] = "two lanes";
+  job["reason"] = "asked for by app at 10.0.0.1:5";
+  EXPECT_EQ(JobLine(job),
+            "job 3 · move of shard 4 to lane 1 · failed · took 85 ms · verification: two lanes · "
+            "asked for by app at 10.0.0.1:5");
   EXPECT_EQ(JobLine(Json::object()), "job 0 ·  of shard  ·  ·  · 0 %");
 }
 

@@ -6,13 +6,13 @@
 //   gap      mean time between arrivals inside a group
 //   company  how often of late somebody came while a group had a window
 //   window   min(bound, target - beyond), if it is at least kPaysGaps gaps and half of the groups
-//            found company; else nothing, and the group is due at once. Once in kProbeEvery times its
-//            length a group gets a window all the same, of kProbeUsMost at most, and tells what both
-//            are now: but only while some come although others wait, as those do who do not wait
-//            for each other.
+//            found company; else nothing, and the group is due at once. Once in kProbeEvery times
+//            its length a group gets a window all the same, of kProbeUsMost at most, and tells what
+//            both are now: but only while some come although others wait, as those do who do not
+//            wait for each other.
 //   quiet    kQuietGaps gaps without an arrival end a window early: clients that wait for their
-//            replies send nothing more, however long they are waited for. What was waited in vain is
-//            no gap: few clients would be waited for longer each time.
+//            replies send nothing more, however long they are waited for. What was waited in vain
+//            is no gap: few clients would be waited for longer each time.
 //
 // Pure: all times are arguments, in monotonic microseconds. One user, the committer.
 #pragma once

@@ -16,6 +16,8 @@ constexpr std::string_view kUnchanged = "the topology could not be changed, and 
 constexpr std::string_view kUnknown =
     "which map the topology holds is not known until the next start; until then the lanes serve by "
     "the one that they have: ";
+constexpr std::string_view kStaysMoved =
+    "the second shard had been moved to the lane of the first, and stays there";
 constexpr std::string_view kDiffers =
     "it has happened, and what was read back is not what it made; the next start serves by what "
     "the topology holds";
@@ -109,7 +111,7 @@ uint64_t Jobs::Enter(Job& job, JobPhase phase) {
   Learn(job);
   job.committing = false;
   job.report.phase = phase;
-  job.report.percent = PercentOf(phase);
+  job.report.percent = std::max(job.report.percent, PercentOf(phase));
   job.report.waits_for.clear();
   job.report.state = JobState::kRunning;
   job.phase_us = clock_.MonotonicUs();
@@ -152,6 +154,9 @@ JobReport Jobs::Close(Job& job, JobState state, std::string error) {
   report.phase = JobPhase::kEnded;
   if (state == JobState::kDone) report.percent = 100;
   report.error = std::move(error);
+  if (state != JobState::kDone && job.moved_first) {
+    report.error += fmt::format("{}{}", report.error.empty() ? "" : "; ", kStaysMoved);
+  }
   report.waits_for.clear();
   report.ended_ms = clock_.WallMs();
   job.next = job.before = nullptr;
@@ -273,7 +278,7 @@ uint64_t Jobs::Settle(Job& job) {
   if (job.report.order.kind == JobKind::kMove) return Finish(job);
   {
     const std::lock_guard lock(mutex_);
-    job.moved = true;
+    job.moved = job.moved_first = true;
   }
   return Enter(job, JobPhase::kCommit);
 }

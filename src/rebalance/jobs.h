@@ -80,7 +80,7 @@ struct JobReport {
   uint32_t percent = 0;
   std::optional<uint64_t> eta_ms;       // none: nobody knows
   std::string waits_for;                // empty: for nothing
-  std::string error;                    // why it failed
+  std::string error;                    // why it failed, or what stays of one that was aborted
   std::string verification;             // of what happened: what was compared, or why it was not
   std::vector<model::ShardId> made;     // shards that it made
   uint64_t asked_ms = 0, ended_ms = 0;  // wall clock; 0: not yet
@@ -123,6 +123,7 @@ class Jobs {
     uint64_t stored_before = 0;
     model::LaneId from = {};  // of what changes lanes
     bool asked_store = false, moved = false;
+    bool moved_first = false;  // of two commits the first has happened
     bool committing = false;  // it cannot be paused any more
 
     // Of two commits the first is under way, or has been: a merge of shards of two lanes.

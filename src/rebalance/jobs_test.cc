@@ -250,7 +250,11 @@ TEST_F(JobsTest, AreAllOrNothingWhateverHappens) {
         const auto step = [&rig] { rig.OneStep(); };
         const std::string before = Shape(*hands.now->map);
         const uint64_t id = *jobs.Start(orders[kind]);
-        for (uint64_t i = 0; i < after; ++i) step();
+        for (uint64_t i = 0, percent = 0; i < after; ++i) {
+          step();
+          const uint64_t now = jobs.List().front().percent;
+          EXPECT_GE(now, std::exchange(percent, now));
+        }
         const bool was_over = jobs.under_way() == 0;
         if (how == kAbort) (void)jobs.Abort(id);
         const bool paused = how == kPause && jobs.Pause(id).ok();
@@ -275,6 +279,7 @@ TEST_F(JobsTest, AreAllOrNothingWhateverHappens) {
         } else {
           ++aborted;
           EXPECT_TRUE(shape == before || (kind == 2 && shape == moved)) << shape;
+          EXPECT_EQ(job.error.ends_with("stays there"), shape != before) << job.error;
         }
         hands.busy = false;
         EXPECT_EQ(Shape(*hands.lanes_have), shape) << kind << " " << how << " " << after;

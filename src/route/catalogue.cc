@@ -372,7 +372,14 @@ class Reconciler {
     return 0;
   }
 
+  // Of a keyspace whose shards have been split or merged nobody expects the number that it began
+  // with.
   void NoteShards(const model::Keyspace& stored, const config::KeyspaceConfig& wanted) {
+    if (std::any_of(retired_.begin(), retired_.end(), [&](const model::RetiredShard& shard) {
+          return shard.keyspace == stored.id;
+        })) {
+      return;
+    }
     const auto note = [&](const std::string& path, uint64_t now, uint64_t asked) {
       if (now == asked) return;
       change_.notes.push_back(

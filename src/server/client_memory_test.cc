@@ -110,10 +110,10 @@ TEST(ClientMemory, WhatCameRunsLater) {
   EXPECT_EQ(node.Rest(id), ":1\r\n:2\r\n");
 }
 
-// Goal:   memory that is not counted as a client's is not held for it either: neither behind a large
-//         command, when the next has come in part, nor before the rest of a large reply.
-// Method: commands and replies of growing sizes, all but a little of them gone; what the process has
-//         allocated since.
+// Goal:   memory that is not counted as a client's is not held for it either: neither behind a
+//         large command, when the next has come in part, nor before the rest of a large reply.
+// Method: commands and replies of growing sizes, all but a little of them gone; what the process
+//         has allocated since.
 TEST(ClientMemory, HoldsNoMoreThanIsCounted) {
   constexpr size_t kSlack = 128 << 10;
   for (const size_t size : {200'000u, 1'000'000u, 8'000'000u}) {

@@ -9,7 +9,9 @@
 namespace sluice::server {
 namespace {
 
-constexpr std::string_view kAskedFor = "asked for by a client";
+std::string AskedFor(const Call& call) {
+  return fmt::format("asked for by {} at {}", call.client.user->name, call.client.peer);
+}
 
 // False: it is no number of a shard, and that was replied.
 bool ReadShard(Call& call, std::string_view word, model::ShardId* shard) {
@@ -84,7 +86,7 @@ void Describe(resp::Reply& reply, const rebalance::JobReport& job) {
 
 // SPLIT shard [AT key].
 Answer SplitShard(Call& call) {
-  rebalance::JobOrder order{.kind = rebalance::JobKind::kSplit, .reason = std::string(kAskedFor)};
+  rebalance::JobOrder order{.kind = rebalance::JobKind::kSplit, .reason = AskedFor(call)};
   if (!ReadShard(call, call.args[2], &order.shard)) return {};
   const size_t n = call.args.size();
   if (n != 3 && (n != 5 || !EqualFolded(call.args[3], "at"))) return RefuseSyntax(call);
@@ -94,7 +96,7 @@ Answer SplitShard(Call& call) {
 
 // MERGE a b.
 Answer MergeShards(Call& call) {
-  rebalance::JobOrder order{.kind = rebalance::JobKind::kMerge, .reason = std::string(kAskedFor)};
+  rebalance::JobOrder order{.kind = rebalance::JobKind::kMerge, .reason = AskedFor(call)};
   if (!ReadShard(call, call.args[2], &order.shard)) return {};
   if (!ReadShard(call, call.args[3], &order.with)) return {};
   return Start(call, order);
@@ -102,7 +104,7 @@ Answer MergeShards(Call& call) {
 
 // MOVE shard owner.
 Answer MoveShard(Call& call) {
-  rebalance::JobOrder order{.kind = rebalance::JobKind::kMove, .reason = std::string(kAskedFor)};
+  rebalance::JobOrder order{.kind = rebalance::JobKind::kMove, .reason = AskedFor(call)};
   if (!ReadShard(call, call.args[2], &order.shard)) return {};
   int64_t lane = 0;
   if (!ParseInt(call.args[3], &lane) || lane < 0 || lane >= UINT16_MAX) {
