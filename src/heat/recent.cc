@@ -84,7 +84,10 @@ std::string WhatHelps(const std::optional<LoadCut>& cut, bool folds) {
     return "its keys grow with time, and the last part of any split has them all again: something "
            "that spreads in front of the time helps";
   }
-  return fmt::format("its load can be parted at {} %", std::lround(100 * cut->below));
+  return fmt::format(
+      "its load can be parted at {} %, as far as the last minute tells; a key that has just become "
+      "hot, or keys that grow with time, are named by the balancer's warnings once they are known",
+      std::lround(100 * cut->below));
 }
 
 void Recent::EndSecond(uint64_t now_s, const model::ShardMap& map,
