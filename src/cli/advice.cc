@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "base/text.h"
@@ -84,6 +85,17 @@ plan::ColumnFact FactTogether(const Sample& sample, const std::vector<size_t>& p
   return fact;
 }
 
+// Best first. Where the scores tell nothing, as of keys that are all as bad as can be, the more even
+// one; a key without a row is the least even of all.
+bool IsBetter(const AdvisedKey& a, const AdvisedKey& b) {
+  if (a.verdict.score != b.verdict.score) return a.verdict.score > b.verdict.score;
+  const auto unevenness = [](const AdvisedKey& key) {
+    const double skew = key.facts.hash.skew;
+    return skew > 0 ? skew : std::numeric_limits<double>::infinity();
+  };
+  return unevenness(a) < unevenness(b);
+}
+
 class Adviser {
  public:
   Adviser(const std::vector<std::string>& names, const plan::Columns& columns,
@@ -115,9 +127,7 @@ class Adviser {
     advice.shards = options_.shards;
     advice.keys = keys_;
     for (AdvisedKey& key : composites) advice.keys.push_back(std::move(key));
-    std::stable_sort(advice.keys.begin(), advice.keys.end(), [](const auto& a, const auto& b) {
-      return a.verdict.score > b.verdict.score;
-    });
+    std::stable_sort(advice.keys.begin(), advice.keys.end(), IsBetter);
     advice.maps = Maps(advice.keys);
     return advice;
   }
@@ -200,9 +210,7 @@ class Adviser {
                           (key.verdict.grade == plan::Grade::kFair && !fair);
       if (better) found.push_back(std::move(key));
     }
-    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-      return a.verdict.score > b.verdict.score;
-    });
+    std::stable_sort(found.begin(), found.end(), IsBetter);
     if (found.size() > kCompositesMost) found.resize(kCompositesMost);
     return found;
   }

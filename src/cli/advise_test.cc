@@ -155,6 +155,26 @@ TEST(Advise, FindsWhatChanges) {
   EXPECT_EQ(GradeOf(advice, "customer_id"), "good");
 }
 
+// Goal:   best first holds among bad ones too.
+// Method: four countries and some thousand users over more shards than either can fill: both have
+//         the least score, and the countries, which stand first in the file, are far less even;
+//         and a column without a value.
+TEST(Advise, PutsTheMoreEvenOfBadOnesFirst) {
+  Prng prng(17);
+  const Advice advice = Made(Table("none,country,user_id", 20'000,
+                                   [&](size_t) {
+                                     return fmt::format(
+                                         ",{},u{}", std::array{"IN", "DE", "FR", "US"}[prng() % 4],
+                                         prng() % 2'000);
+                                   }),
+                             Format::kCsv, {.shards = kShardsMost, .record = "", .together = ""});
+  ASSERT_EQ(advice.keys.size(), 3u) << AdviceText(advice);
+  for (const AdvisedKey& key : advice.keys) EXPECT_EQ(key.verdict.score, 0) << key.name();
+  EXPECT_EQ(advice.keys[0].name(), "user_id");
+  EXPECT_EQ(advice.keys[1].name(), "country");
+  EXPECT_EQ(advice.keys[2].name(), "none");
+}
+
 // Goal:   what one command writes together counts.
 // Method: requests that write rows of one user and of several products.
 TEST(Advise, CountsWhatIsWrittenTogether) {

@@ -62,7 +62,7 @@ class Judgement {
     // Two slips make no bad key, and a bad one is never above a fair one.
     if (verdict_.grade == Grade::kFair) score = std::max(score, 40.0);
     if (verdict_.grade == Grade::kBad) score = std::clamp(score, 0.0, 39.0);
-    verdict_.score = std::max(0.0, score);
+    verdict_.score = fact_.distinct < 2 ? 0 : std::max(0.0, score);  // nothing is worse
     std::stable_sort(verdict_.findings.begin(), verdict_.findings.end(),
                      [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
     return std::move(verdict_);
