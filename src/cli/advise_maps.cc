@@ -64,7 +64,7 @@ MapPtr MapOf(const std::vector<std::string>& cuts) {
 
 // `shards` may be more than the map has, where some could not be told apart.
 plan::Spread SpreadOf(const Tokens& tokens, const model::ShardMap& map, uint32_t shards) {
-  plan::Spread spread{.shards = shards};
+  plan::Spread spread{.shards = shards, .rows = tokens.size()};
   if (tokens.empty()) return spread;
   const size_t moment =
       std::max(kMomentLeast, std::min(kMomentRows, tokens.size() / kMomentsLeast));

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 namespace sluice::plan {
 namespace {
@@ -17,6 +18,7 @@ constexpr double kManyValues = 100;  // for each shard: then a frequent one is a
 constexpr double kHotBad = 2;        // times the shards that a hot key must leave room for
 constexpr double kRowsPerValue = 4;  // with fewer, there may be more values than the sample shows
 constexpr double kSkewBad = 2, kSkewFair = 1.3;
+constexpr double kRareMaps = 0.01;  // in which chance may do more than it is taken to do
 constexpr double kEmptyFair = 0.0001, kEmptyBad = 0.05;
 constexpr double kChangesFair = 0.002, kChangesBad = 0.01;
 constexpr double kTogetherFair = 0.95, kTogetherBad = 0.5;
@@ -35,7 +37,9 @@ class Judgement {
       : facts_(facts),
         fact_(facts.fact),
         rows_(static_cast<double>(std::max<uint64_t>(1, facts.fact.rows))),
-        shards_(std::max(1u, facts.hash.shards)) {}
+        shards_(std::max(1u, facts.hash.shards)),
+        chance_(ChanceSkew(facts.hash.rows, facts.hash.shards)),
+        sure_skew_(facts.hash.skew - (chance_ - 1)) {}
 
   Verdict Make() {
     verdict_.shard = "hash(";
@@ -120,17 +124,29 @@ class Judgement {
           "help it, more shards do not",
           Busiest(), Shards(std::floor(reach)));
     }
-    if (facts_.hash.skew > kSkewFair && facts_.hash.shards > 1) {
-      Say(facts_.hash.skew > kSkewBad ? Severity::kBad : Severity::kFair, "uneven",
-          "hashed over {} shards, the busiest takes {} of the rows, {:.1f}x its share{}",
-          facts_.hash.shards, Percent(facts_.hash.busiest_share), facts_.hash.skew,
-          facts_.hash.idle > 0 ? fmt::format(", and {} take none", facts_.hash.idle) : "");
-    }
+    Evenness();
     const double empty = static_cast<double>(fact_.empty) / rows_;
     if (empty > kEmptyFair) {
       Say(empty > kEmptyBad ? Severity::kBad : Severity::kFair, "empty",
           "it is empty in {} of the rows, and a segment of a key cannot be", Percent(empty));
     }
+  }
+
+  void Evenness() {
+    const Spread& hash = facts_.hash;
+    if (hash.shards < 2 || hash.skew <= kSkewFair) return;
+    if (sure_skew_ <= kSkewFair) {
+      return Say(Severity::kNote, "small_sample",
+                 "the sample is too small to tell how evenly it fills {} shards: of {} rows, {:.1f} "
+                 "for each, chance alone gives the busiest up to {:.1f}x its share, and it has "
+                 "{:.1f}x",
+                 hash.shards, Thousands(static_cast<double>(hash.rows)),
+                 static_cast<double>(hash.rows) / shards_, chance_, hash.skew);
+    }
+    Say(sure_skew_ > kSkewBad ? Severity::kBad : Severity::kFair, "uneven",
+        "hashed over {} shards, the busiest takes {} of the rows, {:.1f}x its share{}", hash.shards,
+        Percent(hash.busiest_share), hash.skew,
+        hash.idle > 0 ? fmt::format(", and {} take none", hash.idle) : "");
   }
 
   void Kinds() {
@@ -191,6 +207,7 @@ class Judgement {
   const ColumnFact& fact_;
   const double rows_;
   const double shards_;
+  const double chance_, sure_skew_;  // of the hash map; what is left of it beyond chance
   Verdict verdict_;
 };
 
@@ -208,6 +225,22 @@ std::string_view NameOf(Grade grade) {
 
 Verdict Judge(const KeyFacts& facts) {
   return Judgement(facts).Make();
+}
+
+double ChanceSkew(uint64_t rows, uint32_t shards) {
+  if (rows == 0 || shards < 2) return 1;
+  const double mean = static_cast<double>(rows) / shards;
+  // Rows of one shard are Poisson's. From the most likely count upwards, with logarithms, until
+  // some shard of all has so many or more in a rare map only.
+  double count = std::floor(mean);
+  double log_share = count < 1 ? -mean : -0.5 * std::log(2 * std::numbers::pi * mean);
+  const double log_rare = std::log(kRareMaps / shards);
+  double log_tail = 0;
+  do {
+    log_share += std::log(mean / ++count);
+    log_tail = log_share - std::log(1 - mean / (count + 1));  // at most: a geometric series
+  } while (log_tail > log_rare);
+  return count / mean;
 }
 
 std::string Thousands(double number) {

@@ -20,6 +20,7 @@ namespace sluice::plan {
 // How rows fall on the shards of one map.
 struct Spread {
   uint32_t shards = 0;
+  uint64_t rows = 0;          // that fell on them; 0: unknown
   double busiest_share = 0;   // of all rows
   double skew = 0;            // the busiest shard's rows over those of a mean one
   double skew_at_a_time = 0;  // the same among rows that came together, a mean over the sample
@@ -69,6 +70,10 @@ struct Verdict {
 };
 
 Verdict Judge(const KeyFacts& facts);
+
+// The skew that chance gives a map at the most, though all of its shards are alike: of a hundred
+// such maps, the busiest shard of one has more. 1 when nothing is known of the rows.
+double ChanceSkew(uint64_t rows, uint32_t shards);
 
 // 578805 as "578,805"; shares as "2.5 %", small ones with more digits.
 std::string Thousands(double number);
