@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -83,6 +84,23 @@ plan::ColumnFact FactTogether(const Sample& sample, const std::vector<size_t>& p
   fact.exact = false;
   fact.sentences = false;
   return fact;
+}
+
+// Values that several columns have together, of all rows. What came once in the sample stands for
+// more (the root of the stride for each: between one, if the rest repeats it, and the stride, if
+// nothing does), there are at least as many as each column has alone, and at most as many as can
+// be made of them.
+double DistinctOfAll(const plan::ColumnFact& sample, uint64_t rows,
+                     const std::vector<const plan::ColumnFact*>& parts) {
+  const auto all = static_cast<double>(rows);
+  const double stride = all / static_cast<double>(std::max<uint64_t>(1, sample.rows));
+  double least = 0, most = 1;
+  for (const plan::ColumnFact* part : parts) {
+    least = std::max(least, part->distinct);
+    most *= std::max(1.0, part->distinct);
+  }
+  const double estimate = sample.distinct - sample.once + std::sqrt(stride) * sample.once;
+  return std::max(least, std::min({estimate, most, all}));
 }
 
 // Best first. Where the scores tell nothing, as of keys that are all as bad as can be, the more even
@@ -205,7 +223,11 @@ class Adviser {
       facts.fact = FactTogether(sample_, parts);
       facts.hash = SimulateHash(sample_, parts, options_.shards);
       facts.range = SimulateRange(sample_, parts, options_.shards);
-      AdvisedKey key{facts, plan::Judge(facts)};
+      AdvisedKey key{facts, plan::Judge(facts)};  // by what can be seen in the sample
+      std::vector<const plan::ColumnFact*> facts_of;
+      for (const size_t part : parts) facts_of.push_back(&keys_[part].facts.fact);
+      key.facts.fact.distinct = DistinctOfAll(facts.fact, columns_.rows(), facts_of);
+      key.facts.fact.exact = sample_.size() == columns_.rows();
       const bool better = key.verdict.grade == plan::Grade::kGood ||
                           (key.verdict.grade == plan::Grade::kFair && !fair);
       if (better) found.push_back(std::move(key));

@@ -202,6 +202,33 @@ TEST(Advise, ComposesKeys) {
   EXPECT_THAT(advice.keys.front().verdict.shard, HasSubstr("hash("));
 }
 
+// Goal:   of a pair, the number of values is that of all rows: never below that of either column,
+//         exact when the sample holds all rows.
+// Method: twenty shops with a hundred counters each, all rows in the sample; and users with one
+//         rating each but for a busy one, so that the pair has hardly more values than there are
+//         users, of more rows than fit.
+TEST(Advise, CountsThePairsOfAllRows) {
+  Prng prng(18);
+  const Advice small = Made(Table("shop,counter", 40'000, [&](size_t) {
+    return fmt::format("s{},c{}", prng() % 20, prng() % 100);
+  }));
+  EXPECT_TRUE(Key(small, "shop, counter").facts.fact.exact) << AdviceText(small);
+  EXPECT_EQ(Key(small, "shop, counter").facts.fact.distinct, 2'000);
+
+  const Advice large =
+      Made(Table("user,rating", 200'000,
+                 [&](size_t i) {
+                   const uint64_t user = prng() % 2'500 == 0 ? 0 : prng() % 100'000;
+                   return fmt::format("u{},{}", user, user == 0 ? i % 3 : user % 5);
+                 }),
+           Format::kCsv, {.shards = 2'048, .record = "", .together = ""});
+  const plan::ColumnFact& pair = Key(large, "user, rating").facts.fact;
+  const double users = Key(large, "user").facts.fact.distinct;
+  EXPECT_FALSE(pair.exact) << AdviceText(large);
+  EXPECT_GE(pair.distinct, users);
+  EXPECT_LE(pair.distinct, 1.3 * users) << AdviceText(large);
+}
+
 // Goal:   NDJSON, with nested objects and missing members, gives what CSV gives; the JSON is whole.
 // Method: the same rows as both.
 TEST(Advise, ReadsNdjsonAsCsv) {

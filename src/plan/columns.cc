@@ -198,6 +198,7 @@ ColumnFact Columns::Fact(size_t column) const {
   fact.empty = rows_ - values.rows();
   fact.distinct = std::min(values.distinct(), static_cast<double>(values.rows()));
   fact.exact = values.exact();
+  fact.once = values.once();
   fact.top_count = top.count;
   Looks looks;
   std::string_view example;

@@ -70,6 +70,7 @@ struct ColumnFact {
   uint64_t rows = 0, empty = 0;
   double distinct = 0;
   bool exact = true;  // else distinct is an estimate, good to some percent
+  double once = 0;    // how many values came once only; an estimate where distinct is one
   uint64_t top_count = 0;
   std::string top_value;
   Kind kind = Kind::kText;

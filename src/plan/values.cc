@@ -28,6 +28,12 @@ void Values::Halve() {
   counts_.rehash(0);  // gives the memory back
 }
 
+double Values::once() const {
+  const auto counted = std::count_if(counts_.begin(), counts_.end(),
+                                     [](const auto& entry) { return entry.second == 1; });
+  return std::ldexp(static_cast<double>(counted), halvings_);
+}
+
 Values::Top Values::top() const {
   Top top;
   const auto look = [&](const Counts& counts) {

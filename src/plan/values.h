@@ -28,6 +28,8 @@ class Values {
   size_t held() const { return counts_.size(); }
   uint64_t rows() const { return rows_; }
   double distinct() const { return std::ldexp(static_cast<double>(counts_.size()), halvings_); }
+  // Of these, how many came once.
+  double once() const;
   bool exact() const { return halvings_ == 0; }
 
   struct Top {
