@@ -46,14 +46,23 @@ struct Said {
   bool json = false;
 };
 
-// "host:port", or "http://user:password@host:port".
-Result<Advice> RunLive(const Said& said) {
+// "host:port", or "http://user:password@host:port", with a slash behind it or not.
+Result<Address> LiveAddress(const std::string& text) {
   constexpr std::string_view kHttp = "http://";
-  const bool url = said.live.starts_with(kHttp);
-  const std::string place = said.live.substr(url ? kHttp.size() : 0);
+  std::string place = text.substr(text.starts_with(kHttp) ? kHttp.size() : 0);
+  if (place.ends_with('/')) place.pop_back();
+  const size_t at = place.rfind('@');
+  const bool path = place.find('/', at == std::string::npos ? 0 : at) != std::string::npos;
+  Result<Address> address = ParseUrl("redis://" + place, kHttpPort);
+  if (!path && address.has_value()) return address;
+  return Fail(Code::kInvalid,
+              "--live must be host[:port] or http://[user:password@]host[:port], without a path");
+}
+
+Result<Advice> RunLive(const Said& said) {
   LiveOptions options{
       .http = {}, .keyspace = said.keyspace, .seconds = said.seconds, .advice = said.advice};
-  SLUICE_ASSIGN(options.http, ParseUrl("redis://" + place, kHttpPort));
+  SLUICE_ASSIGN(options.http, LiveAddress(said.live));
   env::LinuxClock clock;
   return AdviseLive(options, clock);
 }

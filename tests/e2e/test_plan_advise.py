@@ -271,3 +271,16 @@ def test_advise_takes_keys_without_a_template_apart(sluice):
 def test_advise_live_refuses(sluice_bin, words):
     status = 1 if words == ["--live", "127.0.0.1:1"] else 2
     assert run(sluice_bin, "advise", *words, status=status).stderr
+
+
+@pytest.mark.parametrize("place", [
+    "http://127.0.0.1:1/foo", "http://127.0.0.1:1/0", "127.0.0.1:1/foo", "http://:1", "http://a:x",
+    "https://127.0.0.1:1", "redis://127.0.0.1:1",
+])
+def test_an_address_is_refused_in_its_own_form(sluice_bin, place):
+    """Goal: who gives no address is told the form that --live takes, not that of another verb.
+    Method: paths, missing parts, other schemes."""
+    refused = run(sluice_bin, "advise", "--live", place, status=2)
+    assert b"http://[user:password@]host[:port]" in refused.stderr
+    assert b"redis" not in refused.stderr
+    run(sluice_bin, "advise", "--live", "http://127.0.0.1:1/", status=1)  # nobody is there
