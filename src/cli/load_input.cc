@@ -99,7 +99,13 @@ Result<Input> OpenInput(const std::string& path) {
   SLUICE_TRY(plain->ReadBeginning());
   input.beginning = plain->beginning();
   input.bytes = std::move(plain);
-  if (auto unpacked = Unpacked(input.beginning, &input.bytes)) input.bytes = std::move(unpacked);
+  if (auto unpacked = Unpacked(input.beginning, &input.bytes)) {
+    input.bytes = std::move(unpacked);
+  } else if (const std::string_view packing = PackingOfName(path); !packing.empty()) {
+    // Taken for text, it would be answered with what is wrong with its rows.
+    return Fail(Code::kCorrupt,
+                fmt::format("{} is not {}: it is damaged, or no archive", path, packing));
+  }
   return input;
 }
 

@@ -48,6 +48,7 @@ struct Input {
 
 // "-" is standard input: then this waits until kIdentityBytes or the end have arrived.
 //   kNotFound, kIo  the file cannot be opened or read; the message names it.
+//   kCorrupt        its name ends as an archive's does, and it is none.
 Result<Input> OpenInput(const std::string& path);
 
 // Waits until a source that answered kWait has something, at most `timeout_ms` (-1: for ever).

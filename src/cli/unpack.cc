@@ -169,4 +169,10 @@ std::unique_ptr<ByteSource> Unpacked(std::string_view beginning,
   return std::make_unique<UnpackedSource>(std::move(*packed), std::move(unpacker));
 }
 
+std::string_view PackingOfName(std::string_view path) {
+  if (path.ends_with(".bz2")) return "bzip2";
+  if (path.ends_with(".gz")) return "gzip";
+  return path.ends_with(".zst") ? "zstd" : "";
+}
+
 }  // namespace sluice::cli

@@ -1,6 +1,6 @@
 // Unpacking: bytes that are compressed with bzip2, gzip or zstd, as the bytes they stand for.
 //
-// Which it is, is told by the first bytes, not by a name. Of several compressed streams, one after
+// Which it is, is told by the first bytes; a name can only say that it is one of them. Of several compressed streams, one after
 // the other, the contents come one after the other.
 //
 // Threads:  none.
@@ -19,5 +19,8 @@ namespace sluice::cli {
 //   message says which.
 std::unique_ptr<ByteSource> Unpacked(std::string_view beginning,
                                      std::unique_ptr<ByteSource>* packed);
+
+// "bzip2", "gzip" or "zstd" for a name that ends in .bz2, .gz or .zst; else empty.
+std::string_view PackingOfName(std::string_view path);
 
 }  // namespace sluice::cli

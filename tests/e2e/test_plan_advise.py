@@ -79,6 +79,9 @@ def test_reviews_are_sharded_by_reviewer(sluice_bin, tmp_path):
     ("x.ndjson", b"no\n", 1, "not JSON"),
     ("x.what", b"a\n1\n", 2, "--format"),
     ("x.csv.bz2", b"BZh91AY&SY" + b"x" * 50, 3, ""),
+    ("y.csv.bz2", b'\x07"\xfe,' * 999, 3, "y.csv.bz2 is not bzip2"),
+    ("y.csv.gz", b"a,b\n1,2\n", 3, "y.csv.gz is not gzip"),
+    ("y.ndjson.zst", b"", 3, "y.ndjson.zst is not zstd"),
 ])
 def test_bad_input_is_answered(sluice_bin, tmp_path, name, text, status, said):
     file = tmp_path / name
