@@ -57,7 +57,7 @@ void Describe(CLI::App& app, Said& said) {
   app.add_option("--p99", said.p99, "the time within which writes are to be durable, 10ms")
       ->needs(live);
   app.add_flag("--json", said.json, "one JSON object");
-  app.add_option("--svg", said.svg, "a file to draw it into");
+  app.add_option("--svg", said.svg, "a file to draw what --writes use of a node into");
   app.footer("Exit status: 0 done, 1 failed, 2 wrong usage.");
 }
 
@@ -115,6 +115,9 @@ Result<PlanReport> Make(const Said& said) {
     return Fail(Code::kInvalid,
                 "--writes says how much; or --hot-key, --loads, --shard-load, "
                 "--window or --keys what else to work out");
+  }
+  if (!said.svg.empty() && !report.inputs.Has("writes")) {
+    return Fail(Code::kInvalid, "--svg draws what of a node the writes use: it needs --writes");
   }
   if (!UsesFigures(report.inputs)) report.source.clear();
   report.sections.insert(report.sections.end(), made.begin(), made.end());

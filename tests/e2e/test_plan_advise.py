@@ -172,6 +172,17 @@ def test_plan_refuses(sluice_bin, words):
     assert run(sluice_bin, "plan", *words, status=2).stderr
 
 
+@pytest.mark.parametrize("words", [["--keys", "50M"], ["--window", "50ms"]])
+def test_a_chart_needs_writes(sluice_bin, tmp_path, words):
+    """Goal: no empty chart. Method: plans without the writes that the chart is of."""
+    svg = tmp_path / "plan.svg"
+    refused = run(sluice_bin, "plan", *words, "--svg", svg, status=2)
+    assert b"--svg" in refused.stderr
+    assert b"needs --writes" in refused.stderr
+    assert not svg.exists()
+    assert refused.stdout == b""
+
+
 @contextlib.contextmanager
 def writing(client, key):
     """SETs of key(i), for as long as the block runs."""
