@@ -31,10 +31,10 @@ constexpr std::array kSettings = {
     PlanSetting{Kind::kNumber, "row-batch", "rows of a batch"},
     PlanSetting{Kind::kMs, "row-batch-time", "time of one batch, 18ms"},
     PlanSetting{Kind::kMs, "window", "time for which writes gather, 50ms"},
-    PlanSetting{Kind::kNumber, "keys", "keys that are kept"},
+    PlanSetting{Kind::kWhole, "keys", "keys that are kept"},
     PlanSetting{Kind::kNumber, "key-bytes", "bytes of a key"},
     PlanSetting{Kind::kNumber, "value-bytes", "bytes of a value"},
-    PlanSetting{Kind::kNumber, "lanes", "lanes of a node"},
+    PlanSetting{Kind::kWhole, "lanes", "lanes of a node"},
     PlanSetting{Kind::kNumber, "writes-per-lane", "writes a second that a lane carries"},
     PlanSetting{Kind::kMs, "sync", "time of one fdatasync, 0.3ms"},
     PlanSetting{Kind::kNumber, "syncs-per-write", "syncs for each write"},
@@ -50,9 +50,30 @@ const PlanSetting* Find(std::string_view name) {
   return found == kSettings.end() ? nullptr : &*found;
 }
 
+bool AreDigits(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// Takes out the commas that separate thousands. False: one stands elsewhere, as in "120,00".
+bool TakeCommas(std::string* text) {
+  if (text->find(',') == std::string::npos) return true;
+  const size_t end = std::min(text->find_first_not_of("0123456789,"), text->size());
+  std::string digits;
+  for (size_t at = 0; at <= end;) {
+    const size_t comma = std::min(text->find(',', at), end);
+    const std::string_view group = std::string_view(*text).substr(at, comma - at);
+    if (!AreDigits(group) || group.size() > 3 || (at > 0 && group.size() != 3)) return false;
+    digits += group;
+    at = comma + 1;
+  }
+  *text = digits + text->substr(end);
+  return text->find(',') == std::string::npos;
+}
+
 // "120,000", "1.5M". False: no number, or not within its bounds.
 bool ReadNumber(std::string text, double* value) {
-  text.erase(std::remove(text.begin(), text.end(), ','), text.end());
+  if (!TakeCommas(&text)) return false;
   double times = 1;
   constexpr std::array<std::pair<char, double>, 4> kUnits = {
       std::pair{'k', 1e3}, std::pair{'K', 1e3}, std::pair{'M', 1e6}, std::pair{'G', 1e9}};
@@ -66,6 +87,10 @@ bool ReadNumber(std::string text, double* value) {
   if (error != std::errc() || end != text.data() + text.size()) return false;
   *value *= times;
   return std::isfinite(*value) && *value > 0 && *value <= kNumberMost;
+}
+
+bool ReadWhole(const std::string& text, double* value) {
+  return ReadNumber(text, value) && *value == std::floor(*value);
 }
 
 bool ReadShare(std::string_view text, double* value) {
@@ -99,10 +124,10 @@ bool ReadLoads(std::string_view text, std::vector<double>* loads) {
     text.remove_prefix(std::min(end + 1, text.size()));
     double count = 1, load = 0;
     if (const size_t times = one.find('x'); times != std::string_view::npos) {
-      if (!ReadNumber(std::string(one.substr(0, times)), &count)) return false;
+      if (!ReadWhole(std::string(one.substr(0, times)), &count)) return false;
       one.remove_prefix(times + 1);
     }
-    if (!ReadNumber(std::string(one), &load) || count < 1) return false;
+    if (!ReadNumber(std::string(one), &load)) return false;
     if (static_cast<double>(loads->size()) + count > kLoadsMost) return false;
     loads->insert(loads->end(), static_cast<size_t>(count), load);
   }
@@ -127,6 +152,10 @@ Status PlanInputs::Set(std::string_view name, std::string_view text) {
     case Kind::kNumber:
       read = ReadNumber(std::string(text), &value);
       like = "a number above 0, like 120000, 120,000 or 120k";
+      break;
+    case Kind::kWhole:
+      read = ReadWhole(std::string(text), &value);
+      like = "a whole number above 0, like 4 or 50M";
       break;
     case Kind::kShare:
       read = ReadShare(text, &value);

@@ -16,12 +16,12 @@
 namespace sluice::cli {
 
 struct PlanSetting {
-  enum class Kind : uint8_t { kNumber, kShare, kMs, kLoads } kind;
+  enum class Kind : uint8_t { kNumber, kWhole, kShare, kMs, kLoads } kind;
   std::string_view name, help;
 };
 std::span<const PlanSetting> PlanSettings();
 
-// Numbers as people write them: "120000", "120,000", "120k", "1.5M"; shares as "25%" or "0.25";
+// Numbers as people write them: "120000", "120,000", "120k", "1.5M"; whole ones too; shares as "25%" or "0.25";
 // times as "50ms", "1.2ms", "2s", "300us", alone in ms; loads as "25000,10x9500".
 class PlanInputs {
  public:

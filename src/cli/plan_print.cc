@@ -127,8 +127,9 @@ std::string PlanSvg(const PlanReport& report) {
     fmt::format_to(
         out, "<text class=\"head\" x=\"20\" y=\"{}\">{}{}</text>\n", top + 12, Escaped(title),
         shards == nullptr ? ""
-                          : Escaped(fmt::format(": {} shards, {} node{}", shards->shown,
-                                                nodes->shown, nodes->value == 1 ? "" : "s")));
+                          : Escaped(fmt::format(": {} shard{}, {} node{}", shards->shown,
+                                                shards->value == 1 ? "" : "s", nodes->shown,
+                                                nodes->value == 1 ? "" : "s")));
     top += kRow;
     for (const char* name : {"cpu", "fsync", "disk", "network"}) {
       const plan::Line* use = LineOf(*sections, "node", fmt::format("{}_use", name));

@@ -82,7 +82,9 @@ PlanSection HotKey(const PlanInputs& in) {
 PlanSection Skew(const PlanInputs& in) {
   const double per_shard = PerShard(in);
   const plan::SkewPlan plan = plan::PlanSkew(in.loads(), per_shard);
-  PlanSection section{"skew", fmt::format("{} shards side by side", in.loads().size()), {}, {}};
+  const size_t shards = in.loads().size();
+  PlanSection section{
+      "skew", fmt::format("{} shard{} side by side", shards, shards == 1 ? "" : "s"), {}, {}};
   section.lines = {{"mean", plan.mean, "mean", Thousands(plan.mean) + "/s",
                     fmt::format("{} of a shard's {}: looks {}", Percent(plan.mean / per_shard),
                                 Figure(per_shard), plan.mean <= per_shard ? "safe" : "too much")},

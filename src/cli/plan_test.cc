@@ -54,7 +54,8 @@ TEST(Plan, PrintsTheWorkedExamples) {
 // Method: one text for each kind and way to be wrong.
 TEST(Plan, RefusesWhatIsNoNumber) {
   PlanInputs inputs;
-  for (const char* text : {"", "x", "-1", "0", "1e400", "nan", "inf", "12 000", "1kk", "5%"}) {
+  for (const char* text : {"", "x", "-1", "0", "1e400", "nan", "inf", "12 000", "1kk", "5%",
+                           "120,00", "1,2000", "1200,000", ",120", "120,", "1,,000", "1.5,000"}) {
     EXPECT_FALSE(inputs.Set("writes", text).ok()) << text;
   }
   for (const char* text : {"100%", "-1%", "1", "x%", ""}) {
@@ -63,7 +64,10 @@ TEST(Plan, RefusesWhatIsNoNumber) {
   for (const char* text : {"1h", "ms", "-1ms", ""}) {
     EXPECT_FALSE(inputs.Set("window", text).ok()) << text;
   }
-  for (const char* text : {"", "1,,2", "x9", "0x9", "3x", "1000000x5"}) {
+  for (const char* text : {"1.5", "0", "0.5k1", "1,5"}) {
+    EXPECT_FALSE(inputs.Set("lanes", text).ok()) << text;
+  }
+  for (const char* text : {"", "1,,2", "x9", "0x9", "3x", "1000000x5", "1.5x9"}) {
     EXPECT_FALSE(inputs.Set("loads", text).ok()) << text;
   }
   EXPECT_FALSE(inputs.Set("no", "1").ok());
@@ -74,6 +78,19 @@ TEST(Plan, RefusesWhatIsNoNumber) {
   EXPECT_EQ(inputs.Get("writes"), 1'200);
   EXPECT_EQ(inputs.Get("headroom"), 0.4);
   EXPECT_EQ(inputs.Get("window"), 2'000);
+  EXPECT_TRUE(inputs.Change("writes=1,234,567.5,lanes=3,keys=1.5k,hot-key=1,200k").ok());
+  EXPECT_EQ(inputs.Get("writes"), 1'234'567.5);
+  EXPECT_EQ(inputs.Get("lanes"), 3);
+  EXPECT_EQ(inputs.Get("keys"), 1'500);
+  EXPECT_EQ(inputs.Get("hot-key"), 1'200'000);
+}
+
+// Goal:   one shard is no plural.
+// Method: a load that one carries, as a chart; and loads of one shard, as text.
+TEST(Plan, CountsOneShardAsOne) {
+  const PlanReport one = ReportOf({{"writes", "10"}, {"per-shard", "15000"}, {"loads", "100"}});
+  EXPECT_THAT(PlanSvg(one), HasSubstr(": 1 shard, 1 node<"));
+  EXPECT_THAT(PlanText(one), HasSubstr("1 shard side by side"));
 }
 
 // Goal:   a shard carries no more than its lane: what is known of the lane, measured or said, goes
