@@ -103,8 +103,8 @@ double DistinctOfAll(const plan::ColumnFact& sample, uint64_t rows,
   return std::max(least, std::min({estimate, most, all}));
 }
 
-// Best first. Where the scores tell nothing, as of keys that are all as bad as can be, the more even
-// one; a key without a row is the least even of all.
+// Best first. Where the scores tell nothing, as of keys that are all as bad as can be, the more
+// even one; a key without a row is the least even of all.
 bool IsBetter(const AdvisedKey& a, const AdvisedKey& b) {
   if (a.verdict.score != b.verdict.score) return a.verdict.score > b.verdict.score;
   const auto unevenness = [](const AdvisedKey& key) {

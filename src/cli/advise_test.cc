@@ -161,13 +161,13 @@ TEST(Advise, FindsWhatChanges) {
 //         and a column without a value.
 TEST(Advise, PutsTheMoreEvenOfBadOnesFirst) {
   Prng prng(17);
-  const Advice advice = Made(Table("none,country,user_id", 20'000,
-                                   [&](size_t) {
-                                     return fmt::format(
-                                         ",{},u{}", std::array{"IN", "DE", "FR", "US"}[prng() % 4],
-                                         prng() % 2'000);
-                                   }),
-                             Format::kCsv, {.shards = kShardsMost, .record = "", .together = ""});
+  const Advice advice =
+      Made(Table("none,country,user_id", 20'000,
+                 [&](size_t) {
+                   return fmt::format(",{},u{}", std::array{"IN", "DE", "FR", "US"}[prng() % 4],
+                                      prng() % 2'000);
+                 }),
+           Format::kCsv, {.shards = kShardsMost, .record = "", .together = ""});
   ASSERT_EQ(advice.keys.size(), 3u) << AdviceText(advice);
   for (const AdvisedKey& key : advice.keys) EXPECT_EQ(key.verdict.score, 0) << key.name();
   EXPECT_EQ(advice.keys[0].name(), "user_id");

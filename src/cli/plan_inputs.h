@@ -21,7 +21,7 @@ struct PlanSetting {
 };
 std::span<const PlanSetting> PlanSettings();
 
-// Numbers as people write them: "120000", "120,000", "120k", "1.5M"; whole ones too; shares as "25%" or "0.25";
+// Numbers as people write them: "120000", "120,000", "120k", "1.5M"; shares as "25%" or "0.25";
 // times as "50ms", "1.2ms", "2s", "300us", alone in ms; loads as "25000,10x9500".
 class PlanInputs {
  public:

@@ -1,7 +1,7 @@
 // Unpacking: bytes that are compressed with bzip2, gzip or zstd, as the bytes they stand for.
 //
-// Which it is, is told by the first bytes; a name can only say that it is one of them. Of several compressed streams, one after
-// the other, the contents come one after the other.
+// Which it is, is told by the first bytes; a name can only say that it is one of them. Of several
+// compressed streams, one after the other, the contents come one after the other.
 //
 // Threads:  none.
 // Bounds:   256 KiB of compressed input held at once; zstd's window is 128 MiB at the most.

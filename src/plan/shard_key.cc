@@ -136,12 +136,13 @@ class Judgement {
     const Spread& hash = facts_.hash;
     if (hash.shards < 2 || hash.skew <= kSkewFair) return;
     if (sure_skew_ <= kSkewFair) {
-      return Say(Severity::kNote, "small_sample",
-                 "the sample is too small to tell how evenly it fills {} shards: of {} rows, {:.1f} "
-                 "for each, chance alone gives the busiest up to {:.1f}x its share, and it has "
-                 "{:.1f}x",
-                 hash.shards, Thousands(static_cast<double>(hash.rows)),
-                 static_cast<double>(hash.rows) / shards_, chance_, hash.skew);
+      return Say(
+          Severity::kNote, "small_sample",
+          "the sample is too small to tell how evenly it fills {} shards: of {} rows, "
+          "{:.1f} for each, chance alone gives the busiest up to {:.1f}x its share, and it has "
+          "{:.1f}x",
+          hash.shards, Thousands(static_cast<double>(hash.rows)),
+          static_cast<double>(hash.rows) / shards_, chance_, hash.skew);
     }
     Say(sure_skew_ > kSkewBad ? Severity::kBad : Severity::kFair, "uneven",
         "hashed over {} shards, the busiest takes {} of the rows, {:.1f}x its share{}", hash.shards,
