@@ -65,6 +65,8 @@ TEST(Rebalance, NamesMistakes) {
            {head + "windows = \"\"", "window"},
            {kLikes + "capacity = \"fast\"", "is not a rate"},
            {kLikes + "capacity = 12000", "must be a string"},
+           {kLikes + "capacity = \"0/s\"", "a shard that carries nothing is none"},
+           {capacity + "split_at = \"0/s\"", "a rate within these, and is \"0/s\""},
            {kLikes + "capacity = \"12000/s burst 5\"", "a shard carries has no burst"},
            {capacity + "split_at = \"8000/s burst 5\"", "from 0.1 to 1"},
            {kLikes + "split_at = \"8000/s\"", "a rate needs a `capacity`"},

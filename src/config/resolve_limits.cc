@@ -83,14 +83,19 @@ class LimitResolver {
 
   void ResolveCapacity() {
     Rate capacity;
-    Read("capacity", keyspace_.capacity, capacity);
     if (keyspace_.capacity.find("burst") != std::string::npos) {
       return Problem("capacity",
                      fmt::format("\"{}\": what a shard carries has no burst", keyspace_.capacity));
     }
+    if (IsZero(keyspace_.capacity)) {
+      return Problem("capacity", fmt::format("\"{}\": a shard that carries nothing is none; "
+                                             "\"none\" says that it is not known",
+                                             keyspace_.capacity));
+    }
+    Read("capacity", keyspace_.capacity, capacity);
     keyspace_.shard_capacity = PerSecond(capacity);
     const std::string& text = keyspace_.split_at;
-    if (text.ends_with("/s") || text.ends_with("/m") || text.ends_with("/h")) {
+    if (!IsZero(text) && (text.ends_with("/s") || text.ends_with("/m") || text.ends_with("/h"))) {
       Rate rate;
       Read("split_at", text, rate);
       if (rate.writes == 0) return;
@@ -107,6 +112,12 @@ class LimitResolver {
     Problem("split_at", fmt::format("must be a share of `capacity` from {} to 1, or a rate within "
                                     "these, and is \"{}\"",
                                     kSplitShareLeast, text));
+  }
+
+  // A limit of so much is refused for what it would do to writes; capacity does nothing to them.
+  static bool IsZero(std::string_view rate) {
+    const size_t slash = rate.find('/');
+    return slash != 0 && slash != std::string_view::npos && rate.find_first_not_of('0') == slash;
   }
 
   static double PerSecond(const Rate& rate) {
