@@ -11,6 +11,7 @@
 
 #include "cli/http_get.h"
 #include "config/key_template.h"
+#include "config/nearest.h"
 #include "route/matcher.h"
 
 namespace sluice::cli {
@@ -78,9 +79,29 @@ Result<uint64_t> AddPage(const std::string& page, uint64_t last,
   }
 }
 
+// Whether the node has the keyspace: one that is none would only seem to take no writes.
+Status CheckKeyspace(const LiveOptions& options, env::Clock& clock) {
+  SLUICE_ASSIGN(const std::string page,
+                HttpGet(options.http, "/api/v1/keyspaces", clock, kAnswerMs));
+  const auto told = nlohmann::json::parse(page, nullptr, false);
+  std::vector<std::string> names;
+  if (told.is_object() && told.contains("keyspaces")) {
+    for (const auto& keyspace : told["keyspaces"]) {
+      if (keyspace.is_object()) names.push_back(keyspace.value("keyspace", ""));
+    }
+  }
+  if (names.empty()) return Fail(Code::kInvalid, "that is no Sluice");
+  if (std::find(names.begin(), names.end(), options.keyspace) != names.end()) return Ok();
+  const std::vector<std::string_view> valid(names.begin(), names.end());
+  return Fail(Code::kInvalid,
+              fmt::format("{} has no keyspace \"{}\"; {}", options.http.text(), options.keyspace,
+                          config::Suggest(options.keyspace, valid)));
+}
+
 }  // namespace
 
 Result<Advice> AdviseLive(const LiveOptions& options, env::Clock& clock) {
+  if (!options.keyspace.empty()) SLUICE_TRY(CheckKeyspace(options, clock));
   std::map<std::string, Seen> seen;
   const uint64_t until_us = clock.MonotonicUs() + uint64_t{options.seconds} * 1'000'000;
   // What is there at the beginning may be of long ago.

@@ -25,7 +25,8 @@ struct LiveOptions {
 };
 
 //   kIo           the node does not answer.
-//   kInvalid      it refuses, the message says why; or a column that the options name is none.
+//   kInvalid      it refuses, the message says why; or a column or the keyspace that the options
+//                 name is none.
 //   kUnavailable  nothing was written meanwhile to the keyspace.
 Result<Advice> AdviseLive(const LiveOptions& options, env::Clock& clock);
 

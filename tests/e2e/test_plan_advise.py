@@ -266,6 +266,9 @@ def test_a_running_node_with_users(start_sluice):
         idle = run(node.binary, "advise", "--live", f"http://{url}", "--seconds", 1, "--keyspace",
                    "default", status=1)
         assert b"took no write of keyspace default" in idle.stderr
+        nobody = run(node.binary, "advise", "--live", f"http://{url}", "--keyspace", "orders",
+                     status=2)
+        assert b'has no keyspace "orders"; did you mean "order"?' in nobody.stderr
 
 
 def test_advise_takes_keys_without_a_template_apart(sluice):
