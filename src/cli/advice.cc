@@ -118,7 +118,11 @@ class Adviser {
  public:
   Adviser(const std::vector<std::string>& names, const plan::Columns& columns,
           const AdviceOptions& options)
-      : names_(names), columns_(columns), options_(options), sample_(columns.sample().rows()) {}
+      : names_(names),
+        segments_(plan::SegmentNames(names)),
+        columns_(columns),
+        options_(options),
+        sample_(columns.sample().rows()) {}
 
   Result<Advice> Make() {
     SLUICE_ASSIGN(const std::optional<size_t> together, Named(options_.together));
@@ -143,6 +147,7 @@ class Adviser {
     advice.rows = columns_.rows();
     advice.sampled = sample_.size();
     advice.shards = options_.shards;
+    advice.columns_left_out = names_.size() - std::min(names_.size(), plan::kColumnsMost);
     advice.keys = keys_;
     for (AdvisedKey& key : composites) advice.keys.push_back(std::move(key));
     std::stable_sort(advice.keys.begin(), advice.keys.end(), IsBetter);
@@ -157,12 +162,19 @@ class Adviser {
     if (found == names_.end()) {
       return Fail(Code::kInvalid, fmt::format("there is no column \"{}\"", name));
     }
-    return std::optional<size_t>(found - names_.begin());
+    const auto number = static_cast<size_t>(found - names_.begin());
+    if (number >= plan::kColumnsMost) {
+      return Fail(Code::kInvalid,
+                  fmt::format("column \"{}\" is not among the {} that are looked at", name,
+                              plan::kColumnsMost));
+    }
+    return std::optional<size_t>(number);
   }
 
   AdvisedKey Look(size_t column) const {
     plan::KeyFacts facts;
     facts.columns = {names_[column]};
+    facts.segments = {segments_[column]};
     facts.fact = columns_.Fact(column);
     if (facts.fact.top_value.size() > kValueMost) facts.fact.top_value.resize(kValueMost);
     facts.order = OrderOf(sample_, column);
@@ -219,7 +231,10 @@ class Adviser {
     std::vector<AdvisedKey> found;
     for (const std::vector<size_t>& parts : tried) {
       plan::KeyFacts facts;
-      for (const size_t part : parts) facts.columns.push_back(names_[part]);
+      for (const size_t part : parts) {
+        facts.columns.push_back(names_[part]);
+        facts.segments.push_back(segments_[part]);
+      }
       facts.fact = FactTogether(sample_, parts);
       facts.hash = SimulateHash(sample_, parts, options_.shards);
       facts.range = SimulateRange(sample_, parts, options_.shards);
@@ -252,6 +267,13 @@ class Adviser {
            lower.find("region") != std::string::npos || lower.find("market") != std::string::npos;
   }
 
+  // Whether its values can be regions: few, and names of something.
+  static bool MayBeRegion(const plan::ColumnFact& fact, bool named) {
+    if (fact.distinct < 2 || fact.distinct > kRegionsMost) return false;
+    const bool measured = fact.kind == plan::Kind::kTime || fact.kind == plan::Kind::kDecimal;
+    return fact.words || (named && !measured);
+  }
+
   // Clocks behind the best key, and columns that could be regions in front of it.
   std::vector<AdvisedMap> Maps(const std::vector<AdvisedKey>& keys) const {
     std::vector<AdvisedMap> maps;
@@ -270,17 +292,15 @@ class Adviser {
         // A key that itself comes in order has the same hot end.
         if (spread.skew_at_a_time < kCured) {
           maps.push_back(
-              {fmt::format("range({}, {})", best.name(), names_[i]), spread,
+              {fmt::format("range({}, {})", fmt::join(best.facts.segments, ", "), segments_[i]),
+               spread,
                fmt::format("{} in order, without range({})'s hot end", names_[i], names_[i])});
         }
       }
       const bool region = fact.codes || NamesRegion(names_[i]);
-      if (fact.distinct < 2 || fact.distinct > kRegionsMost ||
-          (!region && fact.kind == plan::Kind::kDecimal)) {
-        continue;
-      }
+      if (!MayBeRegion(fact, region)) continue;
       const plan::Spread spread = SimulateGeo(sample_, i, numbers, options_.shards);
-      AdvisedMap map{fmt::format("geo({}) then {}", names_[i], best.verdict.shard), spread,
+      AdvisedMap map{fmt::format("geo({}) then {}", segments_[i], best.verdict.shard), spread,
                      region ? "keeps each region's records on its own shards"
                             : fmt::format("only if each {} must lie apart", names_[i])};
       geo.insert(region ? geo.begin() : geo.end(), std::move(map));
@@ -291,6 +311,7 @@ class Adviser {
   }
 
   const std::vector<std::string>& names_;
+  const std::vector<std::string> segments_;  // as a template names them
   const plan::Columns& columns_;
   const AdviceOptions& options_;
   const Sample& sample_;

@@ -44,11 +44,12 @@ struct Advice {
   uint64_t bad_rows = 0;
   std::string first_bad;  // "line 7: …"
   uint32_t shards = 0;
+  size_t columns_left_out = 0;   // of those that the rows have
   std::vector<AdvisedKey> keys;  // best first
   std::vector<AdvisedMap> maps;
 };
 
-// kInvalid: a column that the options name is not there.
+// kInvalid: a column that the options name is not there, or not looked at.
 Result<Advice> Advise(const std::vector<std::string>& names, const plan::Columns& columns,
                       const AdviceOptions& options);
 

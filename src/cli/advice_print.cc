@@ -57,6 +57,7 @@ Json KeyJson(const AdvisedKey& key) {
                {"empty_share", static_cast<double>(facts.fact.empty) /
                                    static_cast<double>(std::max<uint64_t>(1, facts.fact.rows))}};
   for (const std::string& column : facts.columns) json["columns"].push_back(column);
+  json["segments"] = facts.segments;
   json["reach_shards"] =
       std::isfinite(key.verdict.reach) ? Json(std::floor(key.verdict.reach)) : Json(nullptr);
   json["order_correlation"] = facts.order.correlation;
@@ -105,6 +106,11 @@ std::string AdviceText(const Advice& advice) {
     fmt::format_to(out, "{} rows could not be used; the first: {}\n",
                    plan::Thousands(static_cast<double>(advice.bad_rows)), advice.first_bad);
   }
+  if (advice.columns_left_out > 0) {
+    fmt::format_to(out, "{} columns were left out: the first {} are looked at\n",
+                   plan::Thousands(static_cast<double>(advice.columns_left_out)),
+                   plan::kColumnsMost);
+  }
   size_t width = 3;
   for (const AdvisedKey& key : advice.keys) {
     width = std::max(width, std::min(kNameMost, Name(key).size()));
@@ -143,14 +149,20 @@ std::string AdviceText(const Advice& advice) {
                    Printable(map.shard), Times(map.spread.skew), map.spread.shards,
                    Times(map.spread.skew_at_a_time), Printable(map.why));
   }
+  const plan::KeyFacts& best = advice.keys.front().facts;
+  for (size_t i = 0; i < best.segments.size(); ++i) {
+    if (best.segments[i] == best.columns[i]) continue;
+    fmt::format_to(out, "      in a template, {} is {{{}}}: a name is letters, digits and _\n",
+                   Printable(best.columns[i]), best.segments[i]);
+  }
   return text;
 }
 
 std::string AdviceJson(const Advice& advice) {
   Json json = {{"source", advice.source},     {"rows", advice.rows},
                {"bad_rows", advice.bad_rows}, {"sampled_rows", advice.sampled},
-               {"shards", advice.shards},     {"keys", Json::array()},
-               {"maps", Json::array()}};
+               {"shards", advice.shards},     {"columns_left_out", advice.columns_left_out},
+               {"keys", Json::array()},       {"maps", Json::array()}};
   for (const AdvisedKey& key : advice.keys) json["keys"].push_back(KeyJson(key));
   for (const AdvisedMap& map : advice.maps) {
     Json one = {{"shard", map.shard}, {"why", map.why}};

@@ -248,6 +248,55 @@ TEST(Advise, ReadsNdjsonAsCsv) {
   EXPECT_EQ(json["keys"][0]["grade"], "good");
 }
 
+// Goal:   what is proposed can be written into a configuration, whatever the columns are called.
+// Method: names with what a template's cannot have, of the key, the region and the clock; the
+//         names that each is to have.
+TEST(Advise, ProposesNamesThatATemplateTakes) {
+  Prng prng(19);
+  const Advice advice = Made(Table("z:1,user.country,the day", 20'000, [&](size_t i) {
+    return fmt::format("u{},{},2024-01-{:02}", prng() % 4'000,
+                       std::array{"IN", "DE", "FR"}[prng() % 3], 1 + i / 1'000);
+  }));
+  EXPECT_EQ(advice.keys.front().name(), "z:1") << AdviceText(advice);
+  EXPECT_EQ(advice.keys.front().verdict.shard, "hash(z_1)");
+  ASSERT_EQ(advice.maps.size(), 2u) << AdviceText(advice);
+  EXPECT_EQ(advice.maps[0].shard, "range(z_1, the_day)");
+  EXPECT_EQ(advice.maps[1].shard, "geo(user_country) then hash(z_1)");
+  EXPECT_THAT(AdviceText(advice), HasSubstr("in a template, z:1 is {z_1}"));
+}
+
+// Goal:   geo is proposed for what may be regions only.
+// Method: ratings, flags in words and in figures, and a state beside a good key.
+TEST(Advise, ProposesRegionsThatMayBeSome) {
+  Prng prng(20);
+  const Advice advice = Made(Table("user,rating,paid,state", 20'000, [&](size_t) {
+    return fmt::format("u{},{},{},{}", prng() % 4'000, 1 + prng() % 5,
+                       prng() % 2 == 0 ? "true" : "false",
+                       std::array{"New York", "Ohio", "Texas"}[prng() % 3]);
+  }));
+  ASSERT_EQ(advice.maps.size(), 1u) << AdviceText(advice);
+  EXPECT_EQ(advice.maps[0].shard, "geo(state) then hash(user)");
+}
+
+// Goal:   columns that are not looked at are counted, and none of them can be named.
+// Method: a hundred columns, the last of them as the record.
+TEST(Advise, SaysHowManyColumnsAreLeftOut) {
+  std::string header = "c0";
+  for (int i = 1; i < 100; ++i) header += fmt::format(",c{}", i);
+  const std::string text = Table(header, 200, [](size_t i) {
+    std::string row = fmt::format("{}", i);
+    for (int column = 1; column < 100; ++column) row += fmt::format(",{}", column);
+    return row;
+  });
+  const Advice advice = Made(text);
+  EXPECT_EQ(advice.columns_left_out, 36u);
+  EXPECT_THAT(AdviceText(advice), HasSubstr("36 columns were left out: the first 64"));
+  EXPECT_EQ(nlohmann::json::parse(AdviceJson(advice))["columns_left_out"], 36);
+  const auto beyond = AdviceOf(text, Format::kCsv, {.shards = 8, .record = "c99", .together = ""});
+  ASSERT_FALSE(beyond.has_value());
+  EXPECT_THAT(beyond.error().message, HasSubstr("\"c99\" is not among the 64"));
+}
+
 // Goal:   bad input is answered, never swallowed.
 // Method: one text for each kind.
 TEST(Advise, SaysWhatIsWrongWithItsInput) {

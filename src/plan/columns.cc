@@ -44,6 +44,23 @@ bool IsDay(uint64_t year, uint64_t month, uint64_t day) {
   return year >= 1900 && year <= 2100 && month >= 1 && month <= 12 && day >= 1 && day <= 31;
 }
 
+// Letters of any script, with what stands between the words of a name.
+bool IsWord(std::string_view text) {
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 128;
+  };
+  return !text.empty() && letter(text[0]) && std::all_of(text.begin(), text.end(), [&](char c) {
+    return letter(c) || c == ' ' || c == '-' || c == '_';
+  });
+}
+
+bool IsFlag(std::string_view text) {
+  const std::string lower = Lower(text);
+  constexpr std::array<std::string_view, 10> kFlags = {"true", "false", "yes", "no", "t",
+                                                       "f",    "y",     "n",   "on", "off"};
+  return std::find(kFlags.begin(), kFlags.end(), lower) != kFlags.end();
+}
+
 // How fine the times of a column are written.
 std::string_view UnitOf(std::string_view time) {
   const size_t colons = static_cast<size_t>(std::count(time.begin(), time.end(), ':'));
@@ -55,6 +72,7 @@ std::string_view UnitOf(std::string_view time) {
 // Counts of what values look like.
 struct Looks {
   size_t all = 0, whole = 0, decimal = 0, time = 0, could = 0, sentences = 0, colons = 0, codes = 0;
+  size_t words = 0, flags = 0;
   size_t bytes = 0;
 
   void Take(std::string_view value) {
@@ -67,6 +85,8 @@ struct Looks {
     could += is_whole && CouldBeTime(value);
     sentences += value.size() >= kSentenceBytes && value.find(' ') != std::string_view::npos;
     colons += value.find(':') != std::string_view::npos;
+    words += IsWord(value);
+    flags += IsFlag(value);
     codes += value.size() == 2 &&
              std::all_of(value.begin(), value.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
   }
@@ -223,6 +243,7 @@ ColumnFact Columns::Fact(size_t column) const {
   }
   fact.sentences = 2 * looks.sentences > looks.all;
   fact.colons = looks.colons > 0;
+  fact.words = looks.Nearly(looks.words) && !looks.Nearly(looks.flags);
   fact.codes = looks.Nearly(looks.codes);
   return fact;
 }

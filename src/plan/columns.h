@@ -79,6 +79,7 @@ struct ColumnFact {
   double mean_bytes = 0;
   bool sentences = false;  // most values hold blanks and are long: text that somebody wrote
   bool colons = false;     // some value holds ':'
+  bool words = false;      // nearly all are letters, and not yes or no: they may name something
   bool codes = false;      // nearly all are two capital letters, as countries are
 };
 

@@ -117,6 +117,8 @@ TEST(Columns, TellsTimesFromNumbersAndText) {
   EXPECT_EQ(columns.Fact(3).kind, Kind::kText);
   EXPECT_TRUE(columns.Fact(4).could_be_time);
   EXPECT_TRUE(columns.Fact(5).codes);
+  EXPECT_TRUE(columns.Fact(5).words);
+  EXPECT_FALSE(columns.Fact(0).words);
   EXPECT_TRUE(columns.Fact(6).sentences);
   EXPECT_EQ(columns.Fact(7).empty, 100u);
   EXPECT_EQ(columns.Fact(7).distinct, 0);

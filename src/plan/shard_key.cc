@@ -42,11 +42,8 @@ class Judgement {
         sure_skew_(facts.hash.skew - (chance_ - 1)) {}
 
   Verdict Make() {
-    verdict_.shard = "hash(";
-    for (size_t i = 0; i < facts_.columns.size(); ++i) {
-      verdict_.shard += (i == 0 ? "" : ", ") + facts_.columns[i];
-    }
-    verdict_.shard += ")";
+    const auto& names = facts_.segments.empty() ? facts_.columns : facts_.segments;
+    verdict_.shard = fmt::format("hash({})", fmt::join(names, ", "));
     verdict_.reach = Reach();
     Time();
     Values();
@@ -228,6 +225,28 @@ Verdict Judge(const KeyFacts& facts) {
   return Judgement(facts).Make();
 }
 
+std::vector<std::string> SegmentNames(const std::vector<std::string>& columns) {
+  std::vector<std::string> names;
+  for (const std::string& column : columns) {
+    std::string name;
+    for (const char c : column) {
+      const bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+      if (fits && name.empty() && c <= '9') name = '_';
+      if (fits || !name.ends_with('_')) name += fits ? c : '_';
+    }
+    if (name.empty()) name = '_';
+    const auto taken = [&](const std::string& one) {
+      // Of columns that need no other name, the names are kept.
+      return std::find(names.begin(), names.end(), one) != names.end() ||
+             (one != column && std::find(columns.begin(), columns.end(), one) != columns.end());
+    };
+    std::string free = name;
+    for (int i = 2; taken(free); ++i) free = fmt::format("{}_{}", name, i);
+    names.push_back(std::move(free));
+  }
+  return names;
+}
+
 double ChanceSkew(uint64_t rows, uint32_t shards) {
   if (rows == 0 || shards < 2) return 1;
   const double mean = static_cast<double>(rows) / shards;
@@ -248,7 +267,7 @@ std::string Thousands(double number) {
   std::string digits = fmt::format("{:.0f}", number);
   if (!std::isfinite(number)) return digits;
   const size_t first = digits.starts_with('-') ? 1 : 0;
-  for (size_t at = digits.size(); at > first + 3;) digits.insert(at -= 3, ",");
+  for (size_t at = digits.size(); at > first + 3;) digits.insert(at -= 3, 1, ',');
   return digits;
 }
 

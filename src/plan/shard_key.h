@@ -35,6 +35,7 @@ struct Order {
 
 struct KeyFacts {
   std::vector<std::string> columns;
+  std::vector<std::string> segments;  // their names in a template; empty: those of the columns
   ColumnFact fact;  // of a key of several columns: of their values together, from the sample
   Order order;
   Spread hash, range;
@@ -74,6 +75,10 @@ Verdict Judge(const KeyFacts& facts);
 // The skew that chance gives a map at the most, though all of its shards are alike: of a hundred
 // such maps, the busiest shard of one has more. 1 when nothing is known of the rows.
 double ChanceSkew(uint64_t rows, uint32_t shards);
+
+// The columns' names as the segments of a template can have them: what is no letter, digit or _ is
+// one, none begins with a digit, and no two are the same.
+std::vector<std::string> SegmentNames(const std::vector<std::string>& columns);
 
 // 578805 as "578,805"; shares as "2.5 %", small ones with more digits.
 std::string Thousands(double number);

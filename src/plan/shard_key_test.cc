@@ -71,5 +71,17 @@ TEST(Judge, AllowsForChanceInUnevenness) {
   EXPECT_FALSE(Finds(certain, "small_sample"));
 }
 
+// Goal:   a column's name becomes one that a template takes, the same where it is one already, and
+//         another for each column.
+// Method: names with what stands in files, with digits in front, in another script, and such that
+//         would become the same.
+TEST(SegmentNames, AreSuchAsTemplatesTake) {
+  const std::vector<std::string> columns = {"user_id", "z:1",     "user.id", "1st", "größe, \"x\"",
+                                            "",        "user id", "_",       "a_",  "a__"};
+  const std::vector<std::string> names = {"user_id", "z_1",       "user_id_2", "_1st", "gr_e_x_",
+                                          "__2",     "user_id_3", "_",         "a_",   "a__2"};
+  EXPECT_EQ(SegmentNames(columns), names);
+}
+
 }  // namespace
 }  // namespace sluice::plan
