@@ -167,7 +167,9 @@ constexpr Setting<K> kKeyspace[] = {
       "what is too large to be moved."},
      &K::capacity},
     {{"split_at", Type::kText, R"("0.66")", 0, 0, Change::kLive,
-      "From where on a shard is split: a share of `capacity`, or a rate, `8000/s`."},
+      "From where on a shard is split: a share of `capacity` from 0.1 to 1, or a rate within "
+      "these, "
+      "`8000/s`. A rate needs a `capacity`, which cannot become `none` while it stands."},
      &K::split_at},
 };
 
