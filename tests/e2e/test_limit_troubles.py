@@ -32,7 +32,7 @@ RATES = {  # what is said of each
     "1.5/s": "not a rate",
     "10/d": "per s, m or h",
     "99999999999/s": "10000000",
-    "10": "not a rate|must be a string",
+    "10": "not a rate|must be a rate",
     "": "not a rate",
 }
 
