@@ -43,9 +43,9 @@ std::optional<int64_t> Number(const Json& job, const char* name) {
 
 std::string JobLine(const Json& job) {
   const std::string state = Text(job, "state");
-  std::string line = fmt::format("job {} · {} of shard {}", Number(job, "job").value_or(0),
-                                 Text(job, "kind"),
-                                 fmt::join(job.value("shards", std::vector<int>()), ", "));
+  std::string line =
+      fmt::format("job {} · {} of shard {}", Number(job, "job").value_or(0), Text(job, "kind"),
+                  fmt::join(job.value("shards", std::vector<int>()), ", "));
   if (const auto lane = Number(job, "to")) line += fmt::format(" to lane {}", *lane);
   line += " · " + state;
   const std::optional<int64_t> eta_ms = Number(job, "eta_ms"), took_ms = Number(job, "took_ms");

@@ -137,11 +137,11 @@ Result<std::string> MapHands::Verify() {
   const std::shared_ptr<const route::TopologyContent> now = Now();
   SLUICE_ASSIGN(const route::TopologyContent held, topology_.Load());
   if (held.version != now->version || !Same(*held.map, *now->map)) {
-    return Fail(Code::kCorrupt,
-                fmt::format("the topology holds version {} of epoch {}, and version {} of epoch {} "
-                            "was committed",
-                            held.version, held.map->epoch().value, now->version,
-                            now->map->epoch().value));
+    return Fail(
+        Code::kCorrupt,
+        fmt::format("the topology holds version {} of epoch {}, and version {} of epoch {} "
+                    "was committed",
+                    held.version, held.map->epoch().value, now->version, now->map->epoch().value));
   }
   for (const Lane* lane : node_.lanes) {
     if (Same(lane->shards().map(), *held.map)) continue;

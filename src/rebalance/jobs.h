@@ -124,7 +124,7 @@ class Jobs {
     model::LaneId from = {};  // of what changes lanes
     bool asked_store = false, moved = false;
     bool moved_first = false;  // of two commits the first has happened
-    bool committing = false;  // it cannot be paused any more
+    bool committing = false;   // it cannot be paused any more
 
     // Of two commits the first is under way, or has been: a merge of shards of two lanes.
     bool commits_again() const {

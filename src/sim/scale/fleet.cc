@@ -195,22 +195,21 @@ rebalance::Survey Fleet::Survey() const {
   for (const Shard& each : shards_) {
     const Space& space = plan_.spaces[each.space];
     const heat::Windows& windows = each.windows;
-    survey.shards.push_back(
-        {.id = each.id,
-         .keyspace = plan_.keyspaces[space.keyspace].id,
-         .begin = space.Token(each.from),
-         .end = space.Token(each.to),
-         .region = space.region,
-         .owner = each.owner,
-         .writes = {windows.second().writes, windows.minute().writes, windows.ten_minutes().writes,
-                    windows.busiest_minute()},
-         .bytes = BytesOf(each),
-         .cut = space.Cut(each.from, each.to),
-         .hottest = space.Hottest(each.from, each.to),
-         .rising = space.Rising(each.from, each.to),
-         .changed_us = each.changed_us,
-         .busy = each.busy,
-         .moving_to = each.moving_to});
+    survey.shards.push_back({.id = each.id,
+                             .keyspace = plan_.keyspaces[space.keyspace].id,
+                             .begin = space.Token(each.from),
+                             .end = space.Token(each.to),
+                             .region = space.region,
+                             .owner = each.owner,
+                             .writes = {windows.second().writes, windows.minute().writes,
+                                        windows.ten_minutes().writes, windows.busiest_minute()},
+                             .bytes = BytesOf(each),
+                             .cut = space.Cut(each.from, each.to),
+                             .hottest = space.Hottest(each.from, each.to),
+                             .rising = space.Rising(each.from, each.to),
+                             .changed_us = each.changed_us,
+                             .busy = each.busy,
+                             .moving_to = each.moving_to});
   }
   return survey;
 }
