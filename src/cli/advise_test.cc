@@ -310,7 +310,7 @@ TEST(Advise, SaysWhatIsWrongWithItsInput) {
   EXPECT_THAT(error("a,\n1,2\n"), HasSubstr("column 2 of the header has no name"));
   EXPECT_THAT(error(std::string("\x7f"
                                 "ELF\x02\x01\0\0,\x03\n1,2\n",
-                                16)),
+                                15)),
               HasSubstr("no text"));
   EXPECT_THAT(error("a,b\n1\n2,3,4\n"), HasSubstr("line 2: 1 fields where the header has 2"));
   EXPECT_THAT(error("", Format::kNdjson), HasSubstr("there are no rows"));

@@ -11,7 +11,6 @@
 namespace sluice::cli {
 namespace {
 
-using plan::Line;
 using plan::Percent;
 using plan::Thousands;
 

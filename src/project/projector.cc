@@ -212,10 +212,11 @@ uint64_t Projector::Gather(uint64_t now_us) {
   if (paused_) return now_us + kIdleUs;
   if (now_us < write_from_us_) return write_from_us_;
   gathers_since_us_ = 0;
-  pending_.emplace();
-  pending_->first_ms = tail_.first_ms();
-  pending_->lsn = tail_.lsn();
-  pending_->batch = tail_.Take();
+  Pending pending;
+  pending.first_ms = tail_.first_ms();
+  pending.lsn = tail_.lsn();
+  pending.batch = tail_.Take();
+  pending_ = std::move(pending);
   MergeLetters();
   return Deliver(now_us);
 }

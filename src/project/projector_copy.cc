@@ -76,8 +76,9 @@ Status Projector::CopyAtOnce(Batch batch) {
   }
   SortByKey(batch.changes);
   StampStep(batch, false);
-  pending_.emplace();
-  pending_->batch = std::move(batch);
+  Pending next;
+  next.batch = std::move(batch);
+  pending_ = std::move(next);
   return Ok();
 }
 

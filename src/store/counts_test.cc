@@ -17,7 +17,7 @@ namespace sluice::store {
 namespace {
 
 constexpr uint64_t kRows = 50'000;
-constexpr size_t kKeyBytes = 16, kValueBytes = 100;
+constexpr size_t kValueBytes = 100;
 
 // Half of it compresses, as in the bench.
 std::string HalfCompressible(Prng& prng) {
