@@ -154,7 +154,7 @@ JobReport Jobs::Close(Job& job, JobState state, std::string error) {
   report.phase = JobPhase::kEnded;
   if (state == JobState::kDone) report.percent = 100;
   report.error = std::move(error);
-  if (state != JobState::kDone && job.moved_first) {
+  if (state != JobState::kDone && job.moved_first()) {
     report.error += fmt::format("{}{}", report.error.empty() ? "" : "; ", kStaysMoved);
   }
   report.waits_for.clear();
@@ -278,7 +278,7 @@ uint64_t Jobs::Settle(Job& job) {
   if (job.report.order.kind == JobKind::kMove) return Finish(job);
   {
     const std::lock_guard lock(mutex_);
-    job.moved = job.moved_first = true;
+    job.moved = true;
   }
   return Enter(job, JobPhase::kCommit);
 }

@@ -123,13 +123,14 @@ class Jobs {
     uint64_t stored_before = 0;
     model::LaneId from = {};  // of what changes lanes
     bool asked_store = false, moved = false;
-    bool moved_first = false;  // of two commits the first has happened
-    bool committing = false;   // it cannot be paused any more
+    bool committing = false;  // it cannot be paused any more
 
     // Of two commits the first is under way, or has been: a merge of shards of two lanes.
     bool commits_again() const {
       return report.order.kind == JobKind::kMerge && report.phase > JobPhase::kPrepare && !moved;
     }
+    // The first has happened: of a merge, since a move never counts itself as moved.
+    bool moved_first() const { return moved && asked_store; }
     bool rests() const {
       return paused && !abort && !committing && report.phase <= JobPhase::kCommit;
     }
