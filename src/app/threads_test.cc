@@ -70,7 +70,7 @@ class ThreadedNode {
   void ChangeAll(uint64_t round) {
     std::vector<model::Policy> policies(router_->keyspaces().size());
     for (model::Policy& policy : policies) policy.ttl_ms = 1'000'000 + round;
-    policies_->Change(std::move(policies));
+    policies_->Change(policies);
     committer_->LimitGroups((64 << 10) + round, round % 200, round % 3 * 500);
     users_.Replace(config_.users);
     for (const auto& lane : lanes_) {
