@@ -11,7 +11,6 @@
 namespace sluice::cli {
 namespace {
 
-using plan::Percent;
 using plan::Thousands;
 
 // Whole where it is whole, else with the digits that matter.
