@@ -11,6 +11,7 @@
 namespace sluice::cli {
 namespace {
 
+using plan::Percent;
 using plan::Thousands;
 
 // Whole where it is whole, else with the digits that matter.
