@@ -11,7 +11,6 @@
 namespace sluice::cli {
 namespace {
 
-using plan::Percent;
 using plan::Thousands;
 
 // Whole where it is whole, else with the digits that matter.
@@ -41,8 +40,8 @@ PlanSection Shards(const PlanInputs& in) {
       {"least", plan.least, "at least", Thousands(plan.least),
        fmt::format("{} / {} = {}, rounded up", Figure(writes), limit, Times2(writes / per_shard))},
       {"needed_rate", plan.needed_rate, "room for", Figure(plan.needed_rate) + "/s",
-       fmt::format("{} / (1 - {}), so that {} of it stays spare", Figure(writes), Percent(headroom),
-                   Percent(headroom))},
+       fmt::format("{} / (1 - {}), so that {} of it stays spare", Figure(writes),
+                   plan::Percent(headroom), plan::Percent(headroom))},
       {"provisioned", plan.provisioned, "provisioned", Thousands(plan.provisioned),
        fmt::format("{} / {} = {}, rounded up", Figure(plan.needed_rate), limit,
                    Times2(plan.needed_rate / per_shard))},
@@ -84,15 +83,16 @@ PlanSection Skew(const PlanInputs& in) {
   const size_t shards = in.loads().size();
   PlanSection section{
       "skew", fmt::format("{} shard{} side by side", shards, shards == 1 ? "" : "s"), {}, {}};
-  section.lines = {{"mean", plan.mean, "mean", Thousands(plan.mean) + "/s",
-                    fmt::format("{} of a shard's {}: looks {}", Percent(plan.mean / per_shard),
-                                Figure(per_shard), plan.mean <= per_shard ? "safe" : "too much")},
-                   {"busiest", plan.busiest, "busiest", Thousands(plan.busiest) + "/s",
-                    fmt::format("shard {}: {} of its {}", plan.at + 1,
-                                Percent(plan.busiest / per_shard), Figure(per_shard))},
-                   {"skew", plan.skew, "skew", fmt::format("{:.2f}x", plan.skew), "busiest / mean"},
-                   {"hot", plan.hot ? 1.0 : 0.0, "hot key", plan.hot ? "likely" : "no",
-                    fmt::format("the others have {} in the mean", Thousands(plan.rest))}};
+  section.lines = {
+      {"mean", plan.mean, "mean", Thousands(plan.mean) + "/s",
+       fmt::format("{} of a shard's {}: looks {}", plan::Percent(plan.mean / per_shard),
+                   Figure(per_shard), plan.mean <= per_shard ? "safe" : "too much")},
+      {"busiest", plan.busiest, "busiest", Thousands(plan.busiest) + "/s",
+       fmt::format("shard {}: {} of its {}", plan.at + 1, plan::Percent(plan.busiest / per_shard),
+                   Figure(per_shard))},
+      {"skew", plan.skew, "skew", fmt::format("{:.2f}x", plan.skew), "busiest / mean"},
+      {"hot", plan.hot ? 1.0 : 0.0, "hot key", plan.hot ? "likely" : "no",
+       fmt::format("the others have {} in the mean", Thousands(plan.rest))}};
   if (plan.hot) {
     const plan::HotKeyPlan hot = plan::PlanHotKey(plan.busiest, per_shard);
     section.notes.push_back(fmt::format(
@@ -146,7 +146,7 @@ PlanSection Rows(const PlanInputs& in) {
             fmt::format("{} x {} ms", Figure(writes), Figure(row))},
            {"batched_ms", plan.batched_ms, "in batches", Figure(plan.batched_ms) + " ms per second",
             fmt::format("{} / {} x {} ms", Figure(writes), Figure(batch), Figure(time))},
-           {"less", plan.less, "less", Percent(plan.less), "1 - batches / one by one"}},
+           {"less", plan.less, "less", plan::Percent(plan.less), "1 - batches / one by one"}},
           {}};
 }
 
@@ -173,7 +173,7 @@ PlanSection Window(const PlanInputs& in) {
     section.lines.push_back(
         {fmt::format("wait_below_{}_tenths", i + 1), plan.histogram[i],
          fmt::format("wait {:.3g}-{:.3g} ms", tenth * window / 10, (tenth + 1) * window / 10),
-         Percent(plan.histogram[i]), std::string(20, '#')});
+         plan::Percent(plan.histogram[i]), std::string(20, '#')});
   }
   return section;
 }
@@ -186,13 +186,13 @@ PlanSection Node(const PlanInputs& in) {
     section.lines.push_back({std::string(one.name), one.carries, std::string(one.name),
                              Thousands(one.carries) + "/s", one.how});
     section.lines.push_back({fmt::format("{}_use", one.name), one.use,
-                             fmt::format("{}, used", one.name), Percent(one.use),
+                             fmt::format("{}, used", one.name), plan::Percent(one.use),
                              fmt::format("{} / {}", Figure(writes), Thousands(one.carries))});
   }
   const plan::Resource& first = plan.resources[plan.first];
   section.lines.push_back({"nodes", plan.nodes, "nodes", Thousands(plan.nodes),
                            fmt::format("{} / (1 - {}) / {}, rounded up", Figure(writes),
-                                       Percent(headroom), Thousands(plan.carries))});
+                                       plan::Percent(headroom), Thousands(plan.carries))});
   section.notes.push_back(
       fmt::format("{} ends first, at {} writes/s", first.name, Thousands(plan.carries)));
   return section;
