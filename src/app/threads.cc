@@ -14,6 +14,8 @@ constexpr std::chrono::milliseconds kStallLook{20};     // while compaction is b
 constexpr std::chrono::milliseconds kLearnRest{3};      // between parts of the stored keys
 constexpr std::chrono::milliseconds kPrepareLook{50};   // at spare segments, and compaction
 constexpr std::chrono::milliseconds kDurableLook{5};    // whether a run's records are durable
+// How much of the log may go: runs get stored and sinks catch up also where nobody writes.
+constexpr std::chrono::microseconds kTrimLook{500'000};
 constexpr std::chrono::microseconds kLogSlice{100};
 // Each break of the thread that stores runs (store::Breaks) costs it a slice: so it has a part of
 // a processor that a lane could use all of.
@@ -189,7 +191,8 @@ void Threads::LogLoop() {
                    {{"error", status.error().message}});
       }
     }
-    if (next != 0 && !committer_->closed()) committer_->WaitForWork(next);
+    if (next == 0 || committer_->closed()) continue;
+    committer_->WaitForWork(std::min<uint64_t>(next, clock_.MonotonicUs() + kTrimLook.count()));
   }
 }
 

@@ -65,6 +65,21 @@ class ThreadedNode {
   std::string MetersText() const { return registry_.PrometheusText(); }
   uint64_t trimmed() const { return log_->first().value; }
   uint64_t runs() const { return runs_; }  // that reached the store
+  // As a projection does whose sink has what is before `lsn`.
+  void HoldLogFrom(uint64_t lsn) { held_ = lsn; }
+  // Until the log's thread sleeps: it has nothing left to write, its last witness neither.
+  void AwaitSilence() {
+    std::unique_lock lock(mutex_);
+    uint64_t seen;
+    do {
+      seen = looks_;
+    } while (looked_.wait_for(lock, std::chrono::microseconds(10 * log::kWitnessDelayUs),
+                              [&] { return looks_ != seen; }));
+  }
+  bool AwaitTrim() {
+    std::unique_lock lock(mutex_);
+    return looked_.wait_for(lock, std::chrono::seconds(20), [this] { return trimmed() > 1; });
+  }
 
   // What a SIGHUP may change.
   void ChangeAll(uint64_t round) {
@@ -145,7 +160,12 @@ class ThreadedNode {
     registry_.Add(committer_->meters());
     threads_->AddMeters(registry_);
     const auto trim = [this] {
-      model::Lsn stored = lanes_[0]->stored_lsn();
+      {
+        const std::lock_guard lock(mutex_);
+        ++looks_;
+      }
+      looked_.notify_all();
+      model::Lsn stored(held_.load());
       for (const auto& lane : lanes_) stored = std::min(stored, lane->stored_lsn());
       return stored;
     };
@@ -165,6 +185,10 @@ class ThreadedNode {
   std::shared_ptr<route::Policies> policies_;
   std::shared_ptr<const route::Router> router_;
   std::atomic<uint64_t> runs_{0};
+  std::atomic<uint64_t> held_{UINT64_MAX};
+  std::mutex mutex_;
+  std::condition_variable looked_;
+  uint64_t looks_ = 0;  // of the log's thread at how far it may trim
   std::unique_ptr<store::MemoryStore> store_;
   std::unique_ptr<log::FileLog> log_;
   server::Front front_;
@@ -285,6 +309,23 @@ TEST(Threads, WorkTogether) {
   const std::string total = std::to_string(kClients * kRounds);
   const std::string expected = fmt::format("${}\r\n{}\r\n", total.size(), total);
   EXPECT_EQ(caller.Ask(server::Request({"GET", "shared"}), expected.size()), expected);
+  std::filesystem::remove_all(dir);
+}
+
+// Goal:   what may be forgotten of the log goes also where nobody writes any more.
+// Method: a projection holds all of it, clients write and end; then it lets go.
+TEST(Threads, TrimTheLogOfAnIdleNode) {
+  std::string dir = (std::filesystem::temp_directory_path() / "sluice_app_XXXXXX").string();
+  ASSERT_NE(::mkdtemp(dir.data()), nullptr);
+  {
+    ThreadedNode node(dir, std::make_shared<store::MemoryStore::Medium>());
+    node.HoldLogFrom(0);
+    CallAndCheck(node.address(), 0, 40);
+    node.AwaitSilence();
+    EXPECT_EQ(node.trimmed(), 1u);
+    node.HoldLogFrom(UINT64_MAX);
+    EXPECT_TRUE(node.AwaitTrim());
+  }
   std::filesystem::remove_all(dir);
 }
 
