@@ -125,7 +125,7 @@ std::string ArchiveLine(const Change& change) {
       if (field.added) one.push_back(field.delta);
       fields.push_back(std::move(one));
     }
-    line["fields"] = std::move(fields);
+    line["fields"] = fields;
   }
   line["writes"] = change.writes;
   line["lineage"] = std::to_string(change.last.lineage.value);

@@ -10,7 +10,6 @@
 namespace sluice::sim::scale {
 namespace {
 
-using plan::Percent;
 using plan::Thousands;
 
 constexpr uint64_t kRowSeconds = 120;
