@@ -18,7 +18,7 @@ constexpr std::string_view kNodeName = "local";
 size_t LanesOf(const config::Config& config) {
   if (config.server.lanes != 0) return config.server.lanes;
   // One core is left to the log, to runs on their way to the store, and to compaction.
-  return std::max(2u, std::thread::hardware_concurrency()) - 1;
+  return std::max<size_t>(2, Cores()) - 1;
 }
 
 }  // namespace

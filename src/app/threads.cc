@@ -36,16 +36,26 @@ void NameThread(const char* name) {
   pthread_setname_np(pthread_self(), name);
 }
 
-void GoFirst() {
-  const sched_param least{.sched_priority = sched_get_priority_min(SCHED_FIFO)};
-  if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &least) != 0) AskForSlices(kLogSlice);
+bool AskForSlices(std::chrono::microseconds slice) {
+  SchedulingAttributes attr{};
+  if (syscall(SYS_sched_getattr, 0, &attr, sizeof attr, 0) != 0) return false;
+  attr.runtime = std::chrono::nanoseconds(slice).count();
+  if (syscall(SYS_sched_setattr, 0, &attr, 0) != 0) return false;
+  // A kernel that knows none takes the call, and forgets the time.
+  return syscall(SYS_sched_getattr, 0, &attr, sizeof attr, 0) == 0 && attr.runtime != 0;
 }
 
-void AskForSlices(std::chrono::microseconds slice) {
-  SchedulingAttributes attr{};
-  if (syscall(SYS_sched_getattr, 0, &attr, sizeof attr, 0) != 0) return;
-  attr.runtime = std::chrono::nanoseconds(slice).count();
-  syscall(SYS_sched_setattr, 0, &attr, 0);
+void GoFirst(bool core_to_spare) {
+  if (AskForSlices(kLogSlice) && core_to_spare) return;
+  const sched_param least{.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+  pthread_setschedparam(pthread_self(), SCHED_FIFO, &least);  // else slices are all there is
+}
+
+size_t Cores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof cores, &cores) != 0) return std::thread::hardware_concurrency();
+  return static_cast<size_t>(CPU_COUNT(&cores));
 }
 
 Threads::Threads(store::Store& store, ingest::Fabric& fabric) : store_(store), fabric_(fabric) {
@@ -180,7 +190,7 @@ void Threads::StartLog(log::FileLog& log, log::Committer& committer,
 
 void Threads::LogLoop() {
   NameThread("log");
-  GoFirst();
+  GoFirst(fabric_.lanes() < Cores());
   model::Lsn trimmed;
   while (!committer_->closed()) {
     const uint64_t next = committer_->Pump();

@@ -51,13 +51,17 @@ inline constexpr size_t kReadThreads = 4;
 
 // What `top -H`, perf and debuggers call the calling thread. At most 15 bytes.
 void NameThread(const char* name);
-// The calling thread works for moments, and many wait for it: from now on it gets its processor as
-// soon as it wakes, before all threads that are not real-time. Where the process may not ask for
-// that (CAP_SYS_NICE, RLIMIT_RTPRIO), it asks for short slices, which is less.
-void GoFirst();
-// For how long the calling thread wants to run at a time when others want its processor too. From
-// Linux 6.12 on; before, this is without effect.
-void AskForSlices(std::chrono::microseconds slice);
+// For how long the calling thread wants to run at a time when others want its processor too. False:
+// the kernel knows of no such wish (before Linux 6.12).
+bool AskForSlices(std::chrono::microseconds slice);
+// The calling thread works for moments, and many wait for it: from now on it gets a processor soon
+// after it wakes. With a core to spare it asks for short slices, and the kernel has it run where
+// nobody else does. Without one, or where the kernel knows no slices, it becomes real-time, if the
+// process may ask for that (CAP_SYS_NICE, RLIMIT_RTPRIO): a real-time thread goes before all that
+// are not, but stays on its core even when another idles, and drives the lane off it.
+void GoFirst(bool core_to_spare);
+// Cores that this process may run on.
+size_t Cores();
 
 class Threads final : public ingest::Background {
  public:
