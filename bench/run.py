@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -140,12 +141,13 @@ def main():
         for name in options.names:
             try:
                 sections.append(ALL[name](bench))
-            except (RuntimeError, AssertionError, OSError) as error:
-                # The others are worth having all the same; the exit status tells.
-                bench.say(f"{name} FAILED: {error}")
+            except Exception:
+                # Whatever it was, hours of the others are not lost; the exit status tells.
+                why = traceback.format_exc()
+                bench.say(f"{name} FAILED: {why}")
                 failed.append(name)
                 sections.append(Section(name, "failed"))
-                sections[-1].add(f"```\n{str(error)[-2000:]}\n```")
+                sections[-1].add(f"```\n{why[-2000:]}\n```")
     text = report(bench, about, sections)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text)

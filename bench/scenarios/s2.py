@@ -5,6 +5,7 @@ from report import Section, figures, ms, shown
 from report import rate as rate_shown
 from scenarios.peers import ALWAYS, DURABLE, EVERYSEC, MEMORY, OFF, redis, sluice, take_turns
 
+SHOWN = ("p99", "p99.9", "max")
 STORED = ("sluice_store_run_bytes_total", "sluice_store_compacted_bytes_total")
 
 
@@ -72,10 +73,10 @@ def while_runs_are_built(bench, section, peak):
 
         target = sluice(bench, "durable", memory=memory)
         found = take_turns(bench, target, latencies, runs=1)[DURABLE][0]
-        latency = {name: us / 1000 for name, us in found["latency_us"].items()}
+        latency = {name: found["latency_us"][name] / 1000 for name in SHOWN}
         rows.append([f"at most {pipeline} under way on each connection, memory {memory}",
                      rate_shown(found["rate"]), *found["stored"]]
-                    + [f"{latency[name]:.3g}" for name in ("p99", "p99.9", "max")])
+                    + [f"{latency[name]:.3g}" for name in SHOWN])
         what = f"p99.9 while runs are built and merged, -P {pipeline}"
         if pipeline == 1:
             section.at_most(what, latency["p99.9"], 20, " ms")
