@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log_line.h"
+#include "env/linux/cores.h"
 #include "model/stored_key.h"
 #include "route/catalogue.h"
 #include "route/map_change.h"
@@ -18,7 +19,7 @@ constexpr std::string_view kNodeName = "local";
 size_t LanesOf(const config::Config& config) {
   if (config.server.lanes != 0) return config.server.lanes;
   // One core is left to the log, to runs on their way to the store, and to compaction.
-  return std::max<size_t>(2, Cores()) - 1;
+  return std::max<size_t>(2, env::Cores()) - 1;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log_line.h"
+#include "env/linux/cores.h"
 
 namespace sluice::app {
 namespace {
@@ -49,13 +50,6 @@ void GoFirst(bool core_to_spare) {
   if (AskForSlices(kLogSlice) && core_to_spare) return;
   const sched_param least{.sched_priority = sched_get_priority_min(SCHED_FIFO)};
   pthread_setschedparam(pthread_self(), SCHED_FIFO, &least);  // else slices are all there is
-}
-
-size_t Cores() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  if (sched_getaffinity(0, sizeof cores, &cores) != 0) return std::thread::hardware_concurrency();
-  return static_cast<size_t>(CPU_COUNT(&cores));
 }
 
 Threads::Threads(store::Store& store, ingest::Fabric& fabric) : store_(store), fabric_(fabric) {
@@ -190,7 +184,7 @@ void Threads::StartLog(log::FileLog& log, log::Committer& committer,
 
 void Threads::LogLoop() {
   NameThread("log");
-  GoFirst(fabric_.lanes() < Cores());
+  GoFirst(fabric_.lanes() < env::Cores());
   model::Lsn trimmed;
   while (!committer_->closed()) {
     const uint64_t next = committer_->Pump();

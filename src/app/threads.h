@@ -60,8 +60,6 @@ bool AskForSlices(std::chrono::microseconds slice);
 // process may ask for that (CAP_SYS_NICE, RLIMIT_RTPRIO): a real-time thread goes before all that
 // are not, but stays on its core even when another idles, and drives the lane off it.
 void GoFirst(bool core_to_spare);
-// Cores that this process may run on.
-size_t Cores();
 
 class Threads final : public ingest::Background {
  public:

@@ -23,8 +23,8 @@ constexpr Setting<S> kServer[] = {
       0,
       256,
       Change::kRestart,
-      "Threads that own shards and connections; 0 makes one per core, but for one core that is "
-      "left to log and store.",
+      "Threads that own shards and connections; 0 makes one per core that the process may use "
+      "(affinity, and the CPU limit of a container), but for one that is left to log and store.",
       {"1", "2", "3", "5"}},
      &S::lanes},
     {{"memory", Type::kSize, R"("1GiB")", 64 * kMiB, 64 * kTiB, Change::kRestart,
