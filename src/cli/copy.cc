@@ -83,7 +83,14 @@ Status Copy::Begin() {
   before_ = counts_.read;
   SLUICE_ASSIGN(rejects_, RejectFile::Open(options_.rejects, counts_.rejects_bytes));
   if (done_) return Ok();
-  const Words words = {"HSET", progress_key_, "run", std::to_string(run), "done", "0"};
+  // All of it: a run that was stopped before it stored a page is resumed with its first page, and
+  // not with what a run before it had stored.
+  const Words words = {"HSET",     progress_key_,
+                       "run",      std::to_string(run),
+                       "copy",     state_.Encode(),
+                       "rows",     std::to_string(counts_.read),
+                       "rejected", std::to_string(counts_.rejected),
+                       "done",     "0"};
   SLUICE_ASSIGN(const resp::Value reply, target_.Ask(words));
   return reply.is_error() ? Status(Fail(Code::kInvalid, progress_key_ + ": " + reply.text)) : Ok();
 }

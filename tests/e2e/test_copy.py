@@ -212,6 +212,24 @@ def test_a_copy_that_is_killed_applies_nothing_twice(sluice, sluice_bin, redis_s
         assert target.hlen(f"large:{i}") == 3_000 and target.pttl(f"large:{i}") > 0
 
 
+def test_a_run_that_ends_before_its_first_page(sluice, sluice_bin, redis_server):
+    """Goal: --resume begins with the first page, also where a run before it had copied everything.
+    Method: a source that does not take SCAN for a while; tried without the state in what Begin
+    stores."""
+    redis, target = redis_server.client(), sluice.client()
+    for words, value in (([], b"1"), (["--restart"], b"2")):
+        for i in range(50):
+            redis.set(f"k:{i}", value)
+        redis.execute_command("ACL", "SETUSER", "default", "-scan")
+        code, _, err = copy(sluice_bin, redis_server, sluice, *words)
+        assert code == 1 and "--resume" in err, err
+        redis.execute_command("ACL", "SETUSER", "default", "+scan")
+        code, out, err = copy(sluice_bin, redis_server, sluice, "--resume")
+        assert code == 0, err
+        assert summary(out) == (50, 50, 0)
+        assert {target.get(f"k:{i}") for i in range(50)} == {value}
+
+
 def test_a_copy_goes_on_through_a_killed_server(sluice, sluice_bin, redis_server):
     fill(redis_server.client(), rows=3_000)
     process = start_copy(sluice_bin, redis_server, sluice, "--count", 20)
