@@ -60,39 +60,32 @@ Status Copy::Begin() {
   progress_key_ = "load:" + Identify(options_);
   SLUICE_ASSIGN(const resp::Value fields, target_.Ask(Words{"HGETALL", progress_key_}));
   if (fields.is_error()) return Fail(Code::kInvalid, progress_key_ + ": " + fields.text);
-  int64_t run = 0;
-  ParseInt(TextOf(fields, "run"), &run);
+  ParseInt(TextOf(fields, "run"), &run_);
   const bool finished = TextOf(fields, "done") == "1";
   using Begin = LoadOptions::Begin;
-  if (run > 0 && options_.begin == Begin::kResume) {
+  if (run_ > 0 && options_.begin == Begin::kResume) {
     if (!state_.Decode(TextOf(fields, "copy"))) {
       return Fail(Code::kInvalid, progress_key_ + " is not the progress of a copy");
     }
     done_ = finished;
   } else {
-    if (run > 0 && !finished && options_.begin == Begin::kNew) {
+    if (run_ > 0 && !finished && options_.begin == Begin::kNew) {
       return Fail(
           Code::kConflict,
           "this copy was begun before and is not finished: add --resume to go on with it, or "
           "--restart to apply every key again");
     }
-    ++run;
+    ++run_;
   }
-  producer_ = fmt::format("@{}.{}", progress_key_.substr(5), run);
+  producer_ = fmt::format("@{}.{}", progress_key_.substr(5), run_);
   counts_ = state_.counts;
   before_ = counts_.read;
   SLUICE_ASSIGN(rejects_, RejectFile::Open(options_.rejects, counts_.rejects_bytes));
   if (done_) return Ok();
-  // All of it: a run that was stopped before it stored a page is resumed with its first page, and
-  // not with what a run before it had stored.
-  const Words words = {"HSET",     progress_key_,
-                       "run",      std::to_string(run),
-                       "copy",     state_.Encode(),
-                       "rows",     std::to_string(counts_.read),
-                       "rejected", std::to_string(counts_.rejected),
-                       "done",     "0"};
-  SLUICE_ASSIGN(const resp::Value reply, target_.Ask(words));
-  return reply.is_error() ? Status(Fail(Code::kInvalid, progress_key_ + ": " + reply.text)) : Ok();
+  // Else a run that is stopped before its first page would be resumed with what one before it had
+  // stored.
+  SLUICE_TRY(Store());
+  return Ok();
 }
 
 Result<bool> Copy::Run() {
@@ -233,6 +226,7 @@ Result<bool> Copy::Store() {
   SLUICE_ASSIGN(counts_.rejects_bytes, rejects_->Flush());
   state_.counts = counts_;
   const Words words = {"HSET",     progress_key_,
+                       "run",      std::to_string(run_),
                        "copy",     state_.Encode(),
                        "rows",     std::to_string(counts_.read),
                        "rejected", std::to_string(counts_.rejected),

@@ -88,6 +88,7 @@ class Copy {
   ProgressLine progress_;
   Link source_, target_;
   std::string progress_key_, producer_;
+  int64_t run_ = 0;  // 1, 2, … of this copy, as it is begun anew
   CopyState state_;
   bool done_ = false;
   CopyCounts counts_;  // with what of the page is done
